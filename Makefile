@@ -1,0 +1,50 @@
+# make demo   sets up, runs `fastswap demo`, prints where the picture and the video are
+# make test   sets up and runs every test         make lint   ruff, mypy, clang-format
+# make bench  the benchmarks, as tables           make clean  removes what these made
+PYTHON ?= python3
+VENV ?= .venv
+OUT ?= demo
+BIN := $(VENV)/bin
+SOURCES := $(shell find src csrc cuda raster -type f \( -name '*.py' -o -name '*.pyi' -o -name '*.cpp' -o -name '*.h' \
+             -o -name '*.cu' -o -name '*.onnx' -o -name 'CMakeLists.txt' \)) pyproject.toml CMakeLists.txt
+
+.PHONY: demo test lint bench clean
+.DELETE_ON_ERROR:
+
+demo: $(VENV)/.fastswap
+	$(BIN)/fastswap demo --out $(OUT)
+
+test: $(VENV)/.test
+	$(BIN)/python -m pytest tests
+
+lint: $(VENV)/.lint
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/python tools/format_cpp.py --check
+
+bench: $(VENV)/.test
+	$(BIN)/fastswap bench ops
+	$(BIN)/fastswap bench render
+
+$(VENV)/bin/python:
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --upgrade pip
+
+# Installed, not linked: the tests run what a user gets.
+$(VENV)/.fastswap: $(VENV)/bin/python $(SOURCES)
+	$(BIN)/python -m pip install --quiet .
+	touch $@
+
+$(VENV)/.test: $(VENV)/bin/python $(SOURCES) tools/install_torch.py
+	$(BIN)/python tools/install_torch.py
+	$(BIN)/python -m pip install --quiet '.[test]'
+	touch $@
+
+$(VENV)/.lint: $(VENV)/bin/python pyproject.toml
+	$(BIN)/python tools/install_torch.py
+	$(BIN)/python -m pip install --quiet '.[test,lint]'
+	touch $@
+
+clean:
+	rm -rf build dist $(VENV) $(OUT)
