@@ -15,7 +15,9 @@ def main() -> int:
     suffixes = {".h", ".cpp", ".cu", ".cuh"}
     files = sorted(str(f) for d in folders for f in (ROOT / d).rglob("*") if f.suffix in suffixes)
     mode = ["--dry-run", "--Werror"] if "--check" in sys.argv[1:] else ["-i"]
-    return subprocess.run([Path(sys.executable).with_name("clang-format"), *mode, *files], check=False).returncode
+    return subprocess.run(
+        [Path(sys.executable).with_name("clang-format"), *mode, *files], check=False
+    ).returncode
 
 
 if __name__ == "__main__":

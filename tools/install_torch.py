@@ -37,10 +37,16 @@ def main() -> int:
     requirement = pinned()
     cuda = cuda_packages(requirement)
     if cuda and os.environ.get("FASTSWAP_TORCH_CUDA") != "1":
-        print(f"{requirement}: this index has only the CUDA build ({len(cuda)} CUDA packages); not installed, and the")
-        print("training tests will be skipped. Point pip at an index with CPU builds, or set FASTSWAP_TORCH_CUDA=1.")
+        print(
+            f"{requirement}: this index has only the CUDA build ({len(cuda)} CUDA packages); not installed, and the"
+        )
+        print(
+            "training tests will be skipped. Point pip at an index with CPU builds, or set FASTSWAP_TORCH_CUDA=1."
+        )
         return 0
-    return subprocess.run([sys.executable, "-m", "pip", "install", "--quiet", requirement], check=False).returncode
+    return subprocess.run(
+        [sys.executable, "-m", "pip", "install", "--quiet", requirement], check=False
+    ).returncode
 
 
 if __name__ == "__main__":

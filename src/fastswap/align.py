@@ -53,7 +53,7 @@ _RIGHT_SIDE: Final = (33, 133, 234, 127, 93, 61)
 _LEFT_SIDE: Final = (263, 362, 454, 356, 323, 291)
 
 _OUTLINE_DIRECTIONS: Final = 64
-_FOREHEAD_EXTENSION: Final = 0.14
+_FOREHEAD_EXTENSION: Final = 0.07
 """How far the outline's top is raised, as a fraction of the chin-to-forehead length: the mesh ends about
 half-way up the forehead, a face does not."""
 

@@ -33,7 +33,9 @@ class Staging:
         if output.is_dir() and any(output.iterdir()):
             raise OutputError(f"{output}: this folder exists and is not empty")
         try:
-            self._folder = Path(tempfile.mkdtemp(prefix=f".{output.name[:80]}.", suffix=".partial", dir=parent))
+            self._folder = Path(
+                tempfile.mkdtemp(prefix=f".{output.name[:80]}.", suffix=".partial", dir=parent)
+            )
         except OSError as error:
             raise OutputError(f"{output}: cannot write in {parent}: {error.strerror}") from error
         self.path = self._folder / output.name

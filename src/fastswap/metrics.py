@@ -17,13 +17,18 @@ def psnr(a: NDArray[np.uint8], b: NDArray[np.uint8], mask: NDArray[np.bool_] | N
 
 
 def ssim(a: NDArray[np.uint8], b: NDArray[np.uint8], mask: NDArray[np.bool_] | None = None) -> float:
-    """Structural similarity of the luma of two [H, W, 3] pictures (Wang et al. 2004), 7x7 uniform window, mean over `mask`."""
+    """Structural similarity of luma (Wang et al. 2004) of two [H, W, 3] pictures, 7x7 uniform window.
+
+    The mean over `mask` [H, W] if given.
+    """
     x, y = _luma(a), _luma(b)
     mean_x, mean_y = _box(x), _box(y)
     var_x = _box(x * x) - mean_x**2
     var_y = _box(y * y) - mean_y**2
     cov = _box(x * y) - mean_x * mean_y
-    score = ((2 * mean_x * mean_y + _C1) * (2 * cov + _C2)) / ((mean_x**2 + mean_y**2 + _C1) * (var_x + var_y + _C2))
+    score = ((2 * mean_x * mean_y + _C1) * (2 * cov + _C2)) / (
+        (mean_x**2 + mean_y**2 + _C1) * (var_x + var_y + _C2)
+    )
     if mask is None:
         return float(score.mean())
     edge = _WINDOW // 2
@@ -32,7 +37,7 @@ def ssim(a: NDArray[np.uint8], b: NDArray[np.uint8], mask: NDArray[np.bool_] | N
 
 
 def landmark_error(a: NDArray[np.float32], b: NDArray[np.float32]) -> float:
-    """Mean distance of two [468, 3] landmark sets in the picture plane, over the distance between b's outer eye corners."""
+    """Mean distance of two [468, 3] landmark sets in the picture plane, over the distance of b's outer eye corners."""
     eyes = float(np.hypot(*(b[33, :2] - b[263, :2])))
     return float(np.linalg.norm(a[:, :2] - b[:, :2], axis=1).mean()) / max(eyes, 1e-6)
 

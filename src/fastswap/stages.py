@@ -56,7 +56,9 @@ class Stages:
     def thread(self, name: str, items: Iterable[T], depth: int | None = None) -> Iterator[T]:
         """Runs `items` in a thread named `name`; at most `depth` results wait for the consumer."""
         line: queue.Queue[Any] = queue.Queue(maxsize=depth or self.depth)
-        worker = threading.Thread(target=self._work, args=(name, items, line), name=f"fastswap-{name}", daemon=True)
+        worker = threading.Thread(
+            target=self._work, args=(name, items, line), name=f"fastswap-{name}", daemon=True
+        )
         self._threads.append(worker)
         self.busy[name] = 0.0
         worker.start()

@@ -1,0 +1,153 @@
+// Python bindings of the CPU operations. Checks shapes and types, releases the GIL and calls the core.
+#include <pybind11/stl.h>
+
+#include <vector>
+
+#include "bind_picture.h"
+#include "blend.h"
+#include "color.h"
+#include "crop.h"
+#include "kernels.h"
+#include "mask.h"
+#include "parallel.h"
+
+namespace fs {
+namespace {
+
+int checked_size(py::ssize_t size) {
+  if (size < 1 || size > 8192) throw bad_argument("size must lie in 1..8192");
+  return static_cast<int>(size);
+}
+
+Border border_from(const std::string& name) {
+  if (name == "replicate") return Border::kReplicate;
+  if (name == "black") return Border::kBlack;
+  throw bad_argument("border is '" + name + "'; choose replicate or black");
+}
+
+ColorMode mode_from(const std::string& name) {
+  if (name == "none") return ColorMode::kNone;
+  if (name == "reinhard") return ColorMode::kReinhard;
+  if (name == "mkl") return ColorMode::kMkl;
+  throw bad_argument("colour mode is '" + name + "'; choose none, reinhard or mkl");
+}
+
+bool is_wide(const PictureTuple& p) { return py::isinstance<py::array_t<std::uint16_t>>(p.y); }
+
+std::vector<PictureTuple> picture_list(const py::sequence& pictures) {
+  std::vector<PictureTuple> list;
+  for (const py::handle item : pictures) list.push_back(picture_tuple(item));
+  for (const PictureTuple& p : list) {
+    if (is_wide(p) != is_wide(list.front()))
+      throw bad_argument("pictures of one call must share their dtype");
+  }
+  return list;
+}
+
+template <class T>
+void crop_as(const std::vector<PictureTuple>& list, const Doubles& to_coded, Border border, Floats& out) {
+  const int size = static_cast<int>(out.shape(2));
+  std::vector<CropJob<T>> jobs;
+  for (std::size_t n = 0; n < list.size(); ++n) {
+    const auto i = static_cast<py::ssize_t>(n);
+    jobs.push_back({picture_from<const T>(list[n]), affine_from(to_coded, i), out.mutable_data(i, 0, 0, 0)});
+  }
+  const py::gil_scoped_release release;
+  crop(jobs.data(), static_cast<int>(jobs.size()), size, border);
+}
+
+void bind_crop(const py::sequence& pictures, const Doubles& to_coded, Floats out, const std::string& border) {
+  const auto list = picture_list(pictures);
+  const auto count = static_cast<py::ssize_t>(list.size());
+  require_shape(to_coded, "to_coded", {count, 2, 3});
+  require_shape(out, "out", {count, 3, -1, -1});
+  require_shape(out, "out", {count, 3, out.shape(3), out.shape(3)});
+  if (count == 0) return;
+  checked_size(out.shape(3));
+  is_wide(list.front()) ? crop_as<std::uint16_t>(list, to_coded, border_from(border), out)
+                        : crop_as<std::uint8_t>(list, to_coded, border_from(border), out);
+}
+
+void bind_match_color(const Floats& faces, const Floats& targets, const Floats& masks,
+                      const std::string& mode, Floats out) {
+  require_shape(faces, "faces", {-1, 3, -1, -1});
+  const py::ssize_t count = faces.shape(0), size = faces.shape(3);
+  for (const auto* array : {&faces, &targets, static_cast<const Floats*>(&out)}) {
+    require_shape(*array, "faces, targets and out", {count, 3, size, size});
+  }
+  require_shape(masks, "masks", {count, size, size});
+  if (count == 0) return;
+  const int side = checked_size(size);
+  const ColorMode how = mode_from(mode);
+  float* to = out.mutable_data();
+  const py::gil_scoped_release release;
+  match_color(faces.data(), targets.data(), masks.data(), static_cast<int>(count), side, how, to);
+}
+
+void bind_mask(const std::optional<Floats>& outlines, const std::optional<Floats>& generated, double erode,
+               double feather, Floats out) {
+  require_shape(out, "out", {-1, -1, -1});
+  const py::ssize_t count = out.shape(0), size = out.shape(2);
+  require_shape(out, "out", {count, size, size});
+  if (outlines) require_shape(*outlines, "outlines", {count, -1, 2});
+  if (generated) require_shape(*generated, "generated", {count, size, size});
+  if (count == 0) return;
+  const int side = checked_size(size);
+  const int points = outlines ? static_cast<int>(outlines->shape(1)) : 0;
+  const float* outline = outlines ? outlines->data() : nullptr;
+  const float* drawn = generated ? generated->data() : nullptr;
+  float* to = out.mutable_data();
+  const py::gil_scoped_release release;
+  mask(outline, points, drawn, static_cast<int>(count), side, erode, feather, to);
+}
+
+template <class T>
+void blend_as(const std::vector<PictureTuple>& list, const Doubles& to_coded, const Floats& faces,
+              const Floats& masks, float opacity) {
+  const int size = static_cast<int>(masks.shape(2));
+  std::vector<BlendJob<T>> jobs;
+  for (std::size_t n = 0; n < list.size(); ++n) {
+    const auto i = static_cast<py::ssize_t>(n);
+    jobs.push_back(
+        {picture_from<T>(list[n]), affine_from(to_coded, i), faces.data(i, 0, 0, 0), masks.data(i, 0, 0)});
+  }
+  const py::gil_scoped_release release;
+  blend(jobs.data(), static_cast<int>(jobs.size()), size, opacity);
+}
+
+void bind_blend(const py::sequence& pictures, const Doubles& to_coded, const Floats& faces,
+                const Floats& masks, double opacity) {
+  const auto list = picture_list(pictures);
+  const auto count = static_cast<py::ssize_t>(list.size());
+  require_shape(to_coded, "to_coded", {count, 2, 3});
+  require_shape(masks, "masks", {count, -1, -1});
+  const py::ssize_t size = masks.shape(2);
+  require_shape(masks, "masks", {count, size, size});
+  require_shape(faces, "faces", {count, 3, size, size});
+  if (!(opacity >= 0.0 && opacity <= 1.0)) throw bad_argument("opacity must lie in 0..1");
+  if (count == 0) return;
+  checked_size(size);
+  is_wide(list.front()) ? blend_as<std::uint16_t>(list, to_coded, faces, masks, static_cast<float>(opacity))
+                        : blend_as<std::uint8_t>(list, to_coded, faces, masks, static_cast<float>(opacity));
+}
+
+}  // namespace
+}  // namespace fs
+
+PYBIND11_MODULE(_cpu, m) {
+  using namespace pybind11::literals;
+  namespace py = pybind11;
+  m.doc() = "fastswap's pixel operations on the CPU.";
+  m.def("crop", &fs::bind_crop, "pictures"_a, "to_coded"_a.noconvert(), "out"_a.noconvert(), "border"_a);
+  m.def("match_color", &fs::bind_match_color, "faces"_a.noconvert(), "targets"_a.noconvert(),
+        "masks"_a.noconvert(), "mode"_a, "out"_a.noconvert());
+  m.def("mask", &fs::bind_mask, "outlines"_a.noconvert().none(true), "generated"_a.noconvert().none(true),
+        "erode"_a, "feather"_a, "out"_a.noconvert());
+  m.def("blend", &fs::bind_blend, "pictures"_a, "to_coded"_a.noconvert(), "faces"_a.noconvert(),
+        "masks"_a.noconvert(), "opacity"_a);
+  m.def("set_threads", &fs::set_threads, "count"_a);
+  m.def("get_threads", &fs::get_threads);
+  m.def("simd_levels", &fs::simd_levels);
+  m.def("set_simd", &fs::set_simd, "name"_a);
+  m.def("get_simd", &fs::get_simd);
+}

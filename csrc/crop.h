@@ -1,0 +1,56 @@
+// Crop: Y'CbCr planes through an affine map to an aligned R'G'B' picture.
+#pragma once
+
+#include "colorspace.h"
+#include "plane.h"
+#include "sample.h"
+
+namespace fs {
+
+struct CropParams {
+  Sampler luma, chroma;  // chroma.plane holds U and V
+  YuvTransform color;
+  float* out[3];  // R, G, B rows of `size` floats each
+  int size;
+};
+
+// Pixels x, x+1, ... of row y: R'G'B' in 0..1.
+template <class F>
+FS_HD Triple<F> crop_pixels(const CropParams& p, float luma_u, float luma_v, float chroma_u, float chroma_v,
+                            int x) {
+  F luma[1], chroma[2];
+  sample<1>(p.luma, luma_u, luma_v, x, luma);
+  sample<2>(p.chroma, chroma_u, chroma_v, x, chroma);
+  const auto& m = p.color.to_rgb;
+  const auto& o = p.color.to_rgb_offset;
+  return {clamp_unit(row3(m[0], o[0], luma[0], chroma[0], chroma[1])),
+          clamp_unit(row3(m[1], o[1], luma[0], chroma[0], chroma[1])),
+          clamp_unit(row3(m[2], o[2], luma[0], chroma[0], chroma[1]))};
+}
+
+template <class F>
+FS_HD void crop_store(const CropParams& p, int x, int y) {
+  using L = Lanes<F>;
+  const auto rgb =
+      crop_pixels<F>(p, row_u(p.luma, y), row_v(p.luma, y), row_u(p.chroma, y), row_v(p.chroma, y), x);
+  const int left = p.size - x, count = left < L::width ? left : L::width;
+  const std::size_t at =
+      static_cast<std::size_t>(y) * static_cast<std::size_t>(p.size) + static_cast<std::size_t>(x);
+  L::store(p.out[0] + at, rgb.a, count);
+  L::store(p.out[1] + at, rgb.b, count);
+  L::store(p.out[2] + at, rgb.c, count);
+}
+
+// One face: the picture it is cut from, the map from crop pixels to its luma samples, and where it goes.
+template <class T>
+struct CropJob {
+  Picture<const T> picture;
+  Affine to_coded;
+  float* out;  // 3 x size x size
+};
+
+// Throws std::invalid_argument for a map that is not finite or absurdly large.
+template <class T>
+void crop(const CropJob<T>* jobs, int count, int size, Border border);
+
+}  // namespace fs

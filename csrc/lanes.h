@@ -1,0 +1,65 @@
+// The arithmetic that pixel bodies are written in, for one lane (a float).
+//
+// A pixel body is a template over a lane type F: `float` here and on CUDA, a SIMD vector in vec_avx2.h and
+// vec_avx512.h, which overload these same names. One body thus serves the scalar reference, each SIMD level
+// and the GPU.
+#pragma once
+
+#include <cmath>
+#include <cstdint>
+#include <cstring>
+
+#include "hd.h"
+
+namespace fs {
+
+// As the SIMD instructions do, these return the second operand when the first is NaN.
+FS_HD float lower(float a, float b) { return a < b ? a : b; }
+FS_HD float upper(float a, float b) { return a > b ? a : b; }
+
+template <class F>
+struct Lanes;
+
+template <>
+struct Lanes<float> {
+  static constexpr int width = 1;
+  static FS_HD float set(float x) { return x; }
+  static FS_HD float index() { return 0.0f; }  // the lane's own number
+  static FS_HD float load(const float* p, int) { return *p; }
+  static FS_HD void store(float* p, float x, int) { *p = x; }
+  static FS_HD void store_u16(std::uint16_t* p, float x, int) {
+    *p = static_cast<std::uint16_t>(lower(x, 65535.0f) + 0.5f);
+  }
+};
+
+FS_HD float fmadd(float a, float b, float c) { return a * b + c; }
+FS_HD float root(float a) { return sqrtf(a); }
+FS_HD int truncate(float a) { return static_cast<int>(a); }
+FS_HD int lower(int a, int b) { return a < b ? a : b; }
+FS_HD float to_float(int a) { return static_cast<float>(a); }
+FS_HD float choose_less(float a, float b, float yes, float no) { return a < b ? yes : no; }
+FS_HD float sum(float a) { return a; }
+
+FS_HD int bits_of(float a) {
+  int bits;
+  memcpy(&bits, &a, sizeof bits);
+  return bits;
+}
+FS_HD float from_bits(int a) {
+  float value;
+  memcpy(&value, &a, sizeof value);
+  return value;
+}
+
+// Two neighbouring 16-bit samples at `index`.
+FS_HD void load_pair(const std::uint16_t* data, int index, float& left, float& right) {
+  left = static_cast<float>(data[index]);
+  right = static_cast<float>(data[index + 1]);
+}
+
+template <class F>
+FS_HD F clamp_unit(F x) {
+  return lower(upper(x, Lanes<F>::set(0.0f)), Lanes<F>::set(1.0f));
+}
+
+}  // namespace fs

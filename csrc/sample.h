@@ -1,0 +1,67 @@
+// Bilinear sampling of a small window of a picture, anti-aliased where the map shrinks.
+#pragma once
+
+#include "lanes.h"
+
+namespace fs {
+
+// Reads up to three planes of one shape through an affine map.
+//
+// The planes are windows (window.h): 16-bit copies of the part of a picture that the map can reach,
+// box-reduced by a power of two where it shrinks a lot, with one ring of border cells. Coordinates are
+// clamped to the window, so what lies beyond the ring equals the ring. Where the map shrinks, count_1 x
+// count_2 bilinear taps spread along two directions make up the rest of the pixel's footprint; see `plan` in
+// window.h for their positions.
+struct Sampler {
+  const std::uint16_t* plane[3];
+  int stride;
+  int last_u, last_v;     // last index that has a right (lower) neighbour
+  float max_u, max_v;     // largest coordinate
+  float du, dv;           // step for one pixel to the right
+  double row_du, row_dv;  // step for one pixel down
+  double base_u, base_v;  // coordinate of pixel (0, 0)'s centre; whole numbers are sample centres
+  int count_1, count_2;
+  float first_u, first_v;                // offset of the first tap
+  float tap_1u, tap_1v, tap_2u, tap_2v;  // steps between taps
+  float weight;                          // of one tap
+};
+
+template <int C, class F>
+FS_HD void add_bilinear(const Sampler& s, F u, F v, F (&total)[C]) {
+  using L = Lanes<F>;
+  u = lower(upper(u, L::set(0.0f)), L::set(s.max_u));
+  v = lower(upper(v, L::set(0.0f)), L::set(s.max_v));
+  const auto iu = lower(truncate(u), s.last_u), iv = lower(truncate(v), s.last_v);
+  const F fu = u - to_float(iu), fv = v - to_float(iv);
+  const auto index = iv * s.stride + iu;
+  for (int c = 0; c < C; ++c) {
+    F a, b, p, q;
+    load_pair(s.plane[c], index, a, b);
+    load_pair(s.plane[c] + s.stride, index, p, q);
+    const F top = fmadd(fu, b - a, a), bottom = fmadd(fu, q - p, p);
+    total[c] = total[c] + fmadd(fv, bottom - top, top);
+  }
+}
+
+// The planes' values (0..65535) for pixels x, x+1, ... of a row; u and v: coordinates at that row's pixel 0.
+template <int C, class F>
+FS_HD void sample(const Sampler& s, float row_u, float row_v, int x, F (&out)[C]) {
+  using L = Lanes<F>;
+  const F column = L::index() + L::set(static_cast<float>(x));
+  const F u = fmadd(column, L::set(s.du), L::set(row_u + s.first_u));
+  const F v = fmadd(column, L::set(s.dv), L::set(row_v + s.first_v));
+  for (int c = 0; c < C; ++c) out[c] = L::set(0.0f);
+  for (int i = 0; i < s.count_1; ++i) {
+    for (int j = 0; j < s.count_2; ++j) {
+      const float fi = static_cast<float>(i), fj = static_cast<float>(j);
+      add_bilinear<C>(s, u + L::set(fi * s.tap_1u + fj * s.tap_2u), v + L::set(fi * s.tap_1v + fj * s.tap_2v),
+                      out);
+    }
+  }
+  for (int c = 0; c < C; ++c) out[c] = out[c] * L::set(s.weight);
+}
+
+FS_HD float row_u(const Sampler& s, int y) { return static_cast<float>(s.base_u + s.row_du * y); }
+FS_HD float row_v(const Sampler& s, int y) { return static_cast<float>(s.base_v + s.row_dv * y); }
+
+}  // namespace fs

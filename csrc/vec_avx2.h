@@ -1,0 +1,71 @@
+// Eight lanes: the names of lanes.h for AVX2 with FMA. Included by kernels_avx2.cpp alone.
+#pragma once
+
+#include <immintrin.h>
+
+#include "lanes.h"
+
+namespace fs {
+
+struct F8 {
+  __m256 v;
+};
+struct I8 {
+  __m256i v;
+};
+
+FS_HD F8 operator+(F8 a, F8 b) { return {_mm256_add_ps(a.v, b.v)}; }
+FS_HD F8 operator-(F8 a, F8 b) { return {_mm256_sub_ps(a.v, b.v)}; }
+FS_HD F8 operator*(F8 a, F8 b) { return {_mm256_mul_ps(a.v, b.v)}; }
+FS_HD F8 operator/(F8 a, F8 b) { return {_mm256_div_ps(a.v, b.v)}; }
+FS_HD I8 operator+(I8 a, I8 b) { return {_mm256_add_epi32(a.v, b.v)}; }
+FS_HD I8 operator*(I8 a, int b) { return {_mm256_mullo_epi32(a.v, _mm256_set1_epi32(b))}; }
+
+FS_HD F8 fmadd(F8 a, F8 b, F8 c) { return {_mm256_fmadd_ps(a.v, b.v, c.v)}; }
+FS_HD F8 lower(F8 a, F8 b) { return {_mm256_min_ps(a.v, b.v)}; }
+FS_HD F8 upper(F8 a, F8 b) { return {_mm256_max_ps(a.v, b.v)}; }
+FS_HD F8 root(F8 a) { return {_mm256_sqrt_ps(a.v)}; }
+FS_HD I8 truncate(F8 a) { return {_mm256_cvttps_epi32(a.v)}; }
+FS_HD I8 lower(I8 a, int b) { return {_mm256_min_epi32(a.v, _mm256_set1_epi32(b))}; }
+FS_HD F8 to_float(I8 a) { return {_mm256_cvtepi32_ps(a.v)}; }
+FS_HD F8 choose_less(F8 a, F8 b, F8 yes, F8 no) {
+  return {_mm256_blendv_ps(no.v, yes.v, _mm256_cmp_ps(a.v, b.v, _CMP_LT_OQ))};
+}
+FS_HD float sum(F8 a) {
+  const __m128 four = _mm_add_ps(_mm256_castps256_ps128(a.v), _mm256_extractf128_ps(a.v, 1));
+  const __m128 two = _mm_add_ps(four, _mm_movehl_ps(four, four));
+  return _mm_cvtss_f32(_mm_add_ss(two, _mm_movehdup_ps(two)));
+}
+FS_HD I8 bits_of(F8 a) { return {_mm256_castps_si256(a.v)}; }
+FS_HD F8 from_bits(I8 a) { return {_mm256_castsi256_ps(a.v)}; }
+
+FS_HD void load_pair(const std::uint16_t* data, I8 index, F8& left, F8& right) {
+  const __m256i both = _mm256_i32gather_epi32(reinterpret_cast<const int*>(data), index.v, 2);
+  left.v = _mm256_cvtepi32_ps(_mm256_and_si256(both, _mm256_set1_epi32(0xffff)));
+  right.v = _mm256_cvtepi32_ps(_mm256_srli_epi32(both, 16));
+}
+
+template <>
+struct Lanes<F8> {
+  static constexpr int width = 8;
+  static FS_HD F8 set(float x) { return {_mm256_set1_ps(x)}; }
+  static FS_HD F8 index() { return {_mm256_setr_ps(0, 1, 2, 3, 4, 5, 6, 7)}; }
+  static FS_HD __m256i first(int n) {
+    return _mm256_cmpgt_epi32(_mm256_set1_epi32(n), _mm256_setr_epi32(0, 1, 2, 3, 4, 5, 6, 7));
+  }
+  static FS_HD F8 load(const float* p, int n) { return {_mm256_maskload_ps(p, first(n))}; }
+  static FS_HD void store(float* p, F8 x, int n) { _mm256_maskstore_ps(p, first(n), x.v); }
+  static FS_HD void store_u16(std::uint16_t* p, F8 x, int n) {
+    const __m256i wide = _mm256_cvtps_epi32(x.v);
+    const __m128i words = _mm_packus_epi32(_mm256_castsi256_si128(wide), _mm256_extracti128_si256(wide, 1));
+    if (n >= 8) {
+      _mm_storeu_si128(reinterpret_cast<__m128i*>(p), words);
+      return;
+    }
+    alignas(16) std::uint16_t all[8];
+    _mm_store_si128(reinterpret_cast<__m128i*>(all), words);
+    for (int i = 0; i < n; ++i) p[i] = all[i];
+  }
+};
+
+}  // namespace fs

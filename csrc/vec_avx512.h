@@ -1,0 +1,59 @@
+// Sixteen lanes: the names of lanes.h for AVX-512. Included by kernels_avx512.cpp alone.
+#pragma once
+
+#include <immintrin.h>
+
+#include "lanes.h"
+
+namespace fs {
+
+struct F16 {
+  __m512 v;
+};
+struct I16 {
+  __m512i v;
+};
+
+FS_HD F16 operator+(F16 a, F16 b) { return {_mm512_add_ps(a.v, b.v)}; }
+FS_HD F16 operator-(F16 a, F16 b) { return {_mm512_sub_ps(a.v, b.v)}; }
+FS_HD F16 operator*(F16 a, F16 b) { return {_mm512_mul_ps(a.v, b.v)}; }
+FS_HD F16 operator/(F16 a, F16 b) { return {_mm512_div_ps(a.v, b.v)}; }
+FS_HD I16 operator+(I16 a, I16 b) { return {_mm512_add_epi32(a.v, b.v)}; }
+FS_HD I16 operator*(I16 a, int b) { return {_mm512_mullo_epi32(a.v, _mm512_set1_epi32(b))}; }
+
+FS_HD F16 fmadd(F16 a, F16 b, F16 c) { return {_mm512_fmadd_ps(a.v, b.v, c.v)}; }
+FS_HD F16 lower(F16 a, F16 b) { return {_mm512_min_ps(a.v, b.v)}; }
+FS_HD F16 upper(F16 a, F16 b) { return {_mm512_max_ps(a.v, b.v)}; }
+FS_HD F16 root(F16 a) { return {_mm512_sqrt_ps(a.v)}; }
+FS_HD I16 truncate(F16 a) { return {_mm512_cvttps_epi32(a.v)}; }
+FS_HD I16 lower(I16 a, int b) { return {_mm512_min_epi32(a.v, _mm512_set1_epi32(b))}; }
+FS_HD F16 to_float(I16 a) { return {_mm512_cvtepi32_ps(a.v)}; }
+FS_HD F16 choose_less(F16 a, F16 b, F16 yes, F16 no) {
+  return {_mm512_mask_blend_ps(_mm512_cmp_ps_mask(a.v, b.v, _CMP_LT_OQ), no.v, yes.v)};
+}
+FS_HD float sum(F16 a) { return _mm512_reduce_add_ps(a.v); }
+FS_HD I16 bits_of(F16 a) { return {_mm512_castps_si512(a.v)}; }
+FS_HD F16 from_bits(I16 a) { return {_mm512_castsi512_ps(a.v)}; }
+
+FS_HD void load_pair(const std::uint16_t* data, I16 index, F16& left, F16& right) {
+  const __m512i both = _mm512_i32gather_epi32(index.v, data, 2);
+  left.v = _mm512_cvtepi32_ps(_mm512_and_si512(both, _mm512_set1_epi32(0xffff)));
+  right.v = _mm512_cvtepi32_ps(_mm512_srli_epi32(both, 16));
+}
+
+template <>
+struct Lanes<F16> {
+  static constexpr int width = 16;
+  static FS_HD F16 set(float x) { return {_mm512_set1_ps(x)}; }
+  static FS_HD F16 index() {
+    return {_mm512_setr_ps(0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15)};
+  }
+  static FS_HD __mmask16 first(int n) { return static_cast<__mmask16>(n >= 16 ? 0xffffu : (1u << n) - 1u); }
+  static FS_HD F16 load(const float* p, int n) { return {_mm512_maskz_loadu_ps(first(n), p)}; }
+  static FS_HD void store(float* p, F16 x, int n) { _mm512_mask_storeu_ps(p, first(n), x.v); }
+  static FS_HD void store_u16(std::uint16_t* p, F16 x, int n) {
+    _mm512_mask_cvtusepi32_storeu_epi16(p, first(n), _mm512_cvtps_epi32(x.v));
+  }
+};
+
+}  // namespace fs

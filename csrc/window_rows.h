@@ -1,0 +1,135 @@
+// Copies the part of a plane that a window covers, reducing it by powers of two. Part of the SIMD kernels (rows.h).
+//
+// The loops are plain so that the compiler can vectorise them for each instruction set.
+#pragma once
+
+#include <cstring>
+#include <type_traits>
+
+#include "window.h"
+
+namespace fs {
+
+template <class F, class T>
+struct WindowRows {
+  // Sums of two samples over up to 128 rows fit.
+  using Sum = std::conditional_t<sizeof(T) == 1, std::uint16_t, std::uint32_t>;
+
+  static void fill(const WindowFill<T>& p) {
+    const Footprint& f = p.shape.footprint;
+    const int end = p.shape.cell_x0 + p.shape.width;
+    const int inside_end = p.plane.width >> f.log2_x;
+    const int begin = p.shape.cell_x0 > 0 ? p.shape.cell_x0 : 0;
+    const int stop = end < inside_end ? end : inside_end;
+    const int inside = stop > begin ? stop - begin : 0;
+    const bool copies = f.log2_x == 0 && f.log2_y == 0;
+    for (int row = 0; row < p.shape.height; ++row) {
+      const int cell_y = p.shape.cell_y0 + row;
+      std::uint16_t* out = p.out + static_cast<std::ptrdiff_t>(row) * p.shape.width;
+      if (inside > 0) copies ? copy_row(p, cell_y, begin, inside, out) : reduce_row(p, cell_y, begin, inside, out);
+      for (int x = p.shape.cell_x0; x < end; ++x) {
+        if (inside > 0 && x == begin) x = stop;
+        if (x < end) out[x - p.shape.cell_x0] = edge_cell(p, x, cell_y);
+      }
+    }
+  }
+
+ private:
+  static const T* source_row(const WindowFill<T>& p, int y) {
+    const int last = p.plane.height - 1;
+    return p.plane.row(y < 0 ? 0 : y > last ? last : y);
+  }
+
+  static bool is_black(const WindowFill<T>& p, int y) {
+    return p.border == Border::kBlack && (y < 0 || y >= p.plane.height);
+  }
+
+  // A cell that hangs over an edge, sample by sample.
+  static std::uint16_t edge_cell(const WindowFill<T>& p, int cell_x, int cell_y) {
+    const Footprint& f = p.shape.footprint;
+    const int last = p.plane.width - 1;
+    std::uint32_t total = 0;
+    for (int j = 0; j < 1 << f.log2_y; ++j) {
+      const int y = cell_y * (1 << f.log2_y) + j;
+      const T* row = source_row(p, y);
+      for (int i = 0; i < 1 << f.log2_x; ++i) {
+        const int x = cell_x * (1 << f.log2_x) + i;
+        const bool black = is_black(p, y) || (p.border == Border::kBlack && (x < 0 || x > last));
+        total += black ? static_cast<std::uint32_t>(p.black) : row[(x < 0 ? 0 : x > last ? last : x) * p.plane.step];
+      }
+    }
+    return mean(total, p.bits, f.log2_x + f.log2_y);
+  }
+
+  static std::uint16_t mean(std::uint32_t total, int bits, int shift) {
+    return static_cast<std::uint16_t>(((total << (16 - bits)) + ((1u << shift) >> 1)) >> shift);
+  }
+
+  static void copy_row(const WindowFill<T>& p, int y, int begin, int count, std::uint16_t* out) {
+    std::uint16_t* to = out + (begin - p.shape.cell_x0);
+    const int lift = 16 - p.bits;
+    if (is_black(p, y)) {
+      for (int i = 0; i < count; ++i) to[i] = static_cast<std::uint16_t>(p.black << lift);
+      return;
+    }
+    const T* in = source_row(p, y) + begin * p.plane.step;
+    if (p.plane.step == 1) {
+      for (int i = 0; i < count; ++i) to[i] = static_cast<std::uint16_t>(in[i] << lift);
+    } else if (p.plane.step == 2) {
+      for (int i = 0; i < count; ++i) to[i] = static_cast<std::uint16_t>(in[2 * i] << lift);
+    } else {
+      for (int i = 0; i < count; ++i) to[i] = static_cast<std::uint16_t>(in[i * p.plane.step] << lift);
+    }
+  }
+
+  // Rows are summed first, in pairs of samples, then the pairs of the summed row.
+  static void reduce_row(const WindowFill<T>& p, int cell_y, int begin, int cells, std::uint16_t* out) {
+    const Footprint& f = p.shape.footprint;
+    const int pair = f.log2_x > 0 ? 2 : 1;
+    const int halvings = f.log2_x > 0 ? f.log2_x - 1 : 0;
+    const int count = cells << halvings;
+    Sum* sums = reinterpret_cast<Sum*>(p.sums);
+    memset(sums, 0, static_cast<std::size_t>(count) * sizeof(Sum));
+    for (int j = 0; j < 1 << f.log2_y; ++j) {
+      const int y = cell_y * (1 << f.log2_y) + j;
+      if (is_black(p, y)) {
+        for (int i = 0; i < count; ++i) sums[i] = static_cast<Sum>(sums[i] + p.black * pair);
+        continue;
+      }
+      const T* in = source_row(p, y) + (static_cast<std::ptrdiff_t>(begin) << f.log2_x) * p.plane.step;
+      pair == 2 ? add_pairs(in, p.plane.step, count, sums) : add_single(in, p.plane.step, count, sums);
+    }
+    std::uint32_t* wide = p.sums + window_scratch(p.shape);
+    for (int i = 0; i < count; ++i) wide[i] = sums[i];
+    for (int k = halvings; k > 0; --k) {
+      const int half = cells << (k - 1);
+      for (int i = 0; i < half; ++i) wide[i] = wide[2 * i] + wide[2 * i + 1];
+    }
+    const int shift = f.log2_x + f.log2_y;
+    std::uint16_t* to = out + (begin - p.shape.cell_x0);
+    for (int i = 0; i < cells; ++i) to[i] = mean(wide[i], p.bits, shift);
+  }
+
+  static void add_single(const T* in, std::ptrdiff_t step, int count, Sum* sums) {
+    for (int i = 0; i < count; ++i) sums[i] = static_cast<Sum>(sums[i] + in[i * step]);
+  }
+
+  static void add_pairs(const T* in, std::ptrdiff_t step, int count, Sum* sums) {
+    if (step == 1 && sizeof(T) == 1) {
+      // Two bytes read as one number: their sum does not depend on the byte order.
+      for (int i = 0; i < count; ++i) {
+        std::uint16_t both;
+        memcpy(&both, in + 2 * i, 2);
+        sums[i] = static_cast<Sum>(sums[i] + (both & 0xff) + (both >> 8));
+      }
+    } else if (step == 1) {
+      for (int i = 0; i < count; ++i) sums[i] = static_cast<Sum>(sums[i] + in[2 * i] + in[2 * i + 1]);
+    } else if (step == 2) {
+      for (int i = 0; i < count; ++i) sums[i] = static_cast<Sum>(sums[i] + in[4 * i] + in[4 * i + 2]);
+    } else {
+      for (int i = 0; i < count; ++i) sums[i] = static_cast<Sum>(sums[i] + in[2 * i * step] + in[(2 * i + 1) * step]);
+    }
+  }
+};
+
+}  // namespace fs

@@ -1,0 +1,51 @@
+"""The native CPU operations. `fastswap.ops` is their front; see there for what they do.
+
+Every function raises ValueError when arguments do not fit together and TypeError for wrong array types; arrays are
+C-contiguous and written in place. The GIL is released while a function works.
+"""
+
+from collections.abc import Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+
+Picture = tuple[
+    NDArray[np.uint8] | NDArray[np.uint16],  # Y [H, W], any strides
+    NDArray[np.uint8] | NDArray[np.uint16],  # U [ceil(H / 2^log2_sub_y), ceil(W / 2^log2_sub_x)]
+    NDArray[np.uint8] | NDArray[np.uint16],  # V
+    str,  # matrix: bt601, bt709, bt2020
+    bool,  # full range
+    str,  # siting: left, center, topleft
+    int,  # bits: 8 for uint8, 9..16 for uint16
+    tuple[int, int],  # (log2_sub_x, log2_sub_y)
+]
+
+def crop(
+    pictures: Sequence[Picture], to_coded: NDArray[np.float64], out: NDArray[np.float32], border: str
+) -> None: ...
+def match_color(
+    faces: NDArray[np.float32],
+    targets: NDArray[np.float32],
+    masks: NDArray[np.float32],
+    mode: str,
+    out: NDArray[np.float32],
+) -> None: ...
+def mask(
+    outlines: NDArray[np.float32] | None,
+    generated: NDArray[np.float32] | None,
+    erode: float,
+    feather: float,
+    out: NDArray[np.float32],
+) -> None: ...
+def blend(
+    pictures: Sequence[Picture],
+    to_coded: NDArray[np.float64],
+    faces: NDArray[np.float32],
+    masks: NDArray[np.float32],
+    opacity: float,
+) -> None: ...
+def set_threads(count: int) -> None: ...
+def get_threads() -> int: ...
+def simd_levels() -> list[str]: ...
+def set_simd(name: str) -> None: ...
+def get_simd() -> str: ...

@@ -1,0 +1,269 @@
+"""An actor ready to be posed: the differences each expression makes, parts, materials, baked openness."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import lru_cache
+
+import numpy as np
+from numpy.typing import NDArray
+
+from fastswap import _raster
+from fastswap.actors import hair, parts, textures
+from fastswap.actors.identity import Identity
+from fastswap.actors.mathkit import F32, F64, rotation
+from fastswap.actors.paint import pyramid, relief_pyramid
+from fastswap.actors.parts import Part
+from fastswap.actors.performance import Pose
+from fastswap.actors.shape import JAW_AXIS, JAW_SWING, Expression, Sculptor
+from fastswap.actors.skin import paint_skin
+from fastswap.actors.topology import EYE_X, MOUTH_OUT, MOUTH_ROW, I32, grid
+
+PIVOT = np.array([0.0, -7.0, -2.5])
+"""Where the head turns, cm: the top of the neck."""
+
+_JAW_KEYS = (0.0, 0.35, 0.7, 1.0)
+_LID_KEYS = (-0.25, 0.0, 0.3, 0.6, 0.85, 1.0)
+_DIRECTIONS = 72
+
+
+@dataclass(frozen=True)
+class Posed:
+    """An actor's geometry for one frame in head-centred centimetres (y up, z toward the viewer)."""
+
+    points: F32
+    normals: F32
+    points_of_interest: F64
+
+
+class Actor:
+    """Built once for an identity; `pose` is cheap."""
+
+    def __init__(self, identity: Identity) -> None:
+        self.identity = identity
+        self.sculptor = Sculptor(identity)
+        self.rest = self.sculptor(Expression())
+        self._changes()
+        self.grid = grid()
+        self.parts: list[Part] = self._parts()
+        self._assemble()
+        self.materials = self._materials()
+        self.names = list(self.materials)
+        order = {name: i for i, name in enumerate(self.names)}
+        counts = [len(self.grid.triangles), *(len(p.triangles) for p in self.parts)]
+        kinds = [order["skin"], *(order[p.material] for p in self.parts)]
+        self.material_of = np.repeat(np.array(kinds, np.uint8), counts)
+        self._bake()
+
+    # --- building ------------------------------------------------------------------------------------------------
+
+    def _changes(self) -> None:
+        def change(expression: Expression) -> F32:
+            return (self.sculptor(expression) - self.rest).astype(np.float32)
+
+        self.jaw = [change(Expression(jaw=k)) for k in _JAW_KEYS]
+        self.lids = [change(Expression(lids=k)) for k in _LID_KEYS]
+        self.smile, self.pucker = change(Expression(smile=1.0)), change(Expression(pucker=1.0))
+        self.brow_up, self.brow_down = change(Expression(brow=1.0)), change(Expression(brow=-1.0))
+
+    def _parts(self) -> list[Part]:
+        head = self.identity.head
+        out = [parts.eyeball(self.sculptor.eye(-1), "eye_left"), parts.eyeball(self.sculptor.eye(1), "eye_right")]
+        mouth = self._mouth_shift()
+        for piece in (parts.teeth(upper=True), parts.teeth(upper=False), parts.tongue(), parts.cavity()):
+            out.append(Part(piece.points + mouth, piece.uv, piece.triangles, piece.anchor, piece.material, piece.inner,
+                            piece.tangents, piece.openness))  # fmt: skip
+        for sign in (-1, 1):
+            out.append(parts.ear(sign, head, self._ear_root(sign)))
+        out += parts.body(head)
+        out += hair.grow(self.identity, self.rest, self.grid)
+        return out
+
+    def _mouth_shift(self) -> F64:
+        """How far this person's lips lie from the average."""
+        lip = self._vertex(0.0, MOUTH_ROW)
+        return np.array([0.0, self.rest[lip, 1] - MOUTH_ROW, self.rest[lip, 2] - 9.45])
+
+    def _ear_root(self, sign: int) -> F64:
+        g = self.grid
+        distance = np.abs(self.rest[:, 1] + 0.9) + np.abs(self.rest[:, 2] + 0.9) - 0.01 * sign * self.rest[:, 0]
+        distance = distance + 100.0 * ((self.rest[:, 0] * sign < 0) | (g.inside > 0))
+        root = self.rest[int(np.argmin(distance))].copy()
+        return root - np.array([sign * 0.35, 0.0, 0.0])
+
+    def _vertex(self, x: float, y: float) -> int:
+        g = self.grid
+        plain = (g.inside == 0) & (g.side >= 0) & (np.cos(g.phi[g.column]) > 0)
+        return int(np.argmin(np.hypot(g.x - x, g.y - y) + 100.0 * ~plain))
+
+    def _assemble(self) -> None:
+        sizes = [len(self.rest), *(len(p.points) for p in self.parts)]
+        starts = np.concatenate([[0], np.cumsum(sizes)])
+        self.slices = [slice(int(a), int(b)) for a, b in zip(starts, starts[1:], strict=False)]
+        triangles = [self.grid.triangles, *(p.triangles + int(s) for p, s in zip(self.parts, starts[1:], strict=False))]
+        self.triangles: I32 = np.ascontiguousarray(np.concatenate(triangles), dtype=np.int32)
+        self.weld: I32 = np.arange(starts[-1], dtype=np.int32)
+        self.weld[: len(self.rest)] = self.grid.weld
+        for part, s in zip(self.parts, starts[1:], strict=False):
+            _weld_doubles(part, self.weld, int(s))
+        self.uv: F32 = np.ascontiguousarray(np.concatenate([self.grid.uv, *(p.uv for p in self.parts)]), np.float32)
+        self.neck = parts.neck_share(self.rest).astype(np.float32)[:, None]
+        self.inner = self._inner_face().astype(np.float32)
+        self.fibre = np.concatenate([np.full(n, p is not None and p.tangents is not None) for n, p in
+                                     zip(sizes, [None, *self.parts], strict=True)])  # fmt: skip
+        self.tangents: F32 = np.zeros((int(starts[-1]), 3), np.float32)
+        for part, where in zip(self.parts, self.slices[1:], strict=True):
+            if part.tangents is not None:
+                self.tangents[where] = part.tangents
+        # Shadows are cast by matter, not by the few strands in front of it.
+        self.solid = np.concatenate([np.full(len(self.grid.triangles), True),
+                                     *(np.full(len(p.triangles), p.material not in ("cavity", "lash")) for p in self.parts)])  # fmt: skip  # noqa: E501
+
+        self.casters: I32 = np.ascontiguousarray(self.triangles[self.solid])
+
+    def _inner_face(self) -> F64:
+        """1 on the inner face: between brows and chin, inside the cheeks."""
+        g = self.grid
+        ahead = np.cos(g.phi[g.column]) > 0.05
+        inside = (np.abs(g.x) / 6.0) ** 2.6 + (np.abs(g.y + 3.6) / 7.4) ** 2.6 < 1
+        return np.concatenate([(inside & ahead).astype(float), *(np.full(len(p.points), p.inner) for p in self.parts)])
+
+    def _materials(self) -> dict[str, _raster.Material]:
+        f, h = self.identity.features, self.identity.head
+        skin = paint_skin(self.identity, self.sculptor)
+        dark = 1.0 - min(1.0, sum(h.complexion) / 560.0)
+        wrap = (0.42, 0.2 - 0.06 * dark, 0.13 - 0.05 * dark)
+        material = _raster.Material
+        made = {
+            "skin": material(pyramid(skin.texture()), relief_pyramid(skin.relief()), wrap=wrap, specular=0.032,
+                             strength=0.85 + 0.5 * dark, gloss=5, sheen=0.5, density=38.0),
+            "eye": material(pyramid(textures.eye(f)), wrap=(0.35, 0.3, 0.28), specular=0.05, strength=1.6, gloss=9,
+                            sheen=0.55, density=120.0),
+            "teeth": material(pyramid(textures.teeth()), wrap=(0.3, 0.3, 0.3), specular=0.05, strength=1.0, gloss=7,
+                              sheen=0.3, density=100.0),
+            "tongue": material(pyramid(textures.plain((176, 84, 82), 0.7, 0.06)), wrap=(0.4, 0.2, 0.2), gloss=5,
+                               density=12.0),
+            "cavity": material(pyramid(textures.plain((70, 22, 22), 0.1)), wrap=(0.2, 0.1, 0.1), two_sided=True),
+            "ear": material(pyramid(textures.ear_skin(h.complexion, h.seed)), wrap=(0.6, 0.25, 0.18), specular=0.03,
+                            strength=0.7, gloss=4, sheen=0.3, two_sided=True, density=20.0),
+            "chest": material(pyramid(textures.plain(h.complexion, 0.45, 0.012, h.seed)), wrap=wrap, specular=0.03,
+                              strength=0.6, gloss=4, sheen=0.4, density=8.0),
+            "cloth": material(pyramid(textures.cloth(h)), wrap=(0.12, 0.12, 0.12), specular=0.02, strength=0.2, gloss=3,
+                              sheen=0.5, two_sided=True, density=14.0),
+        }  # fmt: skip
+        made["collar"] = made["cloth"]
+        made["hair"] = material([textures.strand(h.hair_color, h.seed)], specular=0.035, strength=0.9, gloss=6,
+                                fibre=True, two_sided=True)  # fmt: skip
+        made["lash"] = material([textures.plain((30, 22, 20), 0.2)], two_sided=True, shift=0.02)
+        return made
+
+    def _bake(self) -> None:
+        """Ambient openness of every vertex at rest: the share of the sky it sees (cosine-weighted)."""
+        posed = self.pose(Pose())
+        rng = np.random.default_rng(7)
+        k = np.arange(_DIRECTIONS) + 0.5
+        z = 1 - 2 * k / _DIRECTIONS
+        turn = np.pi * (1 + 5**0.5) * k
+        r = np.sqrt(1 - z * z)
+        directions = np.stack([r * np.cos(turn), r * np.sin(turn), z], axis=1)
+        normals = posed.normals.copy()
+        normals[self.fibre] = _unit32(posed.points[self.fibre] - np.array([0, 1, -1], np.float32))
+        seen = np.full(len(posed.points), 1e-6, np.float32)
+        total = np.full(len(posed.points), 1e-6, np.float32)
+        for d in directions:
+            weight = np.maximum(normals @ d.astype(np.float32), 0)
+            open_ = _raster.visibility(posed.points, self.casters, posed.points, normals, tuple(map(float, d)), 0.3, 0.12,
+                                       160)  # fmt: skip
+            seen += weight * open_
+            total += weight
+        openness = seen / total
+        for part, where in zip(self.parts, self.slices[1:], strict=True):
+            if part.openness is not None:
+                openness[where] = part.openness
+        head = self.slices[0]
+        g = self.grid
+        rim = np.concatenate([(g.part == 3) * g.inside]).astype(np.float32)
+        openness[head] = np.where(rim > 0, np.interp(rim, [0, 1, 2, 3, 4], [0.8, 0.65, 0.4, 0.15, 0.05]), openness[head])
+        lid_rim = ((g.part == 1) | (g.part == 2)) & (g.inside > 0)
+        openness[head][lid_rim] = 0.6
+        self.openness = openness.astype(np.float32)
+        _ = rng
+
+    # --- posing --------------------------------------------------------------------------------------------------
+
+    def pose(self, pose: Pose) -> Posed:
+        """Vertices and normals for a pose, turned but not placed."""
+        head = self.rest.astype(np.float32)
+        head += _between(self.jaw, _JAW_KEYS, pose.jaw)
+        lids = pose.blink - 0.22 * np.clip(pose.gaze_y, -1, 1) * (1 - pose.blink)
+        head += _between(self.lids, _LID_KEYS, float(lids))
+        for amount, change in ((pose.smile, self.smile), (pose.pucker, self.pucker),
+                               (max(pose.brow, 0), self.brow_up), (max(-pose.brow, 0), self.brow_down)):  # fmt: skip
+            if amount:
+                head += np.float32(amount) * change
+        turn = rotation(pose.yaw, pose.pitch, pose.roll)
+        lean = rotation(0.18 * pose.yaw, 0.0, 0.12 * pose.roll)
+        points = np.empty((len(self.openness) if hasattr(self, "openness") else self.slices[-1].stop, 3), np.float32)
+        points[self.slices[0]] = self._bend_neck(head, turn, lean)
+        for part, where in zip(self.parts, self.slices[1:], strict=True):
+            points[where] = self._place(part, pose, turn, lean)
+        normals = _raster.vertex_normals(points, self.triangles, self.weld)
+        normals[self.fibre] = self.tangents[self.fibre] @ turn.T.astype(np.float32)
+        return Posed(points, normals, self._interest(points))
+
+    def _bend_neck(self, head: F32, turn: F64, lean: F64) -> F32:
+        centred = head - PIVOT.astype(np.float32)
+        up = centred @ turn.T.astype(np.float32)
+        down = centred @ lean.T.astype(np.float32)
+        return np.asarray(down + (up - down) * self.neck + PIVOT.astype(np.float32))
+
+    def _place(self, part: Part, pose: Pose, turn: F64, lean: F64) -> F64:
+        points = part.points
+        if part.anchor == "body":
+            return np.asarray((points - PIVOT) @ lean.T + PIVOT)
+        if part.anchor == "jaw":
+            points = (points - JAW_AXIS) @ rotation(0, -JAW_SWING * pose.jaw, 0).T + JAW_AXIS
+        elif part.anchor in ("eye_left", "eye_right"):
+            frame = self.sculptor.eye(-1 if part.anchor == "eye_left" else 1)
+            gaze = rotation(18.0 * pose.gaze_x, 14.0 * pose.gaze_y, 0)
+            points = (points - frame.center) @ gaze.T + frame.center
+        return np.asarray((points - PIVOT) @ turn.T + PIVOT)
+
+    def _interest(self, points: F32) -> F64:
+        """Left eye, right eye (of the picture), nose tip, left and right mouth corner, inner lips above and below."""
+        if not hasattr(self, "_marks"):
+            g = self.grid
+            corners = [[self._vertex(s * x, 0.0) for x in (1.66, 4.54)] for s in (-1, 1)]
+            tip = int(np.argmax(np.where((np.abs(g.x) < 0.5) & (g.y < -2) & (g.y > -5), self.rest[:, 2], -99)))
+            mouth = [self._vertex(s * MOUTH_OUT, MOUTH_ROW) for s in (-1, 1)]
+            upper = self._vertex(0.0, MOUTH_ROW)
+            lower = int(np.argmin(np.abs(g.x) + 100.0 * ~((g.part == 3) & (g.side < 0) & (g.inside == 0))))
+            self._marks = (*corners, [tip], [mouth[0]], [mouth[1]], [upper], [lower])
+            assert abs(g.x[corners[0][0]]) < EYE_X
+        return np.array([points[m].mean(axis=0) for m in self._marks], np.float64)
+
+
+def _between(changes: list[F32], keys: tuple[float, ...], value: float) -> F32:
+    """Linear interpolation between keyed changes."""
+    value = float(np.clip(value, keys[0], keys[-1]))
+    k = int(np.clip(np.searchsorted(keys, value, side="right") - 1, 0, len(keys) - 2))
+    t = np.float32((value - keys[k]) / (keys[k + 1] - keys[k]))
+    return np.asarray(changes[k] * (1 - t) + changes[k + 1] * t)
+
+
+def _unit32(v: F32) -> F32:
+    return np.asarray(v / np.maximum(np.linalg.norm(v, axis=1, keepdims=True), 1e-6))
+
+
+def _weld_doubles(part: Part, weld: NDArray[np.int32], start: int) -> None:
+    """Lets vertices of a part that share a place share a normal (seams of closed rings)."""
+    if part.tangents is not None:
+        return
+    _, first, inverse = np.unique(np.round(part.points, 4), axis=0, return_index=True, return_inverse=True)
+    weld[start : start + len(part.points)] = start + first[inverse.ravel()]
+
+
+@lru_cache(maxsize=8)
+def actor(identity: Identity) -> Actor:
+    """The actor of an identity, built once (about a second) and kept."""
+    return Actor(identity)

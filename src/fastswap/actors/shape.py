@@ -1,0 +1,349 @@
+"""The head's surface as a function of who it is and what it does.
+
+`Sculptor(identity)(expression)` gives every vertex of the grid in centimetres. It is evaluated a few dozen times when
+an actor is built; frames only add up the differences (see `rig.py`).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from fastswap.actors.identity import Features, Head, Identity
+from fastswap.actors.mathkit import F64, bell, both, rotation, smoothstep, spline, unit
+from fastswap.actors.topology import EYE_IN, EYE_OUT, EYE_X, MOUTH_OUT, MOUTH_ROW, RINGS, grid, ring_coordinates
+
+EYE_Z, EYE_RADIUS = 6.45, 1.6  # larger than life, so that the lids rest on it from corner to corner
+LID_RADIUS = EYE_RADIUS + 0.07
+JAW_AXIS = np.array([0.0, -0.9, 1.0])
+JAW_SWING = 17.0  # degrees at jaw = 1
+
+
+@dataclass(frozen=True, slots=True)
+class Expression:
+    """What the face does, 0..1 each; brow -1..1; lids below 0 open wider than at rest."""
+
+    jaw: float = 0.0
+    smile: float = 0.0
+    pucker: float = 0.0
+    brow: float = 0.0
+    lids: float = 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class EyeFrame:
+    """Where an eyeball sits: centre in centimetres and scale."""
+
+    center: F64
+    scale: float
+
+
+def rings_of(head: Head, features: Features) -> F64:
+    """The average rings in this head's proportions."""
+    rings = RINGS.copy()
+    k = np.arange(len(rings))
+    width = 1.0 + 0.045 * head.face_width * np.exp(-(((k - 7.0) / 3.5) ** 2))
+    width += 0.09 * head.jaw_width * np.exp(-(((k - 11.0) / 1.9) ** 2))
+    width += 0.04 * head.skull * np.exp(-(((k - 3.5) / 2.5) ** 2))
+    rings[:, 2] *= width
+    neck = smoothstep(13.2, 14.5, k)
+    rings[:, 2] *= 1.0 + 0.13 * head.neck_width * neck
+    rings[:, 1] += 0.35 * head.neck_width * neck
+    chin = smoothstep(9.0, 12.0, k)
+    rings[:, 0] -= 0.75 * head.chin_length * chin
+    rings[:, 3] -= 0.4 * head.chin_length * chin
+    top = smoothstep(5.5, 2.0, k)
+    for column in (0, 3, 5):
+        rings[:, column] += 0.55 * head.forehead * top
+    rings[:, 4] += 0.5 * head.jaw_width * np.exp(-(((k - 11.0) / 1.9) ** 2))
+    rings[:, 1] += 0.12 * features.cheek_fullness * np.exp(-(((k - 8.0) / 2.0) ** 2))
+    return rings
+
+
+class Sculptor:
+    """Builds the surface of one person."""
+
+    def __init__(self, identity: Identity) -> None:
+        self.grid = g = grid()
+        self.features, self.head = identity.features, identity.head
+        self.x, self.y = g.x, g.y
+        self.front = smoothstep(-0.05, 0.25, np.cos(g.phi[g.column]))  # 1 on the face, 0 on the back of the head
+        base = ring_coordinates(g.ring[g.row], g.phi[g.column], rings_of(self.head, self.features))
+        self.outward = unit(base * np.array([1.0, 0.25, 0.8]) + np.array([0.0, 0.0, 0.4]))
+        self.still = self._sculpt(base)
+        self.eye_shift, self.eye_scale = self._eye_placement()
+        self.warp = self._proportions()
+
+    # --- the face at rest ---------------------------------------------------------------------------------------
+
+    def _sculpt(self, base: F64) -> F64:
+        along = self._volumes() * self.front
+        deep = (self._nose() + self._lips()) * self.front
+        points = base + self.outward * along[:, None]
+        points[:, 2] += deep
+        points[:, 0] += self._temples() * self.front
+        points[:, 1] += self._nose_droop() * self.front
+        return points
+
+    def _volumes(self) -> F64:
+        """Bones and soft parts, along the outward direction."""
+        f, h, x, y = self.features, self.head, self.x, self.y
+        ridge = 0.16 + 0.2 * f.brow_ridge
+        out = ridge * both(x, y, 2.5, 1.75, 1.7, 0.55) + 0.5 * ridge * bell(x, y, 0, 1.5, 1.0, 0.6)
+        out -= 0.62 * both(x, y, 3.0, 0.35, 1.75, 0.95)  # sockets
+        out -= 0.42 * both(x, y, 1.55, 0.15, 0.7, 0.8)
+        out -= 0.08 * both(x, y, 2.3, -1.35, 1.0, 0.3)  # tear trough
+        out += (0.3 + 0.28 * f.cheekbones) * both(x, y, 4.7, -1.7, 1.7, 1.0)
+        out += (0.18 + 0.2 * f.cheek_fullness) * both(x, y, 3.3, -3.4, 1.3, 1.2)
+        out += (-0.22 + 0.35 * f.cheek_fullness - 0.12 * f.cheekbones) * both(x, y, 4.3, -5.6, 1.5, 1.7)
+        out += self._fold()
+        out += (0.3 + 0.22 * h.chin_width) * both(x, y, 0.9 + 0.3 * h.chin_width, -10.1, 1.2, 0.95)
+        out -= 0.34 * bell(x, y, 0, -8.65, 1.7, 0.42)  # below the lower lip
+        out += 0.1 * bell(x, y, 0, 5.0, 3.5, 2.0)
+        return np.asarray(out)
+
+    def _fold(self) -> F64:
+        """The crease from the wing of the nose to the corner of the mouth."""
+        y = np.clip(self.y, -7.6, -3.9)
+        line = spline(y, [-7.6, -6.8, -5.6, -4.6, -3.9], [3.15, 3.05, 2.65, 2.2, 1.95])
+        across = np.abs(self.x) - line
+        strength = smoothstep(-3.6, -4.4, self.y) * smoothstep(-8.0, -6.9, self.y)
+        depth = 0.06 + 0.08 * self.features.wrinkles
+        return np.asarray(strength * (-depth * np.exp(-((across / 0.22) ** 2)) + 0.12 * np.exp(-(((across - 0.55) / 0.5) ** 2))))
+
+    def _temples(self) -> F64:
+        return np.asarray(-0.35 * np.sign(self.x) * both(self.x, self.y, 6.4, 3.2, 1.3, 2.2))
+
+    def _nose(self) -> F64:
+        """Height above the face: a profile down the middle, its width by height, a tip, wings and nostrils."""
+        f, x, y = self.features, self.x, self.y
+        bridge = 0.24 * f.nose_bridge
+        heights = [1.9, 1.1, 0.3, -0.8, -1.8, -2.8, -3.5, -4.0, -4.35, -4.65, -4.95, -5.4]
+        rise = [0.0, 0.12 + bridge, 0.34 + 1.2 * bridge, 0.85 + bridge, 1.35 + 0.8 * bridge, 1.85 + 0.4 * bridge, 2.2, 2.22,
+                1.75, 0.95, 0.32, 0.0]  # fmt: skip
+        profile = np.maximum(spline(np.clip(y, -5.4, 1.9), heights[::-1], rise[::-1]), 0.0)
+        profile += 0.18 * f.nose_hump * np.exp(-(((y + 1.0) / 0.7) ** 2))
+        wide = 1.0 + 0.16 * f.nose_width
+        width = spline(np.clip(y, -5.4, 1.9), heights[::-1],
+                       np.array([0.95, 0.72, 0.66, 0.68, 0.74, 0.85, 0.95, 1.0, 0.95, 0.75, 0.6, 0.6])[::-1])  # fmt: skip
+        width *= 1.0 + 0.12 * f.nose_width * smoothstep(0.5, -3.0, y)
+        u = np.abs(x) / width
+        out = profile * np.exp(-0.69 * u**2.2)
+        out += 0.12 * profile * np.exp(-((u / 1.9) ** 2))  # soft foot toward the cheeks
+        tip = 0.22 + 0.14 * f.nose_tip
+        out += tip * bell(x, y, 0, -3.55, 0.72 + 0.08 * f.nose_tip, 0.6)
+        out += 0.85 * both(x, y, 1.28 * wide, -3.95, 0.5, 0.5)
+        out -= 0.16 * both(x, y, 1.98 * wide, -3.95, 0.22, 0.5)  # crease round the wing
+        out -= 0.95 * both(x, y, 0.66 * wide, -4.5, 0.3, 0.15)  # nostrils
+        return np.asarray(out)
+
+    def _nose_droop(self) -> F64:
+        """The tip hangs over its base, or turns up."""
+        turn = -0.2 + 0.22 * self.features.nose_turn
+        return np.asarray(turn * bell(self.x, self.y, 0, -3.7, 1.0, 0.55) - 0.12 * both(self.x, self.y, 1.25, -4.0, 0.5, 0.4))
+
+    def lip_heights(self, x: F64) -> tuple[F64, F64]:
+        """Canonical heights of the red of the upper and lower lip at each x."""
+        u = np.clip(np.abs(x) / MOUTH_OUT, 0, 1)
+        body = np.sqrt(np.maximum(1 - u * u, 0))
+        upper = body**1.1 * (0.66 + 0.14 * np.exp(-(((np.abs(x) - 0.45) / 0.35) ** 2)) - 0.06 * np.exp(-((x / 0.2) ** 2)))
+        return upper, 0.88 * body**0.85
+
+    def _lips(self) -> F64:
+        f, x, y = self.features, self.x, self.y
+        upper, lower = self.lip_heights(x)
+        body = np.sqrt(np.maximum(1 - (x / (MOUTH_OUT + 0.2)) ** 2, 0))
+        d = y - MOUTH_ROW
+        t = np.where(d >= 0, d / np.maximum(upper, 0.12), -d / np.maximum(lower, 0.12))
+        above = 0.42 * np.exp(-(((t - 0.55) / 0.75) ** 2)) + 0.05 * np.exp(-(((t - 1.05) / 0.16) ** 2))
+        under = 0.5 * np.exp(-(((t - 0.5) / 0.6) ** 2))
+        roll = -0.3 * np.exp(-((t / 0.3) ** 2))
+        full = np.where(d >= 0, 1.0 + 0.3 * f.upper_lip, 1.0 + 0.3 * f.lower_lip)
+        # The double edge of the slit lies at d = 0 on both sides.
+        edge = np.where(self.grid.side < 0, under, above)
+        out = np.where(np.abs(d) < 1e-6, edge, np.where(d >= 0, above, under)) * full + roll
+        out = out * body
+        out -= 0.22 * both(x, y, MOUTH_OUT + 0.1, MOUTH_ROW, 0.42, 0.4)  # corners
+        out -= 0.09 * bell(x, y, 0, -5.45, 0.24, 0.55)  # philtrum
+        out += 0.06 * both(x, y, 0.45, -5.5, 0.2, 0.55)
+        out += 0.2 * bell(x, y, 0, -6.2, 2.6, 1.6)  # teeth behind the lips
+        return np.asarray(out)
+
+    # --- proportions of this person ---------------------------------------------------------------------------
+
+    def _eye_placement(self) -> tuple[F64, float]:
+        f = self.features
+        return np.array([0.22 * f.eye_spacing, 0.12 * f.eye_height, 0.0]), 1.0 + 0.085 * f.eye_size
+
+    def _proportions(self) -> F64:
+        """Shifts that stretch nose and mouth; eyes are placed by `_place_eyes`."""
+        f, x, y = self.features, self.x, self.y
+        warp = np.zeros((len(x), 3))
+        mouth = bell(x, y, 0, MOUTH_ROW, 4.2, 1.9)
+        warp[:, 0] += 0.13 * f.mouth_width * x * mouth
+        upper = bell(x, y, 0, -6.3, 2.2, 0.55) * smoothstep(MOUTH_ROW, -6.2, y)
+        lower = bell(x, y, 0, -7.5, 2.2, 0.6) * smoothstep(MOUTH_ROW, -7.6, y)
+        warp[:, 1] += 0.2 * f.upper_lip * upper - 0.24 * f.lower_lip * lower
+        nose = smoothstep(0.0, -3.8, y) * smoothstep(-6.4, -4.6, y) * bell(x, y, 0, -3.8, 2.6, 3.0)
+        warp[:, 1] -= 0.38 * f.nose_length * nose
+        warp[:, 2] += 0.15 * f.nose_length * nose
+        warp[:, 1] += 0.3 * f.mouth_height * bell(x, y, 0, MOUTH_ROW, 3.2, 1.5)
+        brow = both(x, y, 2.7, 2.0, 2.2, 0.8)
+        warp[:, 1] += 0.12 * f.brow_height * brow
+        return np.asarray(warp * self.front[:, None])
+
+    def eye(self, sign: int) -> EyeFrame:
+        """The left (-1) or right (+1) eyeball of the picture."""
+        center = np.array([EYE_X, 0.0, EYE_Z]) + self.eye_shift
+        return EyeFrame(center * np.array([sign, 1.0, 1.0]), self.eye_scale)
+
+    # --- expressions ------------------------------------------------------------------------------------------
+
+    def __call__(self, expression: Expression = Expression()) -> F64:  # noqa: B008 (frozen)
+        """Vertices [V, 3] in centimetres."""
+        points = self.still.copy()
+        self._rims_of_mouth(points)
+        self._smile(points, expression.smile)
+        self._pucker(points, expression.pucker)
+        self._brows(points, expression.brow)
+        points = self._open_jaw(points, expression.jaw, expression.smile)
+        points += self.warp
+        for sign in (-1, 1):
+            self._lids(points, sign, expression.lids)
+            self._place_eyes(points, sign)
+        return points
+
+    def _rims_of_mouth(self, points: F64) -> None:
+        """Folds the inner edges of the lips inward, spreading into the cavity."""
+        g = self.grid
+        rim = (g.part == 3) & (g.inside > 0)
+        step = g.inside[rim].astype(float)
+        points[rim, 2] -= np.interp(step, [0, 1, 2, 3, 4], [0, 0.22, 0.55, 1.1, 1.7])
+        points[rim, 1] += g.side[rim] * np.interp(step, [0, 1, 2, 3, 4], [0, 0.0, 0.16, 0.5, 0.8])
+        points[rim, 0] *= np.interp(step, [0, 1, 2, 3, 4], [1, 0.99, 0.98, 0.97, 0.96])
+
+    def _smile(self, points: F64, amount: float) -> None:
+        x, y, s = self.x, self.y, np.sign(self.x)
+        corner = both(x, y, 2.6, -6.8, 1.25, 1.25) * self.front
+        points += amount * corner[:, None] * np.stack([0.62 * s, np.full_like(x, 0.5), np.full_like(x, -0.42)], axis=1)
+        apple = both(x, y, 3.5, -3.5, 1.5, 1.25) * self.front
+        points += amount * apple[:, None] * np.stack([0.12 * s, np.full_like(x, 0.36), np.full_like(x, 0.34)], axis=1)
+        below_eye = both(x, y, 3.1, -1.3, 1.6, 0.6) * self.front
+        points[:, 1] += 0.12 * amount * below_eye
+        lip = bell(x, y, 0, MOUTH_ROW, 2.2, 0.9) * self.front
+        parted = np.where(self._is_lower(), -0.07, 0.2)
+        points[:, 1] += amount * lip * parted * np.sqrt(np.maximum(1 - (x / MOUTH_OUT) ** 2, 0))
+        points[:, 2] -= 0.14 * amount * lip
+
+    def _pucker(self, points: F64, amount: float) -> None:
+        x, y = self.x, self.y
+        field = bell(x, y, 0, MOUTH_ROW, 3.0, 1.5) * self.front
+        points[:, 0] -= 0.33 * amount * x * field
+        points[:, 2] += 0.55 * amount * bell(x, y, 0, MOUTH_ROW, 1.9, 1.2) * self.front
+        lip = bell(x, y, 0, MOUTH_ROW, 1.4, 0.9) * self.front
+        points[:, 1] += 0.06 * amount * lip * np.where(self._is_lower(), -1.0, 1.0)
+
+    def _brows(self, points: F64, amount: float) -> None:
+        x, y = self.x, self.y
+        field = (both(x, y, 2.7, 2.1, 2.1, 1.25) + 0.5 * bell(x, y, 0, 2.6, 1.2, 1.4)) * self.front
+        field *= smoothstep(0.55, 1.4, y)
+        points[:, 1] += 0.55 * amount * field
+        if amount < 0:
+            inner = both(x, y, 1.2, 1.7, 0.9, 0.8) * self.front
+            points[:, 0] += 0.28 * amount * np.sign(x) * inner
+            points[:, 2] -= 0.15 * amount * inner
+
+    def _is_lower(self) -> F64:
+        """Vertices below the parting of the lips."""
+        return np.asarray((self.y < MOUTH_ROW - 1e-6) | ((self.grid.side < 0) & (self.grid.part == 3)))
+
+    def _open_jaw(self, points: F64, amount: float, smile: float) -> F64:
+        x, y = self.x, self.y
+        u = np.clip(np.abs(x) / MOUTH_OUT, 0, 1)
+        aside = 1 - np.sqrt(1 - u**2.2)  # 0 in the middle, 1 from the corners outward
+        slope = smoothstep(-4.2, -9.4, y)
+        weight = np.where(self._is_lower(), 1 - (1 - slope) * aside, slope * aside)
+        g = self.grid
+        ring = g.ring[g.row]
+        weight = weight * smoothstep(15.0, 12.4, ring)
+        depth = self.still[:, 2]
+        weight = weight * smoothstep(0.0, 4.0, depth)
+        pivot = JAW_AXIS
+        turned = np.empty_like(points)
+        angle = JAW_SWING * amount * weight
+        a = np.deg2rad(angle)
+        p = points - pivot
+        turned[:, 0] = p[:, 0] * (1 - 0.1 * amount * (1 - smile) * both(x, y, 2.4, -6.8, 1.2, 1.4))
+        turned[:, 1] = p[:, 1] * np.cos(a) - p[:, 2] * np.sin(a)
+        turned[:, 2] = p[:, 1] * np.sin(a) + p[:, 2] * np.cos(a)
+        return turned + pivot
+
+    # --- lids -------------------------------------------------------------------------------------------------
+
+    def _lids(self, points: F64, sign: int, closed: float) -> None:
+        """Lays the lids on the eyeball. closed: 0 open, 1 shut, below 0 wide."""
+        g = self.grid
+        f = self.features
+        x = self.x * sign
+        near = (x > 0) & (np.abs(self.y) < 2.2) & (np.abs(x - EYE_X) < 2.6) & (self.front > 0)
+        x, y = x[near], self.y[near]
+        lower = (y < -1e-6) | (g.side[near] < 0)
+        middle, half = (EYE_IN + EYE_OUT) / 2, (EYE_OUT - EYE_IN) / 2
+        u = np.clip((x - middle) / half, -1, 1)
+        body = np.sqrt(np.maximum(1 - u * u, 0))
+        # Almond: the upper lid peaks toward the nose, the lower one toward the temple.
+        top = 0.60 * body * (1 - 0.14 * u)
+        bottom = -0.40 * body**1.15 * (1 + 0.2 * u)
+        opening = 1.0 - closed
+        shut = -0.33 * body
+        edge = np.where(lower, bottom * (0.35 + 0.65 * min(opening, 1.0)) + shut * 0.65 * max(closed, 0.0),
+                        shut + (top - shut) * opening)  # fmt: skip
+        edge = np.where(lower, np.minimum(edge, shut + (top - shut) * max(opening, 0.0) + 0.001), edge)
+        fade = np.where(lower, smoothstep(-1.25, 0.0, y), smoothstep(1.45, 0.0, y) ** 1.3)
+        tilt = (0.05 + 0.16 * f.eye_tilt) * np.clip((x - middle) / half, -1.3, 1.3)
+        around = smoothstep(1.6, 0.2, np.abs(y)) * smoothstep(2.6, 1.6, np.abs(x - middle))
+        high = y + edge * fade + tilt * around
+        inside = g.inside[near].astype(float)
+        ex, ey = x - EYE_X, high
+        away = np.hypot(ex, ey)
+        ball = EYE_Z + np.sqrt(LID_RADIUS**2 - np.minimum(away, 1.5) ** 2) - 1.6 * np.maximum(away - 1.5, 0.0)
+        rest = points[near, 2]
+        k = 0.22  # smooth maximum of lid and socket
+        mix = np.clip(0.5 + 0.5 * (ball - rest) / k, 0, 1)
+        z = rest + (ball - rest) * mix + k * mix * (1 - mix)
+        seat = smoothstep(0.6, 0.1, np.abs(y)) * smoothstep(1.95, 1.5, np.abs(x - middle))  # edges touch the ball
+        z += (ball - z) * seat
+        z += self._crease(u, y, edge, lower, opening)
+        thick = np.array([0.0, 0.085, 0.35])[np.clip(inside.astype(int), 0, 2)]
+        z -= thick
+        high = high + np.where(inside > 1, np.where(lower, -0.05, 0.05), 0.0)
+        moved = smoothstep(2.6, 2.0, np.abs(x - EYE_X)) * smoothstep(2.2, 1.6, np.abs(y))
+        points[near, 0] += (self.x[near] - points[near, 0]) * moved
+        points[near, 1] += (high - points[near, 1]) * moved
+        points[near, 2] += (z - rest) * moved
+
+    def _crease(self, u: F64, y: F64, edge: F64, lower: F64, opening: float) -> F64:
+        """The fold above the upper lid and the roll below the lower one."""
+        depth = (0.13 + 0.05 * self.features.lid_fold) * max(0.25, min(opening, 1.2))
+        span = np.clip(1 - 0.55 * u**2, 0, 1)
+        above = -depth * np.exp(-(((y - 0.5) / 0.16) ** 2)) + 0.1 * np.exp(-(((y - 0.95) / 0.3) ** 2))
+        under = 0.05 * np.exp(-(((y + 0.35) / 0.2) ** 2)) - 0.04 * np.exp(-(((y + 0.75) / 0.2) ** 2))
+        return np.asarray(np.where(lower, under, above) * span)
+
+    def _place_eyes(self, points: F64, sign: int) -> None:
+        """Moves and scales an eye with everything around it."""
+        g = self.grid
+        x = self.x * sign
+        distance = np.hypot(x - EYE_X, (self.y - 0.1) * 1.15)
+        share = smoothstep(3.4, 1.9, distance) * (x > -0.5) * self.front
+        share = share * smoothstep(-0.3, 0.9, x)
+        center = np.array([EYE_X * sign, 0.0, EYE_Z])
+        shift = self.eye_shift * np.array([sign, 1.0, 1.0])
+        points += share[:, None] * (shift + (self.eye_scale - 1) * (points - center) * np.array([1.0, 1.0, 0.6]))
+        _ = g
+
+
+def head_to_world(points: F64, yaw: float, pitch: float, roll: float, pivot: F64) -> F64:
+    """Turns points about the top of the neck."""
+    return np.asarray((points - pivot) @ rotation(yaw, pitch, roll).T + pivot)

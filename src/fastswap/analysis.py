@@ -1,0 +1,97 @@
+"""Faces for the frames of one input: from a stored analysis where it fits, by detection and tracking where not."""
+
+from __future__ import annotations
+
+import time
+from collections import deque
+from collections.abc import Iterable, Iterator
+from contextlib import ExitStack
+from pathlib import Path
+
+from fastswap import sidecar, video
+from fastswap.faces import FrameFaces
+from fastswap.frame import Frame
+from fastswap.progress import Progress, ProgressCallback
+from fastswap.select import Selection
+from fastswap.smooth import Smoother
+from fastswap.track import Tracker
+
+Analysed = tuple[Frame, FrameFaces]
+_REPORT_S = 0.1
+
+
+def analyse(frames: Iterable[Frame]) -> Iterator[Analysed]:
+    """Finds, follows and smooths the faces of a video's frames; each frame comes out a few frames later."""
+    tracker, smoother, waiting = Tracker(), Smoother(), deque[Frame]()
+    for frame in frames:
+        waiting.append(frame)
+        for faces in smoother.push(tracker.update(frame)):
+            yield waiting.popleft(), faces
+    for faces in smoother.flush():
+        yield waiting.popleft(), faces
+
+
+class Analysis:
+    """The analysis of one input and where it is kept.
+
+    path: the sidecar to use; None takes the usual place, and none at all for a single picture. `reused` tells whether
+    a stored analysis fits the input and is used, `notice` why one that is there does not. Raises InputError for a
+    named file that is not a sidecar: it is not overwritten.
+    """
+
+    def __init__(self, info: video.VideoInfo, path: Path | None = None) -> None:
+        self.source = info.path
+        self.total = info.frames
+        self.notice: str | None = None
+        self.reused = False
+        self.path = path or (None if info.kind == "image" else sidecar.default_path(info.path))
+        if self.path is None:
+            return
+        self._header = sidecar.header_for(info.path)
+        if not self.path.is_file():
+            return
+        if path is not None:
+            sidecar.read_header(path)
+        unfit = sidecar.misfit(self.path, self._header)
+        self.reused = unfit is None
+        if unfit:
+            self.notice = f"{self.path}: not used, {unfit}; analysed again"
+
+    def of(self, frames: Iterable[Frame]) -> Iterator[Analysed]:
+        """Each frame with its faces. A fresh analysis is stored once the last frame has gone through."""
+        return self._stored(frames) if self.reused else self._fresh(frames)
+
+    def _stored(self, frames: Iterable[Frame]) -> Iterator[Analysed]:
+        assert self.path is not None
+        known = sidecar.read(self.path)
+        for frame in frames:
+            yield frame, next(known, None) or FrameFaces(frame.index, frame.pts, frame.time)
+
+    def _fresh(self, frames: Iterable[Frame]) -> Iterator[Analysed]:
+        with ExitStack() as stack:
+            kept = stack.enter_context(sidecar.Writer(self.path, self._header)) if self.path else None
+            for frame, faces in analyse(frames):
+                if kept:
+                    kept.write(faces)
+                yield frame, faces
+
+    def resolve(self, selection: Selection, progress: ProgressCallback | None) -> Selection:
+        """The selection as one that can be applied frame by frame; runs the whole analysis first if it must."""
+        if not selection.needs_full_analysis:
+            return selection
+        if self.path is None:
+            with video.Reader(self.source) as reader:
+                return selection.resolve([faces for _, faces in analyse(reader)])
+        if not self.reused:
+            self._run_alone(progress)
+        return selection.resolve(sidecar.read(self.path))
+
+    def _run_alone(self, progress: ProgressCallback | None) -> None:
+        begin = last = time.perf_counter()
+        with video.Reader(self.source) as reader:
+            for done, _ in enumerate(self._fresh(reader), 1):
+                now = time.perf_counter()
+                if progress and now - last >= _REPORT_S:
+                    last = now
+                    progress(Progress("analyse", done, self.total, rate=done / (now - begin)))
+        self.reused = True

@@ -1,0 +1,1 @@
+"""Benchmarks: each prints a table and can write JSON. Times are of this machine; compare by ratio, in one run."""

@@ -1,0 +1,178 @@
+"""Where the time of a render goes: each part measured alone, then the whole, on a 1080p clip of a synthetic actor."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+from rich.console import Console
+from rich.table import Table
+
+from fastswap import video
+from fastswap.demo import demo_model
+from fastswap.frame import Frame
+from fastswap.look import Look
+from fastswap.pipeline import DEFAULT_BATCH, render
+from fastswap.smooth import Smoother
+from fastswap.swap import FaceSwap, Work, drawing_order
+from fastswap.track import Tracker
+
+SIZE = (1920, 1080)
+FACE_PX = 350
+_HELD = 64
+"""Decoded frames kept in memory while parts are measured alone: 200 MB at 1080p."""
+
+
+@dataclass(slots=True)
+class Parts:
+    """CPU milliseconds per frame, all threads together, of each part alone and of the whole render."""
+
+    decode: float = 0.0
+    analysis: float = 0.0
+    crop: float = 0.0
+    network: float = 0.0
+    composite: float = 0.0
+    encode: float = 0.0
+    transcode_floor: float = 0.0
+    whole: float = 0.0
+    left_over: float = 0.0
+    wall: float = 0.0
+
+
+def _cpu_ms(work: Callable[[], int]) -> float:
+    """CPU milliseconds of this process per item that `work` says it did."""
+    begin = time.process_time()
+    count = work()
+    return (time.process_time() - begin) * 1e3 / max(count, 1)
+
+
+def _drain(items: Iterable[Any]) -> int:
+    return sum(1 for _ in items)
+
+
+def make_clip(path: Path, frames: int) -> None:
+    """Writes the benchmark's clip: one synthetic actor who moves and talks, forth and back without a cut."""
+    from fastswap import actors
+
+    unique = list(actors.render_clip(*actors.benchmark_scene(SIZE, FACE_PX, frames=min(frames, 60))))
+    cycle = unique + unique[::-1]
+    video.write_video(path, (cycle[i % len(cycle)] for i in range(frames)), fps=30)
+
+
+def measure(clip: Path, model: Path, *, threads: int = 0, batch: int = DEFAULT_BATCH) -> Parts:
+    """Measures all parts on `clip` with `model`; the first pass of each is a warm-up and is not counted."""
+    parts = Parts()
+    with tempfile.TemporaryDirectory() as folder:
+        copy, made = Path(folder) / "copy.mp4", Path(folder) / "made.mp4"
+        parts.decode = _cpu_ms(lambda: _drain(_read(clip)))
+        parts.transcode_floor = _cpu_ms(lambda: _transcode(clip, copy))
+        parts.encode = parts.transcode_floor - parts.decode
+        _measure_held(parts, clip, model, threads, batch)
+        faces = Path(folder) / "clip.faces"
+        wall = time.perf_counter()
+        parts.whole = _cpu_ms(
+            lambda: render(clip, made, model=model, batch=batch, threads=threads, analysis=faces).frames
+        )
+        parts.wall = (time.perf_counter() - wall) * 1e3 / _drain(_read(clip))
+    alone = parts.transcode_floor + parts.analysis + parts.crop + parts.network + parts.composite
+    parts.left_over = parts.whole - alone
+    return parts
+
+
+def _read(clip: Path) -> Iterator[Frame]:
+    with video.Reader(clip) as reader:
+        yield from reader
+
+
+def _transcode(clip: Path, output: Path) -> int:
+    count = 0
+    with video.Reader(clip) as reader, video.Writer(output, reader) as writer:
+        for frame in reader:
+            writer.write(frame)
+            count += 1
+    return count
+
+
+def _analyse(frames: list[Frame]) -> list[Work]:
+    tracker, smoother = Tracker(), Smoother()
+    found = [faces for frame in frames for faces in smoother.push(tracker.update(frame))] + smoother.flush()
+    return [Work(frame, drawing_order(faces.faces)) for frame, faces in zip(frames, found, strict=True)]
+
+
+def _measure_held(parts: Parts, clip: Path, model: Path, threads: int, batch: int) -> None:
+    frames = [frame for frame, _ in zip(_read(clip), range(_HELD), strict=False)]
+    works = _analyse(frames)  # warm-up
+    parts.analysis = _cpu_ms(lambda: len(_analyse(frames)))
+    swap = FaceSwap(model, device="cpu", look=Look(), batch=batch, threads=threads)
+    batches = list(swap.cut(works))
+    parts.crop = _cpu_ms(lambda: sum(len(b.works) for b in swap.cut(works)))
+    swap.engine.infer(batches[0].targets)
+    parts.network = _cpu_ms(lambda: sum(len(b.works) for b in swap.generate(batches)))
+    parts.composite = _cpu_ms(lambda: _drain(swap.composite(batches)))
+    swap.close()
+
+
+def peak_memory(clip: Path, model: Path) -> int:
+    """Peak resident bytes of a process that renders `clip`."""
+    program = (
+        "import resource, sys, fastswap;"
+        "fastswap.render(sys.argv[1], sys.argv[2], model=sys.argv[3], analysis=sys.argv[4]);"
+        "print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024)"
+    )
+    with tempfile.TemporaryDirectory() as folder:
+        made, faces = Path(folder) / "made.mp4", Path(folder) / "clip.faces"
+        arguments = [sys.executable, "-c", program, str(clip), str(made), str(model), str(faces)]
+        return int(subprocess.run(arguments, check=True, stdout=subprocess.PIPE, text=True).stdout)
+
+
+def run(
+    *,
+    model: Path | None = None,
+    clip: Path | None = None,
+    frames: int = 300,
+    memory: bool = False,
+    threads: int = 0,
+    batch: int = DEFAULT_BATCH,
+) -> dict[str, Any]:
+    """Measures everything. model: default the demo's. clip: default one of `frames` frames made for it.
+
+    Returns plain values: "parts" (see `Parts`), "clip", "model", and with `memory` "peak_memory" in bytes by frames.
+    """
+    model = model or demo_model()
+    with tempfile.TemporaryDirectory() as folder:
+        if clip is None:
+            clip = Path(folder) / "actor-1080p.mp4"
+            make_clip(clip, frames)
+        result: dict[str, Any] = {
+            "clip": clip.name,
+            "model": model.name,
+            "frames": _drain(_read(clip)),
+            "parts": asdict(measure(clip, model, threads=threads, batch=batch)),
+        }
+        if memory:
+            result["peak_memory"] = {}
+            for length in (300, 3000):
+                long = Path(folder) / f"actor-{length}.mp4"
+                make_clip(long, length)
+                result["peak_memory"][str(length)] = peak_memory(long, model)
+    return result
+
+
+def print_table(result: dict[str, Any], console: Console) -> None:
+    """Prints `run`'s result."""
+    table = Table(
+        title=f"{result['clip']}, {result['frames']} frames, {result['model']}", title_justify="left"
+    )
+    table.add_column("part")
+    table.add_column("CPU ms a frame", justify="right")
+    for name, value in result["parts"].items():
+        table.add_row(name.replace("_", " "), f"{value:.2f}")
+    console.print(table)
+    for length, peak in result.get("peak_memory", {}).items():
+        console.print(f"peak memory, {length} frames: {peak / 2**20:.0f} MiB")

@@ -1,0 +1,23 @@
+"""The `fastswap` command. Each module adds its commands to `app`; heavy imports wait until a command runs."""
+
+from __future__ import annotations
+
+import typer
+
+app = typer.Typer(
+    name="fastswap",
+    help="Learns one person's face and puts it on another in a video or a picture, fast, and signs what it made.",
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    add_completion=True,
+    rich_markup_mode="rich",
+)
+
+
+def build() -> typer.Typer:
+    """The whole command."""
+    from fastswap.cli import analyse, bench, demo, inspect, render, train
+
+    for module in (render, analyse, train, inspect, demo, bench):
+        module.register(app)
+    return app

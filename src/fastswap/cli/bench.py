@@ -1,0 +1,56 @@
+"""`fastswap bench`: the benchmarks."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from fastswap.cli import options, show
+
+bench_app = typer.Typer(
+    help="Measures this machine; compare the figures by ratio, in one run.", no_args_is_help=True
+)
+
+
+@bench_app.command()
+def ops(
+    json: options.Json = False,
+    repeat: Annotated[int, typer.Option(help="Runs of each case; the median counts.")] = 15,
+) -> None:
+    """The native operations against the same work in OpenCV, on the same pixels."""
+    from fastswap.bench import ops as cases
+
+    result = cases.run(repeat=repeat)
+    if json:
+        show.as_json(result)
+    else:
+        cases.print_table(result, show.out)
+
+
+@bench_app.command()
+def render(
+    model: Annotated[Path | None, typer.Option("--model", "-m", help="A model; default the demo's.")] = None,
+    clip: Annotated[
+        Path | None, typer.Option(help="A clip; default a 1080p one that is made for it.")
+    ] = None,
+    frames: Annotated[int, typer.Option(help="Length of the clip that is made.")] = 300,
+    memory: Annotated[bool, typer.Option(help="Also compare peak memory at 300 and 3,000 frames.")] = False,
+    threads: options.Threads = 0,
+    batch: Annotated[int, typer.Option(help="Faces in one run of the network.")] = 4,
+    json: options.Json = False,
+) -> None:
+    """CPU time of each part of a render alone, of the whole, and what is left over."""
+    from fastswap.bench import render as cases
+
+    result = cases.run(model=model, clip=clip, frames=frames, memory=memory, threads=threads, batch=batch)
+    if json:
+        show.as_json(result)
+    else:
+        cases.print_table(result, show.out)
+
+
+def register(app: typer.Typer) -> None:
+    """Adds the commands."""
+    app.add_typer(bench_app, name="bench")

@@ -1,0 +1,45 @@
+"""Options that several commands share."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from fastswap.errors import SettingsError
+
+Model = Annotated[Path, typer.Option("--model", "-m", help="The trained face, an ONNX file.")]
+Device = Annotated[str, typer.Option(help="auto, cpu or cuda:N.")]
+Select = Annotated[
+    str, typer.Option(help="Which faces: all, largest, track:N, or at:SECONDS,X,Y (display pixels).")
+]
+Json = Annotated[bool, typer.Option("--json", help="Print the result as JSON.")]
+Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="No progress bar.")]
+Color = Annotated[str, typer.Option(help="Colour match: none, reinhard or mkl.")]
+MaskOption = Annotated[str, typer.Option("--mask", help="Mask: mesh, generator or both.")]
+Erode = Annotated[float, typer.Option(help="Shrinks the mask, as a fraction of the crop's side.")]
+Feather = Annotated[
+    float, typer.Option(help="Width of the mask's soft edge, as a fraction of the crop's side.")
+]
+Opacity = Annotated[float, typer.Option(help="0 keeps the target, 1 shows the new face alone.")]
+Threads = Annotated[
+    int, typer.Option(help="CPU threads of the network and the native operations; 0 takes all.")
+]
+Certificate = Annotated[
+    Path | None, typer.Option("--certificate", help="Your own signing certificate chain (PEM).")
+]
+PrivateKey = Annotated[
+    Path | None, typer.Option("--private-key", help="The private key of --certificate (PEM).")
+]
+
+
+def key_values(pairs: list[str], option: str) -> dict[str, str]:
+    """Turns ["crf=20", "preset=slow"] into a mapping. Raises SettingsError for an entry without '='."""
+    result = {}
+    for pair in pairs:
+        key, found, value = pair.partition("=")
+        if not (found and key):
+            raise SettingsError(f"{option} {pair!r}: write it as NAME=VALUE")
+        result[key] = value
+    return result

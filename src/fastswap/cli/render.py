@@ -1,0 +1,72 @@
+"""`fastswap render`: a face into a video, a picture or a folder of pictures."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from fastswap.cli import options, show
+
+
+def render(
+    source: Annotated[Path, typer.Argument(metavar="IN", help="Video, picture or folder of pictures.")],
+    output: Annotated[
+        Path, typer.Argument(metavar="OUT", help="What to write; the suffix chooses the container.")
+    ],
+    model: options.Model,
+    device: options.Device = "auto",
+    select: options.Select = "all",
+    color: options.Color = "reinhard",
+    mask: options.MaskOption = "both",
+    erode: options.Erode = 0.02,
+    feather: options.Feather = 0.08,
+    opacity: options.Opacity = 1.0,
+    encoder: Annotated[
+        str | None, typer.Option(help="FFmpeg's name of the encoder; default libx264.")
+    ] = None,
+    option: Annotated[
+        list[str] | None, typer.Option("--option", "-o", help="Encoder option NAME=VALUE; may be repeated.")
+    ] = None,
+    analysis: Annotated[
+        Path | None, typer.Option(help="The sidecar with the faces; default IN.faces, reused when it fits.")
+    ] = None,
+    batch: Annotated[int, typer.Option(help="Faces in one run of the network; 0 chooses.")] = 0,
+    threads: options.Threads = 0,
+    certificate: options.Certificate = None,
+    private_key: options.PrivateKey = None,
+    json: options.Json = False,
+    quiet: options.Quiet = False,
+) -> None:
+    """Puts the model's face on the faces of IN, writes OUT and signs it as synthetic."""
+    from fastswap.look import Look
+    from fastswap.pipeline import render as run
+
+    look = Look(color=color, mask=mask, erode=erode, feather=feather, opacity=opacity)  # type: ignore[arg-type]
+    with show.progress(quiet or json) as callback:
+        report = run(
+            source,
+            output,
+            model=model,
+            device=device,
+            look=look,
+            select=select,
+            encoder=encoder,
+            encoder_options=options.key_values(option or [], "--option"),
+            analysis=analysis,
+            batch=batch,
+            threads=threads,
+            certificate=certificate,
+            private_key=private_key,
+            progress=callback,
+        )
+    if json:
+        show.as_json(report.as_dict())
+    else:
+        show.pairs(f"{output}", report.as_dict())
+
+
+def register(app: typer.Typer) -> None:
+    """Adds the command."""
+    app.command()(render)

@@ -1,0 +1,179 @@
+"""The whole flow, top to bottom: read, analyse, generate, composite, write, sign.
+
+Every stage runs in a thread of its own; the native parts release the GIL, so they overlap. Bounded queues between
+them keep memory independent of the video's length.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import closing
+from dataclasses import asdict
+from pathlib import Path
+
+from fastswap import provenance, video
+from fastswap.analysis import Analysed, Analysis
+from fastswap.atomic import Staging
+from fastswap.errors import SettingsError
+from fastswap.frame import Frame
+from fastswap.look import Look
+from fastswap.model import model_hash
+from fastswap.progress import Progress, ProgressCallback
+from fastswap.report import Report
+from fastswap.select import Selection, parse_selection
+from fastswap.stages import Stages
+from fastswap.swap import FaceSwap, Work, drawing_order
+
+DEFAULT_BATCH = 4
+"""Faces in one run of the network on a CPU; `fastswap bench render` shows what other sizes give."""
+
+_REPORT_S = 0.1
+
+
+def render(
+    source: str | Path,
+    output: str | Path,
+    *,
+    model: str | Path,
+    device: str = "auto",
+    look: Look | None = None,
+    select: str = "all",
+    encoder: str | None = None,
+    encoder_options: Mapping[str, str] | None = None,
+    analysis: str | Path | None = None,
+    batch: int = 0,
+    threads: int = 0,
+    certificate: str | Path | None = None,
+    private_key: str | Path | None = None,
+    progress: ProgressCallback | None = None,
+) -> Report:
+    """Puts the model's face on the selected faces of a video, a picture or a folder of pictures.
+
+    source, output: files, or folders of pictures; the output's suffix chooses the container. It is complete and
+    signed, or absent. device: "auto" or "cpu". select: "all", "largest", "track:N" or "at:SECONDS,X,Y" (display
+    pixels). encoder, encoder_options: FFmpeg's names. analysis: the sidecar with the faces, reused when it fits the
+    input and written when it does not; default `sidecar.default_path(source)`. batch: faces in one run of the
+    network, 0 chooses. threads: CPU threads of the network and the native operations, 0 takes all.
+    certificate, private_key: PEM files to sign with in place of the local certificate.
+
+    Raises SettingsError, InputError, OutputError, ModelError, WeightsError, DeviceError or ProvenanceError, each with
+    one line that names what is wrong.
+    """
+    source, output, model = Path(source), Path(output), Path(model)
+    look, selection = look or Look(), parse_selection(select)
+    if batch < 0 or threads < 0:
+        raise SettingsError("batch and threads must not be negative")
+    begin = time.perf_counter()
+    report = Report(input=str(source), output=str(output), model=str(model))
+    certificate, private_key = _optional(certificate), _optional(private_key)
+    provenance.check_credential(certificate, private_key)
+    info = video.probe(source)
+    swap = FaceSwap(model, device=device, look=look, batch=_batch_size(info, batch), threads=threads)
+    with closing(swap), Staging(source, output) as staging:
+        known = Analysis(info, _optional(analysis))
+        selection = known.resolve(selection, progress)
+        with (
+            video.Reader(source) as reader,
+            Stages() as stages,
+            video.Writer(staging.path, reader, encoder=encoder, options=encoder_options) as writer,
+        ):
+            frames = stages.thread("decode", reader)
+            analysed = stages.thread("analyse", known.of(frames))
+            chosen = choose(analysed, selection, report)
+            cut = stages.thread("crop", swap.cut(chosen), depth=1)
+            generated = stages.thread("generate", swap.generate(cut), depth=1)
+            composited = stages.thread("composite", swap.composite(generated))
+            clock = _Clock(info.frames, stages, progress)
+            for _ in stages.timed("encode", _write(writer, composited)):
+                report.frames += 1
+                clock.tick(report)
+        report.notices += [*reader.notices, *writer.notices]
+        report.provenance = _sign(staging.path, source, model, swap, look, certificate, private_key)
+        staging.publish()
+    _tell(report, swap, known)
+    report.finish(time.perf_counter() - begin, stages.busy)
+    return report
+
+
+def choose(analysed: Iterable[Analysed], selection: Selection, report: Report) -> Iterator[Work]:
+    """Keeps the selected faces of each frame and counts why a frame passes through unchanged."""
+    for frame, found in analysed:
+        faces = drawing_order(selection(found))
+        if faces:
+            report.swapped += 1
+            report.faces += len(faces)
+        elif found.faces:
+            report.skipped["face not selected"] += 1
+        else:
+            report.skipped["face in doubt" if found.doubted else "no face"] += 1
+        yield Work(frame, faces)
+
+
+def _batch_size(info: video.VideoInfo, asked: int) -> int:
+    """A single picture has no use for a batch."""
+    return asked or (1 if info.kind == "image" else DEFAULT_BATCH)
+
+
+def _optional(path: str | Path | None) -> Path | None:
+    return None if path is None else Path(path)
+
+
+def _tell(report: Report, swap: FaceSwap, known: Analysis) -> None:
+    report.engine = f"{swap.engine.name}, {swap.engine.precision}, batch {swap.engine.batch}"
+    report.analysis, report.analysis_reused = (str(known.path) if known.path else None), known.reused
+    if known.notice:
+        report.notices.append(known.notice)
+
+
+def _write(writer: video.Writer, frames: Iterable[Frame]) -> Iterator[None]:
+    for frame in frames:
+        writer.write(frame)
+        yield
+
+
+def _sign(
+    path: Path,
+    source: Path,
+    model: Path,
+    swap: FaceSwap,
+    look: Look,
+    certificate: Path | None,
+    private_key: Path | None,
+) -> dict[str, object]:
+    record = provenance.ModelRecord(
+        name=model.name,
+        sha256=model_hash(model),
+        subject=swap.contract.subject,
+        consent=swap.contract.consent,
+    )
+    settings = {"look": asdict(look), "engine": swap.engine.name, "precision": swap.engine.precision}
+    signed = provenance.sign(
+        path,
+        source=source,
+        model=record,
+        settings=settings,
+        certificate=certificate,
+        private_key=private_key,
+    )
+    beside = [sidecar.name for sidecar in signed.sidecars]
+    return {"files": signed.files, "sidecars": beside, "by": signed.signed_by, "self_made": signed.self_made}
+
+
+class _Clock:
+    """Turns a count of frames into progress reports, ten a second at most."""
+
+    def __init__(self, total: int | None, stages: Stages, callback: ProgressCallback | None) -> None:
+        self.total, self.stages, self.callback = total, stages, callback
+        self.begin = self.last = time.perf_counter()
+
+    def tick(self, report: Report) -> None:
+        now = time.perf_counter()
+        if self.callback is None or (now - self.last < _REPORT_S and report.frames != self.total):
+            return
+        self.last = now
+        busy = self.stages.busy
+        limits = max(busy, key=lambda name: busy[name])
+        rate = report.frames / (now - self.begin)
+        values = {"faces": float(report.faces)}
+        self.callback(Progress("render", report.frames, self.total, "frames", rate, limits, values))

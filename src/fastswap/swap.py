@@ -1,0 +1,149 @@
+"""The swap itself: crops out of frames, the generator over them, the new faces back into the planes."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from fastswap import align, ops, video
+from fastswap.engines import Engine, open_engine
+from fastswap.faces import Face
+from fastswap.frame import Affine, Frame
+from fastswap.look import Look
+from fastswap.model import Contract, load_contract
+
+MAX_WAITING = 4
+"""Frames that may wait for a full batch, as a multiple of the batch: bounds memory where faces are rare."""
+
+
+@dataclass(frozen=True, slots=True)
+class Work:
+    """One frame and the faces in it that are to be replaced, drawn in the order given."""
+
+    frame: Frame
+    faces: tuple[Face, ...]
+
+
+@dataclass(slots=True)
+class Batch:
+    """Frames in order, and all their faces side by side.
+
+    owner: for each of the N faces, the index of its frame in `works`. to_coded [N, 2, 3]: crop to coded luma pixels.
+    outlines [N, K, 2]: face outline in crop pixels. targets [N, 3, S, S]: what the frames show there, R'G'B' 0..1.
+    swaps [N, 3, S, S] and masks [N, S, S]: what the generator made of them.
+    """
+
+    works: list[Work]
+    owner: list[int]
+    to_coded: NDArray[np.float64]
+    outlines: NDArray[np.float32]
+    targets: NDArray[np.float32]
+    swaps: NDArray[np.float32]
+    masks: NDArray[np.float32]
+
+
+class FaceSwap:
+    """A model, an engine and a look: everything that a frame with known faces needs.
+
+    Raises ModelError for a bad model file and DeviceError for a device that is not there.
+    """
+
+    def __init__(self, model: Path, *, device: str, look: Look, batch: int, threads: int = 0) -> None:
+        self.contract: Contract = load_contract(model)
+        self.look = look
+        ops.set_threads(threads or os.cpu_count() or 1)
+        self.engine: Engine = open_engine(model, device=device, batch=batch, threads=threads)
+
+    def close(self) -> None:
+        """Frees the engine."""
+        self.engine.close()
+
+    def crop_to_display(self, face: Face) -> Affine:
+        """Where the generator's crop of a face lies, as a map from crop to display pixels."""
+        c = self.contract
+        points = align.five_points(face.landmarks)
+        return align.crop_to_display(points, c.template, c.coverage, c.resolution)
+
+    def cut(self, works: Iterable[Work]) -> Iterator[Batch]:
+        """Groups frames into batches of faces and samples their crops.
+
+        Where batches begin follows from the frames alone, never from timing, so the same input always meets the
+        same batches.
+        """
+        waiting: list[Work] = []
+        faces = 0
+        for work in works:
+            waiting.append(work)
+            faces += len(work.faces)
+            if faces >= self.engine.batch or len(waiting) >= MAX_WAITING * self.engine.batch:
+                yield self._cut(waiting)
+                waiting, faces = [], 0
+        if waiting:
+            yield self._cut(waiting)
+
+    def _cut(self, works: list[Work]) -> Batch:
+        size = self.contract.resolution
+        owner = [index for index, work in enumerate(works) for _ in work.faces]
+        shown = [
+            align.compose(works[i].frame.to_coded, self.crop_to_display(face)) for i, face in _faces(works)
+        ]
+        to_coded = np.array(shown, np.float64).reshape(-1, 2, 3)
+        outlines = [
+            align.apply(align.invert(self.crop_to_display(face)), align.outline(face.landmarks))
+            for _, face in _faces(works)
+        ]
+        targets = (
+            ops.crop([works[i].frame for i in owner], to_coded, size)
+            if owner
+            else np.zeros((0, 3, size, size), np.float32)
+        )
+        none = np.zeros((0, size, size), np.float32)
+        return Batch(works, owner, to_coded, np.array(outlines, np.float32), targets, targets[:0], none)
+
+    def generate(self, batches: Iterable[Batch]) -> Iterator[Batch]:
+        """Runs the generator over each batch."""
+        for batch in batches:
+            if batch.owner:
+                batch.swaps, batch.masks = self.engine.infer(batch.targets)
+            yield batch
+
+    def composite(self, batches: Iterable[Batch]) -> Iterator[Frame]:
+        """Draws the new faces into the frames and gives the frames back in order.
+
+        A frame without faces is handed on untouched; one with faces is written to in a copy of its own.
+        """
+        for batch in batches:
+            yield from self._composite(batch) if batch.owner else (work.frame for work in batch.works)
+
+    def _composite(self, batch: Batch) -> Sequence[Frame]:
+        changed = set(batch.owner)
+        frames = [
+            video.writable(work.frame) if index in changed else work.frame
+            for index, work in enumerate(batch.works)
+        ]
+        ops.composite(
+            [frames[i] for i in batch.owner],
+            batch.to_coded,
+            batch.targets,
+            batch.swaps,
+            batch.masks,
+            batch.outlines,
+            self.look,
+        )
+        return frames
+
+
+def _faces(works: Sequence[Work]) -> Iterator[tuple[int, Face]]:
+    for index, work in enumerate(works):
+        for face in work.faces:
+            yield index, face
+
+
+def drawing_order(faces: Iterable[Face]) -> tuple[Face, ...]:
+    """Smaller faces first: where two overlap, the larger one is taken to be the nearer and is drawn over it."""
+    return tuple(sorted(faces, key=lambda face: (face.area, face.track)))

@@ -1,0 +1,109 @@
+"""From trained weights to the model file, checked against torch on the way."""
+
+from __future__ import annotations
+
+import copy
+import io
+import warnings
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from fastswap.errors import TrainingError
+from fastswap.model import INPUT, MASK, SWAP, Contract, save_model
+from fastswap.training.network import Generator, SwapPath, multiply_adds
+
+if TYPE_CHECKING:
+    from onnx import ModelProto
+
+OPSET = 17
+TOLERANCE = {"f32": 2e-3, "bf16": 0.12}
+"""Largest difference from torch's float32 that an export may show, in 0..1. In float32 only the order of sums
+differs; bf16 keeps 8 bits of each value, and errors of single pixels add up over some thirty layers."""
+
+
+@dataclass(frozen=True, slots=True)
+class ExportReport:
+    """path: the file. bytes: its size. gmac: 1e9 multiply-adds of one face. difference: largest and mean
+    absolute
+    difference from torch in float32, by the precision that the exported file was run in."""
+
+    path: str
+    bytes: int
+    gmac: float
+    difference: dict[str, tuple[float, float]]
+
+
+def export(generator: Generator, contract: Contract, path: Path, faces: NDArray[np.float32]) -> ExportReport:
+    """Writes the swap path of a generator as an ONNX file.
+
+    faces: float32 [N, 3, R, R] in 0..1, real faces that the file's answers are checked on. Raises
+    TrainingError when the exported file does not compute what torch computes, OutputError when it cannot be
+    written.
+    """
+    network = SwapPath(copy.deepcopy(generator)).to("cpu", torch.float32).eval()
+    for weight in network.parameters():
+        weight.data = weight.data.contiguous()
+    model = to_onnx(network, contract.resolution)
+    with torch.inference_mode():
+        truth = [out.numpy() for out in network(torch.from_numpy(faces))]
+    difference = {}
+    for precision, tolerance in TOLERANCE.items():
+        worst, mean = _compare(truth, run_onnx(model, faces, precision))
+        if not worst <= tolerance:
+            raise TrainingError(f"{path}: the exported file differs from torch by {worst:.3g} in {precision}")
+        difference[precision] = (round(worst, 6), round(mean, 6))
+    save_model(model, contract, path)
+    gmac = round(multiply_adds(generator.shape) / 1e9, 3)
+    return ExportReport(str(path), path.stat().st_size, gmac, difference)
+
+
+def to_onnx(network: SwapPath, resolution: int) -> ModelProto:
+    """The network as an ONNX graph with a free batch size."""
+    import onnx
+
+    buffer = io.BytesIO()
+    example = torch.rand(2, 3, resolution, resolution)
+    names = (INPUT, SWAP, MASK)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        # The TorchScript exporter: torch.export's needs onnxscript, and this network has no control flow.
+        torch.onnx.export(
+            network,
+            (example,),
+            buffer,  # type: ignore[arg-type]  # a stream is documented for this exporter
+            input_names=[INPUT],
+            output_names=[SWAP, MASK],
+            dynamic_axes={name: {0: "N"} for name in names},
+            opset_version=OPSET,
+            dynamo=False,
+        )
+    model = onnx.load_model_from_string(buffer.getvalue())
+    for value, channels in ((model.graph.output[0], 3), (model.graph.output[1], 1)):
+        # The exporter leaves sizes that follow from a slice open; the contract promises them.
+        for dim, size in zip(
+            value.type.tensor_type.shape.dim[1:], (channels, resolution, resolution), strict=True
+        ):
+            dim.dim_value = size
+    return model
+
+
+def run_onnx(model: ModelProto, faces: NDArray[np.float32], precision: str) -> list[NDArray[np.float32]]:
+    """Swap and mask that OpenVINO computes in "f32" or "bf16"."""
+    import openvino as ov
+
+    core = ov.Core()
+    compiled = core.compile_model(
+        core.read_model(model.SerializeToString()), "CPU", {"INFERENCE_PRECISION_HINT": precision}
+    )
+    results = compiled(faces)
+    return [np.array(results[name], np.float32) for name in (SWAP, MASK)]
+
+
+def _compare(truth: list[NDArray[np.float32]], ours: list[NDArray[np.float32]]) -> tuple[float, float]:
+    gaps = [np.abs(a - b) for a, b in zip(truth, ours, strict=True)]
+    return max(float(gap.max()) for gap in gaps), float(gaps[0].mean())

@@ -1,0 +1,115 @@
+"""Collects what a container, its video stream and its first frame say about themselves."""
+
+from __future__ import annotations
+
+from fractions import Fraction
+from pathlib import Path
+from typing import cast
+
+import av
+import numpy as np
+from av.container import InputContainer
+from av.sidedata.sidedata import SideData
+from av.video.stream import VideoStream
+
+from fastswap.video.convert import tags_after
+from fastswap.video.info import UNTAGGED, ColorTags, Geometry, VideoInfo, snap_matrix
+from fastswap.video.log import chroma_siting
+from fastswap.video.planes import AV_NATIVE
+
+DEFAULT_RATE = Fraction(25)
+"""Frames per second of what has no rate of its own, such as a folder of pictures (FFmpeg's default too)."""
+
+_MAX_RATE = 1000  # above it the number is a time base in disguise
+_BOTTOM_FIRST = (3, 5)  # AV_FIELD_BB, AV_FIELD_TB: what is shown first is the bottom field
+_FIXED = 65536  # 1.0 in a display matrix
+_TURNS = {90: (0, -1, 1, 0), -90: (0, 1, -1, 0), 180: (-1, 0, 0, -1), -180: (-1, 0, 0, -1)}
+
+
+def describe(path: Path, container: InputContainer, stream: VideoStream, first: av.VideoFrame) -> VideoInfo:
+    """The info of a video whose first frame has been decoded."""
+    codec = stream.codec_context.codec.canonical_name
+    name = first.format.name
+    tags = tags_after(first, _stated_tags(container, stream, first))
+    matrix = display_matrix(first)
+    turn = snap_matrix(matrix) if matrix else None
+    sar = stream.sample_aspect_ratio
+    others = [s.type for s in container.streams if s is not stream]
+    return VideoInfo(
+        path=path,
+        kind="video",
+        container=container.format.name,
+        codec=codec,
+        pixel_format=name,
+        frame_format=name if name in AV_NATIVE else "yuv420p",
+        geometry=Geometry(first.width, first.height, sar or Fraction(1), turn or ((1, 0), (0, 1))),
+        fps=_rate(stream, first),
+        time_base=stream.time_base or Fraction(1, 90000),
+        frames=stream.frames or None,
+        duration=_duration(container, stream),
+        color=tags.spec(first.width, first.height, codec, name),
+        tags=tags,
+        start=first.pts or 0,
+        stated_sar=sar or None,
+        display_matrix=matrix,
+        stream=stream.index,
+        interlaced=_field_order(stream, first),
+        audio_streams=others.count("audio"),
+        subtitle_streams=others.count("subtitle"),
+        other_streams=len(others) - others.count("audio") - others.count("subtitle"),
+        chapters=len(container.chapters()),
+    )
+
+
+def _stated_tags(container: InputContainer, stream: VideoStream, first: av.VideoFrame) -> ColorTags:
+    """The frame's tags, which come from the bitstream; where it has none, the container's."""
+    codec = stream.codec_context
+    matrix, primaries, transfer = (
+        of_frame if of_frame != UNTAGGED else of_stream
+        for of_frame, of_stream in (
+            (first.colorspace, codec.colorspace),
+            (first.color_primaries, codec.color_primaries),
+            (first.color_trc, codec.color_trc),
+        )
+    )
+    siting = chroma_siting(container, stream.index)
+    return ColorTags(first.color_range or codec.color_range, matrix, primaries, transfer, siting)
+
+
+def _rate(stream: VideoStream, first: av.VideoFrame) -> Fraction:
+    rates = [stream.average_rate, stream.guessed_rate, stream.base_rate]
+    if first.pts is None:  # a bare stream: FFmpeg averages over time stamps that it made up
+        rates = rates[1:]
+    for rate in rates:
+        if rate and 0 < rate <= _MAX_RATE:
+            return Fraction(rate)
+    return DEFAULT_RATE
+
+
+def _duration(container: InputContainer, stream: VideoStream) -> float | None:
+    if stream.duration and stream.time_base:
+        return float(stream.duration * stream.time_base)
+    if container.duration:
+        return container.duration / 1e6
+    return float(stream.frames / stream.average_rate) if stream.frames and stream.average_rate else None
+
+
+def _field_order(stream: VideoStream, first: av.VideoFrame) -> str:
+    if not first.interlaced_frame:
+        return ""
+    order: int = stream.codec_context.field_order
+    return "bottom" if order in _BOTTOM_FIRST else "top"
+
+
+def display_matrix(frame: av.VideoFrame) -> tuple[int, ...] | None:
+    """The nine integers of the frame's display matrix, None when it has none."""
+    try:
+        for data in cast(list[SideData], list(frame.side_data)):
+            if data.type.name == "DISPLAYMATRIX":
+                return tuple(int(v) for v in np.frombuffer(bytes(data), np.int32))
+    except ValueError:
+        # PyAV has no name for some newer kinds of side data and then shows none at all; the angle it still gives.
+        if frame.rotation in _TURNS:
+            a, b, c, d = (_FIXED * v for v in _TURNS[frame.rotation])
+            return a, b, 0, c, d, 0, 0, 0, 1 << 30
+    return None

@@ -1,0 +1,192 @@
+"""Chooses, configures and opens the video encoder."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from fractions import Fraction
+from itertools import product
+
+import av
+import av.logging
+from av.codec import Codec, CodecContext
+from av.codec.context import Flags
+from av.container import OutputContainer
+from av.video.codeccontext import VideoCodecContext
+
+from fastswap.errors import OutputError
+from fastswap.video.info import FULL_RANGE, VideoInfo
+from fastswap.video.log import listening
+from fastswap.video.opening import reason
+
+PREFERRED = ("libx264", "libvpx-vp9", "libsvtav1", "ffv1")
+"""Encoders that a container gets, in this order, when the user names none."""
+
+DEFAULTS: dict[str, dict[str, str]] = {
+    # veryfast: see CONTRIBUTING.md for the measurement that chose it
+    "libx264": {"crf": "18", "preset": "veryfast"},
+    "libx265": {"crf": "20", "preset": "fast", "x265-params": "log-level=error"},
+    "libvpx-vp9": {"crf": "24", "b": "0", "deadline": "good", "cpu-used": "4", "row-mt": "1"},
+    "libsvtav1": {"crf": "25", "preset": "8"},
+    "mpeg4": {"global_quality": "354", "flags": "+qscale"},  # 3 times FF_QP2LAMBDA
+    "mpeg2video": {"global_quality": "354", "flags": "+qscale"},
+    "prores_ks": {"profile": "hq"},
+    "mjpeg": {"global_quality": "236", "flags": "+qscale"},  # 2 times FF_QP2LAMBDA
+    "libwebp": {"quality": "92"},
+}
+_RATE_CONTROL = frozenset({"quality", "crf", "qp", "b", "q", "global_quality", "cq", "rc", "lossless"})
+_REORDERING = frozenset({"libx264", "libx265", "mpeg4", "mpeg2video", "h264_nvenc", "hevc_nvenc"})
+_MAX_THREADS = 16
+_NAMED_FORMATS = (
+    "yuv420p",
+    "nv12",
+    "yuv422p",
+    "yuv444p",
+    "yuv422p10le",
+    "yuv420p10le",
+    "rgb24",
+    "bgra",
+    "bgr0",
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """An encoder that is known to open. `time_base`: of the frames given to it."""
+
+    name: str
+    pixel_format: str
+    time_base: Fraction
+    options: dict[str, str] = field(default_factory=dict)
+
+
+def find(name: str) -> Codec:
+    """The encoder of that name; raises OutputError when FFmpeg has none or it is not for video."""
+    try:
+        codec = Codec(name, "w")
+    except ValueError as error:
+        raise OutputError(f"unknown encoder {name!r}") from error
+    if codec.type != "video":
+        raise OutputError(f"encoder {name!r} is for {codec.type}, not for video")
+    return codec
+
+
+def default_for(container: OutputContainer) -> str:
+    """The encoder for a container: the first preferred one that it is known to hold, else its own choice."""
+    if container.format.name == "mpegts":  # holds H.264, but FFmpeg keeps no list of what it holds
+        return PREFERRED[0]
+    known = container.supported_codecs
+    return next((name for name in PREFERRED if name in known), container.default_video_codec)
+
+
+def merged_options(name: str, given: Mapping[str, str] | None) -> dict[str, str]:
+    """The defaults of an encoder under the user's options; a rate control of the user's replaces ours."""
+    user = {key.lstrip("-").removesuffix(":v"): str(value) for key, value in (given or {}).items()}
+    defaults = dict(DEFAULTS.get(name, {}))
+    if _RATE_CONTROL & user.keys():
+        defaults = {k: v for k, v in defaults.items() if k not in _RATE_CONTROL and k != "flags"}
+    if "q" in user:  # FFmpeg's command line makes this of -q
+        user |= {"global_quality": str(round(float(user.pop("q")) * 118)), "flags": "+qscale"}
+    return defaults | user
+
+
+def plan(name: str, given: Mapping[str, str] | None, info: VideoInfo, *, counted: bool) -> Plan:
+    """Finds the pixel format and time base closest to the input's with which the encoder opens.
+
+    counted: the container keeps no time stamps but counts frames, in the order in which they are stored.
+    Raises OutputError: no such encoder, an option it does not know, or what it says when it refuses.
+    """
+    codec = find(name)
+    name = codec.name  # "h264" is an alias
+    options = merged_options(name, given)
+    wanted = options.pop("pix_fmt", None)
+    formats = [wanted] if wanted else _formats(codec, info)
+    bases = [1 / info.fps] if counted else [info.time_base, 1 / info.fps]
+    if counted and name in _REORDERING:
+        options.setdefault("bf", "0")
+    refusals: list[str] = []
+    for time_base, pixel_format in product(bases, formats):
+        candidate = Plan(name, pixel_format, time_base, options)
+        refusal = _try_open(candidate, info)
+        if refusal is None:
+            return candidate
+        refusals.append(refusal)
+    raise OutputError(f"encoder {name}: {refusals[0]}")
+
+
+def _formats(codec: Codec, info: VideoInfo) -> list[str]:
+    """The formats to try: the input's own, the same without the "j", then those that lose nothing or least."""
+    known = [f.name for f in codec.video_formats or []]
+    if not known:
+        return ["yuv420p"]  # rawvideo and its like take all
+    if is_odd(info) and codec.canonical_name in _EVEN_IN_420:
+        known = [name for name in known if "444" in name or name in _RGB] or known
+    plain = info.frame_format.replace("yuvj", "yuv")
+    own = [info.frame_format, plain] if codec.canonical_name != "mjpeg" else ["yuvj420p"]
+    ranked = [f for f in (*own, *_RANKED) if f in known]
+    return list(dict.fromkeys(ranked)) or known[:1]
+
+
+def is_odd(info: VideoInfo) -> bool:
+    """True when a side is odd, which H.264 and HEVC cannot crop to in 4:2:0; FFmpeg would drop the last line."""
+    return bool(info.width % 2 or info.height % 2)
+
+
+def _try_open(candidate: Plan, info: VideoInfo) -> str | None:
+    """None when the encoder opens so, else why not, in one line."""
+    context = CodecContext.create(candidate.name, "w")
+    assert isinstance(context, VideoCodecContext)
+    try:
+        configure(context, candidate, info)
+    except ValueError as error:
+        return f"pixel format {candidate.pixel_format!r} is unknown ({error})"
+    return open_context(context)
+
+
+def open_context(context: VideoCodecContext) -> str | None:
+    """Opens the encoder; None when it took every option, else what is wrong, in one line."""
+    failure: Exception | None = None
+    with listening(av.logging.WARNING) as lines:
+        try:
+            context.open()
+        except (av.FFmpegError, ValueError) as error:
+            failure = error
+    if failure is not None:
+        return _first_complaint(lines) or reason(failure)
+    if context.options:
+        return f"no option {next(iter(context.options))!r}"
+    # libx264 only warns about what stands in x264-params.
+    return next((text for text in lines if "Error parsing option" in text), None)
+
+
+def _first_complaint(lines: Sequence[str]) -> str | None:
+    useful = [text for text in lines if text and not text.startswith(("using ", "profile "))]
+    return useful[0] if useful else None
+
+
+def is_full_range(chosen: Plan, info: VideoInfo) -> bool:
+    """Whether the encoder gets full-range samples; JPEG's formats are so by definition."""
+    return info.color.full_range or chosen.pixel_format.startswith("yuvj")
+
+
+def configure(context: VideoCodecContext, chosen: Plan, info: VideoInfo) -> None:
+    """Sets everything that the input decides and the user's options."""
+    context.width, context.height = info.width, info.height
+    context.pix_fmt = chosen.pixel_format
+    context.time_base = chosen.time_base
+    context.framerate = info.fps
+    context.sample_aspect_ratio = info.stated_sar or Fraction(0)
+    # A fixed number: the bytes of some encoders depend on it, and must not on what else runs on the machine.
+    context.thread_count = min(os.cpu_count() or 1, _MAX_THREADS)
+    context.color_range = FULL_RANGE if is_full_range(chosen, info) else info.tags.range
+    context.colorspace = info.tags.matrix
+    context.color_primaries = info.tags.primaries
+    context.color_trc = info.tags.transfer
+    options = dict(chosen.options)
+    if info.tags.siting and info.tags.siting != "left":
+        options.setdefault("chroma_sample_location", info.tags.siting)
+    if info.interlaced and chosen.name in ("libx264", "mpeg2video", "mpeg4"):
+        context.flags |= Flags.interlaced_dct | Flags.interlaced_me
+        context.field_order = 2 if info.interlaced == "top" else 3  # AV_FIELD_TT, AV_FIELD_BB
+    context.options = options

@@ -1,0 +1,89 @@
+"""The reader: one face for videos, pictures and folders of pictures."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from types import TracebackType
+from typing import Protocol
+
+from fastswap.frame import Frame
+from fastswap.video.info import VideoInfo
+from fastswap.video.opening import check_file
+from fastswap.video.pictures import PictureSource, picture_format
+from fastswap.video.stream import StreamSource
+
+
+class Source(Protocol):
+    """What reads one kind of input."""
+
+    info: VideoInfo
+
+    @property
+    def skipped(self) -> int: ...
+    def __iter__(self) -> Iterator[Frame]: ...
+    def frame_at(self, seconds: float) -> Frame: ...
+    def seek(self, seconds: float) -> None: ...
+    def close(self) -> None: ...
+
+
+class Reader:
+    """Iterates over the frames of a video, a picture or a folder of pictures, in the planes the decoder gave.
+
+    path: the input. threads: decoder threads, 0 takes one per core.
+    `notices`: what the user should know, such as a conversion; grows while reading. `skipped`: damaged frames left out.
+
+    Raises InputError when there is nothing to read.
+    """
+
+    def __init__(self, path: str | Path, *, threads: int = 0) -> None:
+        path = Path(path)
+        check_file(path)
+        self.notices: list[str] = []
+        self._source: Source = _open(path, threads, self.notices)
+
+    @property
+    def info(self) -> VideoInfo:
+        """What is known about the input."""
+        return self._source.info
+
+    @property
+    def skipped(self) -> int:
+        """Frames that could not be decoded, so far."""
+        return self._source.skipped
+
+    def __iter__(self) -> Iterator[Frame]:
+        """The frames in order of presentation; from the start, or from the place last sought."""
+        return iter(self._source)
+
+    def seek(self, seconds: float) -> None:
+        """The next iteration starts at the last key frame at or before `seconds` after the first frame."""
+        self._source.seek(seconds)
+
+    def frame_at(self, seconds: float) -> Frame:
+        """The frame shown `seconds` after the first one. Its index is exact only at a constant frame rate."""
+        return self._source.frame_at(seconds)
+
+    def close(self) -> None:
+        """Releases the file."""
+        self._source.close()
+
+    def __enter__(self) -> Reader:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, value: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+
+def _open(path: Path, threads: int, notices: list[str]) -> Source:
+    if path.is_dir() or picture_format(path):
+        return PictureSource(path, notices)
+    return StreamSource(path, threads, notices)
+
+
+def probe(path: str | Path) -> VideoInfo:
+    """What is known about an input; decodes one frame. Raises InputError as `Reader` does."""
+    with Reader(path, threads=1) as reader:
+        return reader.info

@@ -1,0 +1,202 @@
+"""Reads the frames of a video file, in presentation order, at their exact times."""
+
+from __future__ import annotations
+
+import threading
+from collections import deque
+from collections.abc import Generator, Iterator
+from pathlib import Path
+from typing import Any
+
+import av
+from av.packet import Packet
+
+from fastswap.errors import InputError
+from fastswap.frame import Frame
+from fastswap.video.clock import Clock
+from fastswap.video.convert import Normaliser
+from fastswap.video.describe import describe
+from fastswap.video.info import VideoInfo, snap_matrix
+from fastswap.video.opening import main_stream, open_container
+from fastswap.video.planes import AV_NATIVE, shared_planes
+
+_READ_ERRORS = 32
+"""Read errors in a row after which the rest of the file counts as lost."""
+
+_AVFMT_FLAG_GENPTS = 0x0001
+_REFUSALS = 3
+"""Packets in a row that a decoder may refuse before it is reset."""
+
+
+class _Decoder:
+    """Decodes one stream from where its container stands. A damaged packet costs its own frames, not the rest."""
+
+    def __init__(self, path: Path, threads: int) -> None:
+        self.container = open_container(path)
+        # PyAV asks FFmpeg to make up missing presentation times; in AVI they come out wrong, see Clock.
+        self.container.flags &= ~_AVFMT_FLAG_GENPTS
+        try:
+            self.stream = main_stream(self.container, path)
+        except BaseException:
+            self.container.close()
+            raise
+        self._context = self.stream.codec_context
+        self._context.thread_type = "AUTO"  # frame threads too; PyAV's default is slices alone
+        self._context.thread_count = threads
+        self.packets, self.damaged, self.cut_off = 0, 0, False
+        self._clock = Clock()
+
+    def frames(self) -> Generator[av.VideoFrame, None, None]:
+        """All frames from here to the end, each with the most credible PTS."""
+        refused = 0
+        self._clock.restart()
+        for packet in self._demux():
+            try:
+                decoded = self._context.decode(packet)
+            except av.EOFError:
+                return
+            except av.FFmpegError:
+                self.damaged += 1
+                refused += 1
+                if refused == _REFUSALS:
+                    self._context.flush_buffers()
+                    refused = 0
+            else:
+                refused = 0
+                for frame in decoded:
+                    frame.pts = self._clock(frame.pts, frame.dts, frame.duration)
+                    yield frame
+
+    def _demux(self) -> Iterator[Packet[Any] | None]:
+        """The stream's packets, then None, which flushes the decoder."""
+        failures = 0
+        while failures < _READ_ERRORS:
+            try:
+                for packet in self.container.demux(self.stream):
+                    if packet.size:  # PyAV's own flush packet is empty
+                        self.packets += 1
+                        failures = 0
+                        self._clock.packet(packet.dts)
+                        yield packet
+                break
+            except av.FFmpegError:
+                failures += 1
+                self.cut_off = True
+        yield None
+
+
+class StreamSource:
+    """The frames of one video stream. Frames may be taken in one thread and `close` called in another."""
+
+    def __init__(self, path: Path, threads: int, notices: list[str]) -> None:
+        self.path, self.notices = path, notices
+        self._threads = threads
+        self._lock = threading.Lock()
+        self._decoder = _Decoder(path, threads)
+        self._frames = self._decoder.frames()
+        self._pending: deque[av.VideoFrame] = deque()
+        self._at_start, self._sought, self._closed = True, False, False
+        try:
+            first = next(self._frames, None)
+            if first is None:
+                raise InputError(f"{path}: not one frame of its video can be decoded")
+            self.info: VideoInfo = describe(path, self._decoder.container, self._decoder.stream, first)
+        except BaseException:
+            self.close()
+            raise
+        self._pending.append(first)
+        self._normalise = Normaliser(path.name, self.info.width, self.info.height, self.info.tags, notices)
+        self._to_coded = self.info.geometry.to_coded()
+        if self.info.display_matrix and snap_matrix(self.info.display_matrix) is None:
+            notices.append(
+                f"{path.name}: its display matrix is no quarter turn; faces are sought in the coded picture"
+            )
+
+    @property
+    def skipped(self) -> int:
+        """Packets that could not be decoded, so far."""
+        return self._decoder.damaged
+
+    def __iter__(self) -> Iterator[Frame]:
+        """All frames from the first, or from the place last sought."""
+        if not self._at_start and not self._sought:
+            self._reopen()
+        whole = not self._sought
+        self._at_start = self._sought = False
+        index = 0
+        while (decoded := self._next()) is not None:
+            yield self._frame(decoded, index)
+            index += 1
+        self._report(index, whole)
+
+    def frame_at(self, seconds: float) -> Frame:
+        """The frame that is shown `seconds` after the first frame; the last one when the video is shorter."""
+        self.seek(seconds)
+        shown = self._next()
+        while shown is not None and (following := self._next()) is not None:
+            if self._seconds(following, 0) > seconds:
+                break
+            shown = following
+        self._sought = False
+        if shown is None:
+            raise InputError(f"{self.path}: no frame can be decoded at {seconds:g} s")
+        return self._frame(shown, round(self._seconds(shown, 0) * self.info.fps))
+
+    def seek(self, seconds: float) -> None:
+        """Goes to the last key frame at or before `seconds` after the first frame."""
+        target = self.info.start + int(max(0.0, seconds) / self.info.time_base)
+        try:
+            self._decoder.container.seek(target, stream=self._decoder.stream)
+        except av.FFmpegError:
+            self._reopen()  # a file without an index is read from its start
+        self._pending.clear()
+        self._frames = self._decoder.frames()
+        self._at_start, self._sought = False, True
+
+    def close(self) -> None:
+        """Releases the file; an iteration that still goes on ends."""
+        with self._lock:
+            self._closed = True
+            self._frames.close()
+            self._pending.clear()
+            self._decoder.container.close()
+
+    def _reopen(self) -> None:
+        self._frames.close()
+        self._pending.clear()
+        self._decoder.container.close()
+        self._decoder = _Decoder(self.path, self._threads)
+        self._frames = self._decoder.frames()
+
+    def _next(self) -> av.VideoFrame | None:
+        with self._lock:
+            if self._closed:
+                return None
+            return self._pending.popleft() if self._pending else next(self._frames, None)
+
+    def _frame(self, decoded: av.VideoFrame, index: int) -> Frame:
+        native = self._normalise(decoded)
+        return Frame(
+            planes=shared_planes(native),
+            format=AV_NATIVE[native.format.name],
+            color=self.info.color,
+            index=index,
+            pts=decoded.pts,
+            time=self._seconds(decoded, index),
+            to_coded=self._to_coded,
+            display_size=self.info.display_size,
+            owner=native,
+        )
+
+    def _seconds(self, decoded: av.VideoFrame, index: int) -> float:
+        if decoded.pts is None:
+            return float(index / self.info.fps)
+        return float((decoded.pts - self.info.start) * self.info.time_base)
+
+    def _report(self, count: int, whole: bool) -> None:
+        stated, name = self.info.frames, self.path.name
+        if whole and (self._decoder.cut_off or (stated and self._decoder.packets < stated)):
+            of = f" of {stated}" if stated else ""
+            self.notices.append(f"{name}: the file is cut off; {count}{of} frames could be read")
+        elif self.skipped:
+            self.notices.append(f"{name}: {self.skipped} damaged frames were left out")

@@ -1,0 +1,111 @@
+"""The writer: one face for videos, pictures and folders of pictures. An output is complete or absent."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from types import TracebackType
+from typing import Protocol
+
+from fastswap.atomic import Staging
+from fastswap.errors import OutputError
+from fastswap.frame import Frame
+from fastswap.video.info import VideoInfo
+from fastswap.video.muxing import Target, VideoSink, sync, writing
+from fastswap.video.picture_sink import ENCODERS, FolderSink, PictureSink
+from fastswap.video.reader import Reader
+
+
+class Sink(Protocol):
+    """What writes one kind of output."""
+
+    def write(self, frame: Frame) -> None: ...
+    def close(self) -> None: ...
+    def abort(self) -> None: ...
+
+
+class Writer:
+    """Writes frames to a video file, a picture or a folder of pictures.
+
+    path: the output; its suffix chooses the container. template: the reader or the info of the input, whose time base,
+    colour tags, rotation, sample aspect, audio, subtitles, chapters and metadata the output takes over. encoder,
+    options: FFmpeg's names; None chooses (libx264, CRF 18). copy: false leaves out the input's other streams.
+
+    The file is made beside its place and moved there by `close`; an exception inside the `with` block leaves nothing.
+    Raises OutputError for a bad path, encoder or option, or when the disk is full.
+    """
+
+    def __init__(
+        self,
+        path: str | Path,
+        template: Reader | VideoInfo,
+        *,
+        encoder: str | None = None,
+        options: Mapping[str, str] | None = None,
+        copy: bool = True,
+    ) -> None:
+        self.path = Path(path)
+        info = template.info if isinstance(template, Reader) else template
+        self.notices: list[str] = []
+        source = info.path if copy else None
+        self._staging = Staging(source, self.path)
+        self._open = True
+        try:
+            self._sink = self._choose_sink(info, source if info.kind == "video" else None, encoder, options)
+        except BaseException:
+            self._discard()
+            raise
+
+    def write(self, frame: Frame) -> None:
+        """Takes the next frame, in order of presentation. Its planes must not be written to afterwards."""
+        self._sink.write(frame)
+
+    def close(self) -> None:
+        """Completes the output and moves it to its place; does nothing the second time."""
+        if not self._open:
+            return
+        try:
+            self._sink.close()
+            with writing(self.path):
+                sync(self._staging.path)
+            self._staging.publish()
+        except BaseException:
+            self.abort()
+            raise
+        self._discard()
+
+    def abort(self) -> None:
+        """Drops the output; nothing of it stays."""
+        if self._open:
+            self._sink.abort()
+            self._discard()
+
+    def __enter__(self) -> Writer:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, value: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        if kind is None:
+            self.close()
+        else:
+            self.abort()
+
+    def _choose_sink(
+        self, info: VideoInfo, source: Path | None, encoder: str | None, options: Mapping[str, str] | None
+    ) -> Sink:
+        path = self.path
+        target = Target(self._staging.path, path, encoder, options, self.notices)
+        if path.suffix.lower() in ENCODERS:
+            if info.kind != "image":
+                raise OutputError(
+                    f"{path}: one picture cannot hold a {info.kind}; name a folder or a video file"
+                )
+            return PictureSink(target)
+        if not path.suffix or path.is_dir():
+            return FolderSink(target)
+        return VideoSink(target, info, source)
+
+    def _discard(self) -> None:
+        self._open = False
+        self._staging.__exit__(None, None, None)

@@ -1,0 +1,3 @@
+"""Every tolerance of the tests, with its reason."""
+
+from __future__ import annotations

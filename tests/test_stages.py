@@ -1,0 +1,74 @@
+"""Threads, queues, errors and clocks of `fastswap.stages`."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Iterator
+
+import pytest
+
+from fastswap.stages import Stages
+
+
+def _numbers(count: int) -> Iterator[int]:
+    yield from range(count)
+
+
+def test_order_is_kept_across_threads() -> None:
+    with Stages(depth=2) as stages:
+        doubled = stages.thread("double", (2 * n for n in stages.thread("count", _numbers(1000))))
+        assert list(doubled) == list(range(0, 2000, 2))
+
+
+def test_queues_are_bounded() -> None:
+    made = []
+
+    def source() -> Iterator[int]:
+        for n in range(1000):
+            made.append(n)
+            yield n
+
+    with Stages(depth=3) as stages:
+        items = stages.thread("count", source())
+        next(items)
+        time.sleep(0.2)
+        assert len(made) <= 1 + 3 + 1  # taken, waiting, in the producer's hand
+
+
+def test_an_error_in_a_stage_reaches_the_consumer_and_ends_all_threads() -> None:
+    def broken() -> Iterator[int]:
+        yield 1
+        raise ValueError("stage broke")
+
+    before = threading.active_count()
+    with pytest.raises(ValueError, match="stage broke"), Stages() as stages:
+        list(stages.thread("b", stages.thread("a", broken())))
+    assert threading.active_count() == before
+
+
+def test_leaving_early_stops_every_thread() -> None:
+    def endless() -> Iterator[int]:
+        n = 0
+        while True:
+            yield n
+            n += 1
+
+    before = threading.active_count()
+    with pytest.raises(KeyboardInterrupt), Stages() as stages:
+        for n in stages.thread("b", stages.thread("a", endless())):
+            if n == 10:
+                raise KeyboardInterrupt
+    assert threading.active_count() == before
+
+
+def test_busy_time_counts_work_and_not_waiting() -> None:
+    def slow() -> Iterator[int]:
+        for n in range(5):
+            time.sleep(0.05)
+            yield n
+
+    with Stages() as stages:
+        list(stages.timed("quick", stages.thread("slow", slow())))
+    assert stages.busy["slow"] == pytest.approx(0.25, abs=0.1)
+    assert stages.busy["quick"] < 0.1
