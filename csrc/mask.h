@@ -1,14 +1,26 @@
 // Mask: where the new face shows, at crop size.
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
 
 #include "buffer.h"
 
 namespace fs {
 
-// Masks are 15-bit here: whole numbers make running sums exact, so what is zero stays zero.
+// Masks are 15-bit while they are worked on: whole numbers make running sums exact, so what is zero stays zero.
 inline constexpr int kMaskOne = 32767;
+
+// A rectangle of the crop: columns x0..x0+width-1 and rows y0..y0+height-1.
+struct Rect {
+  int x0 = 0, y0 = 0, width = 0, height = 0;
+  std::size_t area() const { return static_cast<std::size_t>(width) * static_cast<std::size_t>(height); }
+};
+
+struct MaskPlane {
+  std::int16_t* data;
+  int width, height;  // rows follow each other without gaps; beyond the edges the mask is 0
+};
 
 struct MaskParams {
   int size;
@@ -16,33 +28,45 @@ struct MaskParams {
   int feather;  // pixels: half the width of the soft edge
 };
 
+// Throws std::invalid_argument unless both fractions of the crop's side lie in 0..0.5.
+MaskParams mask_params(int size, double erode, double feather);
+
+// What a face's mask is made of, at crop size: `points` pairs of x and y, and a picture of size x size. One may be null.
+struct MaskSource {
+  const float* outline;
+  int points;
+  const float* generated;
+};
+
+// Throws std::invalid_argument when there is neither an outline nor a generated mask, or a point is not finite.
+void require_sane(const MaskSource& source);
+
 struct MaskScratch {
-  Buffer<float> coverage;
+  Buffer<float> cells;
   Buffer<std::int16_t> planes[3];
   Buffer<std::uint32_t> sums;
 };
 
-// Area of each pixel that a closed outline covers (crop pixels, `points` pairs of x and y), 0..1.
-void fill_outline(const float* outline, int points, int size, float* coverage);
+// The part of the crop outside of which the mask is 0. Starts at a multiple of 16 columns; may be empty.
+Rect mask_rect(const MaskSource& source, int size);
 
-// Shrinks by an octagon of that radius; beyond the edge of the picture the mask is 0. `spare` is of the same
-// size.
-void erode(std::int16_t* mask, std::int16_t* spare, int size, int radius);
+// The mask within `rect`, rows of rect.width floats in 0..1, and 0 on the crop's border.
+//
+// The product of outline and generated mask is shrunk by erode + feather and then softened by feather, so the soft edge
+// lies inside the mask shrunk by erode; where that leaves nothing, feather is halved until something is left.
+void build_mask(const MaskParams& params, const MaskSource& source, const Rect& rect, MaskScratch& scratch, float* out);
+
+// `count` faces. outlines: count x points x 2 or null; generated: count x size x size or null; out: count x size x size.
+void mask(const float* outlines, int points, const float* generated, int count, const MaskParams& params, float* out);
+
+// Signed areas of a closed outline: a running sum down the columns of `cells`, rect.height + 1 rows, gives coverage.
+void fill_outline(const float* outline, int points, const Rect& rect, float* cells);
+
+// Shrinks by an octagon of that radius. Both leave their result in `mask`; `spare` has room for as much.
+void erode(MaskPlane mask, std::int16_t* spare, int radius);
 
 // Three box filters one after the other, which reach `radius` pixels in all: near to a Gaussian of deviation
 // radius / sqrt(3).
-void feather(std::int16_t* mask, std::int16_t* spare, MaskScratch& scratch, int size, int radius);
-
-// One face. outline and generated may be null, not both: their product is shrunk by erode + feather and then
-// softened by feather, so the soft edge lies inside the mask shrunk by erode; where that leaves nothing,
-// feather is halved until something is left. The result is 0 on the crop's border.
-void build_mask(const MaskParams& params, const float* outline, int points, const float* generated,
-                MaskScratch& scratch, float* out);
-
-// `count` faces. outlines: count x points x 2 or null; generated and out: count x size x size.
-// erode and feather are fractions of the crop's side. Throws std::invalid_argument for outlines that are not
-// finite.
-void mask(const float* outlines, int points, const float* generated, int count, int size, double erode,
-          double feather, float* out);
+void feather(MaskPlane mask, std::int16_t* spare, Buffer<std::uint32_t>& sums, int radius);
 
 }  // namespace fs

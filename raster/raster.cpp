@@ -182,6 +182,26 @@ Pixel resolve(const Window& window, const Mesh& mesh, const std::vector<Material
   return out;
 }
 
+// One corner's weight as a linear function of the sample's position.
+struct Edge {
+  float along, down, origin, inverse;
+  Edge(float dx, float dy, const Corner& zero) : along(dx), down(dy) {
+    origin = -(zero.x - 0.5F) * dx - zero.y * dy;  // a sample's centre is at x + 0.5
+    inverse = dx != 0.0F ? 1.0F / dx : 0.0F;
+  }
+  float at(float center) const { return origin + down * center; }
+  // Narrows [from, to], whole sample numbers, to where the weight is not negative.
+  void clip(float value, float& from, float& to) const {
+    if (along > 0) {
+      from = std::max(from, -value * inverse);
+    } else if (along < 0) {
+      to = std::min(to, -value * inverse);
+    } else if (value < 0) {
+      to = from - 1.0F;
+    }
+  }
+};
+
 std::uint8_t to_byte(float value) {
   return static_cast<std::uint8_t>(std::clamp(value + 0.5F, 0.0F, 255.0F));
 }
@@ -213,19 +233,26 @@ void fill(Window& window, const Corner& a, const Corner& b, const Corner& c, std
   const std::int32_t top = std::max(low(a.y, b.y, c.y), window.y0);
   const std::int32_t bottom = std::min(high(a.y, b.y, c.y), window.y0 + window.height);
   if (left >= right || top >= bottom) return;
+  // Each corner's weight grows linearly over the picture; inside, all three are 0 or more.
   const float inverse = 1.0F / area;
-  // Weights of b and c grow linearly over the picture; a takes the rest.
-  const float bx = (c.y - a.y) * inverse, by = -(c.x - a.x) * inverse;
-  const float cx = -(b.y - a.y) * inverse, cy = (b.x - a.x) * inverse;
-  const float db = b.depth - a.depth, dc = c.depth - a.depth;
+  const Edge edges[3] = {Edge((b.y - c.y) * inverse, (c.x - b.x) * inverse, b),
+                         Edge((c.y - a.y) * inverse, (a.x - c.x) * inverse, c),
+                         Edge((a.y - b.y) * inverse, (b.x - a.x) * inverse, a)};
+  const float step = a.depth * edges[0].along + b.depth * edges[1].along + c.depth * edges[2].along;
   for (std::int32_t y = top; y < bottom; ++y) {
-    const float dy = static_cast<float>(y) + 0.5F - a.y;
-    float dx = static_cast<float>(left) + 0.5F - a.x;
+    const float center = static_cast<float>(y) + 0.5F;
+    float from = static_cast<float>(left), to = static_cast<float>(right) - 1.0F;
+    float start = 0;  // depth at x = 0.5
+    const float depths[3] = {a.depth, b.depth, c.depth};
+    for (int k = 0; k < 3; ++k) {
+      const float at = edges[k].at(center);
+      start += depths[k] * at;
+      edges[k].clip(at, from, to);
+    }
     const std::size_t row = static_cast<std::size_t>(y - window.y0) * static_cast<std::size_t>(window.width);
-    for (std::int32_t x = left; x < right; ++x, dx += 1.0F) {
-      const float wb = dx * bx + dy * by, wc = dx * cx + dy * cy;
-      if (wb < 0 || wc < 0 || wb + wc > 1.0F) continue;
-      const float depth = a.depth + wb * db + wc * dc;
+    const auto last = static_cast<std::int32_t>(std::floor(to));
+    for (auto x = static_cast<std::int32_t>(std::ceil(from)); x <= last; ++x) {
+      const float depth = start + step * static_cast<float>(x);
       const std::size_t at = row + static_cast<std::size_t>(x - window.x0);
       if (depth <= window.depth[at]) continue;
       window.depth[at] = depth;
@@ -243,7 +270,8 @@ void draw(const Mesh& mesh, const Camera& camera, const std::vector<Material>& m
   const std::int32_t x0 = pixel(projected.left, width), x1 = pixel(projected.right + kGrid, width);
   const std::int32_t y0 = pixel(projected.top, height), y1 = pixel(projected.bottom + kGrid, height);
   if (x0 >= x1 || y0 >= y1) return;
-  thread_local Window window;  // kept: fresh pages cost more than the clearing
+  thread_local Window kept;  // fresh pages would cost more than the clearing
+  Window& window = kept;
   window.reset(x0 * kGrid, y0 * kGrid, (x1 - x0) * kGrid, (y1 - y0) * kGrid, true);
   fill_all(window, mesh, projected.corners, materials);
   Shader shader(mesh, camera, materials, light, projected.corners);

@@ -167,15 +167,19 @@ FibreLight light_fibre(Vec3 tangent, Vec3 toward_eye, Vec3 exposure, const Mater
 
 Vec3 shade_fibre(const FibreLight& incoming, float u, float v, float level, const Material& material,
                  const Lighting& light) {
+  // Strands lie side by side along u: blend there, take the nearest texel along them.
   const Level& texture = level_of(material, level);
-  const auto texel = [](float at, std::int32_t n) {
-    return std::clamp(static_cast<std::int32_t>(at * static_cast<float>(n)), 0, n - 1);
-  };
-  const std::uint8_t* t = texture.rgba + 4 * (static_cast<std::size_t>(texel(v, texture.height)) *
-                                                  static_cast<std::size_t>(texture.width) +
-                                              static_cast<std::size_t>(texel(u, texture.width)));
-  const Vec3 albedo{kCurves.linear[t[0]], kCurves.linear[t[1]], kCurves.linear[t[2]]};
-  const float gloss = static_cast<float>(t[3]) * (2.0F / 255.0F);
+  const float x = std::clamp(u * static_cast<float>(texture.width) - 0.5F, 0.0F, static_cast<float>(texture.width) - 1.001F);
+  const auto column = static_cast<std::int32_t>(x);
+  const float part = x - static_cast<float>(column);
+  const auto row = std::clamp(static_cast<std::int32_t>(v * static_cast<float>(texture.height)), 0, texture.height - 1);
+  const std::uint8_t* t = texture.rgba + 4 * (static_cast<std::size_t>(row) * static_cast<std::size_t>(texture.width) +
+                                              static_cast<std::size_t>(column));
+  const auto mixed = [part](float p, float q) { return p + (q - p) * part; };
+  const auto& linear = kCurves.linear;
+  const Vec3 albedo{mixed(linear[t[0]], linear[t[4]]), mixed(linear[t[1]], linear[t[5]]),
+                    mixed(linear[t[2]], linear[t[6]])};
+  const float gloss = mixed(static_cast<float>(t[3]), static_cast<float>(t[7])) * (2.0F / 255.0F);
   return expose(incoming.tinted * albedo + incoming.white * gloss, light.exposure);
 }
 

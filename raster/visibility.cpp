@@ -58,7 +58,8 @@ void visibility(const Vec3* positions, std::int32_t vertices, const Triangle* tr
     c.y = (c.y - least.y) * scale;
     c.depth = c.depth - least.depth + 1.0F;  // positive; the empty map is 0
   }
-  thread_local Window map;
+  thread_local Window kept;
+  Window& map = kept;
   map.reset(0, 0, resolution + 1, resolution + 1, false);
   for (std::int32_t t = 0; t < count; ++t) {
     const auto corner = [&](int k) { return corners[static_cast<std::size_t>(triangles[t][k])]; };

@@ -124,6 +124,9 @@ def _tell(report: Report, swap: FaceSwap, known: Analysis) -> None:
     report.analysis, report.analysis_reused = (str(known.path) if known.path else None), known.reused
     if known.notice:
         report.notices.append(known.notice)
+    if not report.faces:
+        why = ", ".join(f"{reason} in {count} frames" for reason, count in report.skipped.items())
+        report.notices.append(f"{report.input}: nothing was swapped: {why}")
 
 
 def _write(writer: video.Writer, frames: Iterable[Frame]) -> Iterator[None]:

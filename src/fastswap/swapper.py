@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 from collections import deque
 from collections.abc import Iterable, Iterator
+from dataclasses import replace
 from pathlib import Path
 from types import TracebackType
 from typing import Any, TypeVar
@@ -94,7 +95,7 @@ class Swapper:
     def _frame(self, picture: Any) -> Frame:
         index, self._count = self._count, self._count + 1
         if isinstance(picture, np.ndarray):
-            return video.frame_from_rgb(picture, index=index)
+            return _kept(video.frame_from_rgb(picture, index=index))
         return video.frame_from_av(picture, index=index)
 
     def _works(self, pictures: Iterable[Picture], inputs: deque[tuple[Picture, Frame]]) -> Iterator[Work]:
@@ -111,11 +112,19 @@ class Swapper:
             yield Work(waiting.popleft(), drawing_order(self._selection(faces)))
 
 
+def _kept(frame: Frame) -> Frame:
+    """The same frame, read-only: the swap is then drawn into a copy, and what changed can be told."""
+    planes = tuple(plane.view() for plane in frame.planes)
+    for plane in planes:
+        plane.flags.writeable = False
+    return replace(frame, planes=planes, owner=None)  # type: ignore[arg-type]
+
+
 def _back(picture: Any, before: Frame, after: Frame) -> Any:
     """The swapped frame as the kind of picture that came in."""
     if isinstance(picture, np.ndarray):
         return _rgb_back(picture, before, after)
-    return video.av_from_frame(after, like=picture)
+    return video.av_from_frame(after, before, picture)
 
 
 def _rgb_back(picture: NDArray[np.uint8], before: Frame, after: Frame) -> NDArray[np.uint8]:

@@ -40,12 +40,14 @@ class Cut:
 
 
 CUTS: dict[HairStyle, Cut] = {
-    "short": Cut(3000, 5, 4.2, 1.5, 3.6, 0.45, 0.10, -2.2, 1.05, 0.24, -0.75, 0.5),
-    "crop": Cut(3800, 3, 1.3, 0.8, 1.2, 0.55, 0.05, 0.0, 0.45, 0.20, -0.2, 0.2),
-    "parted": Cut(2600, 8, 7.5, 2.6, 6.5, 0.35, 0.22, 2.4, 1.25, 0.27, -0.35, 1.0),
-    "long": Cut(2000, 15, 24.0, 22.0, 22.0, 0.25, 0.45, -1.0, 1.25, 0.36, -0.15, 1.0),
-    "bob": Cut(2300, 12, 15.5, 12.0, 7.0, 0.3, 0.45, 0.6, 1.35, 0.34, 0.25, 0.8),
+    "short": Cut(1500, 5, 4.2, 1.5, 4.0, 0.16, 0.10, -2.2, 1.15, 0.42, -0.8, 0.55),
+    "crop": Cut(2200, 2, 1.2, 0.8, 1.1, 0.45, 0.05, 0.0, 0.42, 0.30, -0.3, 0.2),
+    "parted": Cut(1200, 7, 8.0, 2.4, 8.0, 0.25, 0.22, 2.4, 1.3, 0.6, -0.3, 1.2),
+    "long": Cut(1000, 11, 24.0, 21.0, 22.0, 0.2, 0.5, -1.0, 1.2, 0.8, -0.2, 1.0),
+    "bob": Cut(1100, 9, 16.0, 12.0, 7.5, 0.25, 0.5, 0.6, 1.3, 0.75, 0.3, 0.7),
 }
+STRIPES = 0.018
+"""Share of the strand texture's width that one ribbon shows."""
 
 
 def grow(identity: Identity, skin: F64, grid: Grid) -> list[Part]:
@@ -134,29 +136,44 @@ def _curves(cut: Cut, roots: F64, normals: F64, skull: _Skull, rng: np.random.Ge
     height = cut.volume * rng.uniform(0.12, 1.0, n) ** 0.8 * (0.45 + 0.55 * smoothstep(-1, 5, roots[:, 1]))
     step = (length / cut.steps)[:, None]
     wave = rng.uniform(0, 2 * np.pi, locks.max() + 1)[locks]
+    own = rng.random(n)
     points = [roots - 0.05 * normals]
     for k in range(1, cut.steps + 1):
         t = k / cut.steps
         pull = cut.fall * (0.5 + t)
-        curl = 0.10 * np.stack([np.sin(wave + 5 * t), np.zeros(n), np.cos(wave + 5 * t)], axis=1)
-        direction = unit(direction + curl + np.array([0.0, -pull, 0.0]) + 0.05 * rng.standard_normal((n, 3)))
+        curl = 0.08 * np.stack([np.sin(wave + 5 * t), np.zeros(n), np.cos(wave + 5 * t)], axis=1)
+        direction = unit(direction + curl + np.array([0.0, -pull, 0.0]) + 0.03 * rng.standard_normal((n, 3)))
         grown = height * min(1.0, 0.25 + 1.6 * t)
-        after = skull.push(points[-1] + direction * step, grown)
+        after = skull.push(_off_face(points[-1] + direction * step, cut, own), grown)
         direction = unit(after - points[-1])
         points.append(after)
     return np.stack(points, axis=1)
+
+
+def _off_face(points: F64, cut: Cut, own: F64) -> F64:
+    """Hair falls beside the face, not over it; a fringe ends above the brows. own: 0..1 of each strand."""
+    x, y, z = points.T
+    turn = np.arctan2(x, np.maximum(z + 1.0, 1e-3))
+    fringed = cut.forward > 0
+    high, low = (3.4, 2.2) if fringed else (6.6, 1.0)
+    least = (0.9 + 0.35 * own) * smoothstep(high + own, low + own, y) * (z > -1.0)
+    short = np.abs(turn) < least
+    turned = np.where(short, np.sign(x + 1e-6) * least, turn)
+    radius = np.hypot(x, z + 1.0)
+    moved = np.stack([radius * np.sin(turned), y, radius * np.cos(turned) - 1.0], axis=1)
+    return np.asarray(np.where(short[:, None], moved, points))
 
 
 def _ribbons(cut: Cut, curves: F64, rng: np.random.Generator) -> Part:
     n, k, _ = curves.shape
     tangent = unit(np.gradient(curves, axis=1))
     outward = unit(curves - CENTER)
-    across = unit(np.cross(tangent, outward) + 0.35 * rng.standard_normal((n, 1, 3)))
+    across = unit(np.cross(tangent, outward) + 0.3 * rng.standard_normal((n, 1, 3)))
     t = np.linspace(0, 1, k)
-    width = cut.width * rng.uniform(0.6, 1.15, (n, 1)) * (1 - 0.75 * t**2)[None, :]
+    width = cut.width * rng.uniform(0.6, 1.15, (n, 1)) * (1 - 0.85 * t**2.5)[None, :]
     left, right = curves - 0.5 * width[..., None] * across, curves + 0.5 * width[..., None] * across
     points = np.stack([left, right], axis=2).reshape(-1, 3)
-    tone = np.repeat(rng.random(n), 2 * k)
+    tone = np.repeat(rng.random(n) * (1 - STRIPES), 2 * k) + np.tile([0.0, STRIPES], n * k)
     uv = np.stack([tone, np.tile(np.repeat(t, 2), n)], axis=1)
     tangents = np.repeat(tangent.reshape(-1, 3), 2, axis=0)
     return Part(points, uv, _ribbon_triangles(n, k), "head", "hair", tangents=tangents)

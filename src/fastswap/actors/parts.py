@@ -13,7 +13,7 @@ from fastswap.actors.mathkit import F64, bell, smoothstep, spline
 from fastswap.actors.shape import EYE_RADIUS, EyeFrame
 from fastswap.actors.topology import RINGS, I32
 
-Anchor = Literal["head", "jaw", "eye_left", "eye_right", "body"]
+Anchor = Literal["head", "jaw", "eye_left", "eye_right", "body", "lids"]
 """What a part moves with. Left and right are those of the picture."""
 
 
@@ -53,7 +53,10 @@ def eyeball(frame: EyeFrame, anchor: Anchor) -> Part:
     bulge = 0.055 * smoothstep(0.46, 0.2, t.ravel())
     points = ball * (EYE_RADIUS * (1 + bulge))[:, None] * frame.scale + frame.center
     uv = np.stack([0.5 + 0.5 * ball[:, 0], 0.5 - 0.5 * ball[:, 1]], axis=1)
-    return Part(points, uv, lattice(len(polar), len(around)), anchor, "eye", inner=1.0)
+    # The lids shade the ball from above and at the corners.
+    x, y = (points - frame.center)[:, :2].T / frame.scale
+    open_ = (0.3 + 0.7 * smoothstep(0.62, -0.05, y)) * (0.55 + 0.45 * smoothstep(1.45, 0.7, np.abs(x)))
+    return Part(points, uv, lattice(len(polar), len(around)), anchor, "eye", inner=1.0, openness=0.9 * open_)
 
 
 def teeth(upper: bool) -> Part:
@@ -100,8 +103,8 @@ def tongue() -> Part:
 def cavity() -> Part:
     """The dark bowl behind the teeth."""
     t, p = np.meshgrid(np.linspace(-1, 1, 9), np.linspace(-1, 1, 13), indexing="ij")
-    x, y = 3.1 * p, -7.4 - 2.6 * t
-    z = 5.2 + 1.6 * np.maximum(np.abs(p), np.abs(t)) ** 3
+    x, y = 2.6 * p, -7.2 - 2.0 * t
+    z = 4.6 + 1.2 * np.maximum(np.abs(p), np.abs(t)) ** 3
     points = np.stack([x, y, z], axis=-1).reshape(-1, 3)
     uv = np.stack([0.5 + 0.5 * p, 0.5 + 0.5 * t], axis=-1).reshape(-1, 2)
     return Part(points, uv, lattice(9, 13), "head", "cavity", inner=1.0, openness=np.full(len(points), 0.05))

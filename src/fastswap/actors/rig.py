@@ -152,8 +152,8 @@ class Actor:
                               sheen=0.5, two_sided=True, density=14.0),
         }  # fmt: skip
         made["collar"] = made["cloth"]
-        made["hair"] = material([textures.strand(h.hair_color, h.seed)], specular=0.035, strength=0.9, gloss=6,
-                                fibre=True, two_sided=True)  # fmt: skip
+        made["hair"] = material(pyramid(textures.strand(h.hair_color, h.seed), 4), specular=0.035, strength=0.9, gloss=6,
+                                fibre=True, two_sided=True, density=12.0)  # fmt: skip
         made["lash"] = material([textures.plain((30, 22, 20), 0.2)], two_sided=True, shift=0.02)
         return made
 

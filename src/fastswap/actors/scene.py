@@ -118,7 +118,7 @@ def _draw(identity: Identity, pose: Pose, scene: Scene, rgb: U8, cover: U8, face
     normals = posed.normals * flip
     light, toward = _lighting(scene.light)
     casters = person.casters
-    lit = _raster.visibility(camera, casters, camera, normals, toward, 0.42, 0.1, 320)
+    lit = _raster.visibility(camera, casters, camera, normals, toward, 0.42, 0.1, 256)
     exposure = np.ascontiguousarray(np.stack([person.openness, lit, person.inner], axis=1))
     cx, cy = pose.x * width, pose.y * height
     _raster.draw(rgb, cover, face, camera, normals, person.uv, exposure, person.triangles, person.material_of,
@@ -133,8 +133,8 @@ def _lighting(name: Light) -> tuple[_raster.Lighting, tuple[float, float, float]
     """Lights in camera space (y down, z away), and the direction of the key light."""
     table = {
         # name: key direction, key, fill direction, fill, rim direction, rim, sky, ground
-        "studio": ((-0.55, -0.6, -0.75), (1.75, 1.66, 1.54), (0.8, -0.1, -0.6), (0.34, 0.36, 0.41),
-                   (0.75, -0.45, 0.65), (0.55, 0.55, 0.6), (0.42, 0.44, 0.48), (0.24, 0.2, 0.18)),
+        "studio": ((-0.55, -0.6, -0.75), (1.5, 1.42, 1.3), (0.8, -0.1, -0.6), (0.27, 0.29, 0.33),
+                   (0.75, -0.45, 0.65), (0.55, 0.55, 0.6), (0.36, 0.38, 0.42), (0.2, 0.165, 0.145)),
         "window": ((0.8, -0.3, -0.55), (1.7, 1.72, 1.76), (-0.7, -0.1, -0.7), (0.2, 0.2, 0.22),
                    (-0.7, -0.4, 0.6), (0.3, 0.3, 0.32), (0.42, 0.45, 0.5), (0.24, 0.21, 0.18)),
         "warm": ((-0.35, -0.5, -0.8), (1.8, 1.52, 1.18), (0.75, -0.2, -0.6), (0.3, 0.33, 0.42),

@@ -48,7 +48,7 @@ def rings_of(head: Head, features: Features) -> F64:
     width += 0.04 * head.skull * np.exp(-(((k - 3.5) / 2.5) ** 2))
     rings[:, 2] *= width
     neck = smoothstep(13.2, 14.5, k)
-    rings[:, 2] *= 1.0 + 0.13 * head.neck_width * neck
+    rings[:, 2] *= 1.0 + 0.15 * head.neck_width * neck
     rings[:, 1] += 0.35 * head.neck_width * neck
     chin = smoothstep(9.0, 12.0, k)
     rings[:, 0] -= 0.75 * head.chin_length * chin
@@ -293,8 +293,8 @@ class Sculptor:
         u = np.clip((x - middle) / half, -1, 1)
         body = np.sqrt(np.maximum(1 - u * u, 0))
         # Almond: the upper lid peaks toward the nose, the lower one toward the temple.
-        top = 0.60 * body * (1 - 0.14 * u)
-        bottom = -0.40 * body**1.15 * (1 + 0.2 * u)
+        top = 0.52 * body * (1 - 0.14 * u)
+        bottom = -0.41 * body**1.15 * (1 + 0.2 * u)
         opening = 1.0 - closed
         shut = -0.33 * body
         edge = np.where(lower, bottom * (0.35 + 0.65 * min(opening, 1.0)) + shut * 0.65 * max(closed, 0.0),

@@ -34,7 +34,7 @@ def eye(features: Features) -> U8:
     x, y = np.meshgrid(c, c)
     radius, angle = np.hypot(x, y), np.arctan2(y, x)
     r = radius * EYE_RADIUS / IRIS  # 1 at the rim of the iris
-    white = np.array([232, 226, 220], np.float64) * (1 - 0.05 * smoothstep(0.4, 1.0, radius))[..., None]
+    white = np.array([216, 209, 203], np.float64) * (1 - 0.05 * smoothstep(0.4, 1.0, radius))[..., None]
     veins = np.clip(np.abs(noise((size, size), 14, rng)) * -7 + 1, 0, 1) * smoothstep(0.5, 1.0, radius)
     rgb = white + veins[..., None] * np.array([-6, -34, -34]) + smoothstep(0.55, 1, radius)[..., None] * [-8, -22, -24]
     turns = noise((8, 720), 4, rng)[4] + 0.6 * noise((8, 720), 9, rng)[4]
@@ -82,13 +82,15 @@ def cloth(head: Head) -> U8:
 
 
 def strand(color: Color, seed: int) -> U8:
-    """Hair: u picks a strand (its tone), v runs from root (dark) to tip (lighter)."""
+    """Hair: u runs across neighbouring strands, each of its own tone, v from root (dark) to tip (lighter)."""
     rng = np.random.default_rng([0x4A12, seed])
-    tone = 1 + 0.16 * rng.standard_normal((1, 64, 1)).clip(-2, 2)
-    warm = 1 + 0.05 * rng.standard_normal((1, 64, 3))
-    along = np.interp(np.linspace(0, 1, 64), [0, 0.15, 1], [0.72, 0.92, 1.12])[:, None, None]
+    wide, tall = 512, 64
+    tone = 1 + 0.26 * rng.standard_normal((1, wide)) + 0.12 * noise((tall, wide), 9, rng, aspect=3)
+    tone = np.clip(tone, 0.35, 1.7)[..., None]
+    warm = 1 + 0.05 * rng.standard_normal((1, wide, 3))
+    along = np.interp(np.linspace(0, 1, tall), [0, 0.15, 1], [0.72, 0.92, 1.12])[:, None, None]
     rgb = np.array(color, np.float64) * tone * warm * along
-    return pack(rgb, np.clip(0.5 + 0.22 * rng.standard_normal((64, 64)), 0, 1))
+    return pack(rgb, np.clip(0.5 + 0.3 * rng.standard_normal((1, wide)), 0, 1) * np.ones((tall, 1)))
 
 
 def ear_skin(complexion: Color, seed: int) -> U8:

@@ -21,23 +21,10 @@ _MAGIC = (
     (0, b"MM\0*", "image/tiff"),
 )
 
-PICTURES = frozenset(
-    {
-        ".png",
-        ".jpg",
-        ".jpeg",
-        ".jpe",
-        ".jfif",
-        ".webp",
-        ".bmp",
-        ".tif",
-        ".tiff",
-        ".ppm",
-        ".tga",
-        ".gif",
-        ".avif",
-    }
-)
+CARRIERS = frozenset(".mp4 .m4v .mov .avi .png .jpg .jpeg .jpe .jfif .webp .tif .tiff .gif .avif".split())
+"""Suffixes of files that `sniff` knows when they are sound."""
+
+PICTURES = frozenset(".png .jpg .jpeg .jpe .jfif .webp .bmp .tif .tiff .ppm .tga .gif .avif".split())
 """Of the files in a folder, those that are taken for pictures."""
 
 LIBRARY_LIMIT = 256 << 20

@@ -10,7 +10,7 @@ from typing import Any
 from fastswap.errors import InputError, ProvenanceError
 from fastswap.provenance import bmff
 from fastswap.provenance.codes import ALWAYS_REPORTED, about_certificate, meaning
-from fastswap.provenance.container import pictures_in, sidecar_of, sniff
+from fastswap.provenance.container import CARRIERS, pictures_in, sidecar_of, sniff
 from fastswap.provenance.library import LibraryError, Reading, read
 from fastswap.provenance.local import stored_credential
 from fastswap.provenance.manifest import ACTIONS_LABEL, RECORD_LABEL
@@ -76,7 +76,9 @@ def _verify_file(path: Path, anchors: Mapping[str, bytes]) -> VerifyReport:
     if not path.stat().st_size:
         return VerifyReport(path, "damaged", failures=(Failure("fastswap.file.empty", "the file is empty"),))
     problem = ""
-    if sniff(path) is not None:
+    if sniff(path) is None:
+        problem = f"not a {path.suffix} file" if path.suffix.lower() in CARRIERS else ""
+    else:
         try:
             reading = read(path, **anchors)
         except LibraryError as error:
@@ -103,7 +105,9 @@ def _without_manifest(path: Path, problem: str) -> VerifyReport:
     with path.open("rb") as file:
         held = _STORE_UUID in file.read(_HEAD)
     if held:
-        words = f"it holds a manifest, but its container is damaged or cut off ({problem or 'unknown type'})"
+        words = (
+            f"it holds a manifest, but its container is damaged or cut off ({problem or 'not a media file'})"
+        )
         return VerifyReport(path, "tampered", failures=(Failure("fastswap.container.unreadable", words),))
     if problem:
         failure = Failure("fastswap.container.unreadable", f"damaged or cut off ({problem})")
@@ -135,7 +139,9 @@ def _report(path: Path, reading: Reading) -> VerifyReport:
         software=f"{software.get('name', '')} {software.get('version', '')}".strip(),
         made=next((str(time) for time in times if time), ""),
         actions=tuple(_action(action) for action in actions),
-        synthetic=any(a.get("digitalSourceType", "").lower().endswith("algorithmicmedia") for a in actions),
+        synthetic=any(
+            a.get("digitalSourceType", "").lower().endswith("trainedalgorithmicmedia") for a in actions
+        ),
         input=record.get("input") or ({"name": parent.get("title")} if parent else {}),
         input_manifest=_state_of(parent),
         model=record.get("model", {}),

@@ -2,49 +2,52 @@
 
 from __future__ import annotations
 
+import heapq
+
 _BEFORE_ALL = -(1 << 63)
+_MOST_WAITING = 256  # more than any decoder holds back
 
 
 class Clock:
-    """Chooses between presentation and decoding times as FFmpeg's "best effort" does.
+    """Gives each frame its presentation time, or the earliest decoding time that no frame has had yet.
 
-    AVI keeps decoding times alone, and broken files give presentation times that run backwards. The decoding time of
-    a decoded frame is that of the packet at which it came out, so it is late by the decoder's reordering; the first
-    frame shows by how much.
+    AVI keeps decoding times alone (FFmpeg's guesses at the rest are wrong for B-frames), and broken files give
+    presentation times that run backwards more often than the decoding times do. A decoder puts out one frame for
+    each packet, in order of presentation, so the decoding times in rising order are then the frames' times.
+
+    keeps_pts: false for a container that has no presentation times.
     """
 
-    def __init__(self) -> None:
-        self._first_dts: int | None = None
-        self._delay: int | None = None
+    def __init__(self, *, keeps_pts: bool) -> None:
+        self._keeps_pts = keeps_pts
         self.restart()
 
     def restart(self) -> None:
-        """Forgets the times seen so far, but not the delay: call it after a seek."""
+        """Forgets all times; call it after a seek."""
+        self._waiting: list[int] = []
         self._faulty_pts = self._faulty_dts = 0
         self._last_pts = self._last_dts = _BEFORE_ALL
-        self._last: int | None = None
-        self._duration = 0
 
     def packet(self, dts: int | None) -> None:
         """Takes note of a packet that goes into the decoder."""
-        if self._first_dts is None:
-            self._first_dts = dts
+        if dts is None:
+            return
+        self._faulty_dts += dts <= self._last_dts
+        self._last_dts = dts
+        heapq.heappush(self._waiting, dts)
+        if len(self._waiting) > _MOST_WAITING:
+            heapq.heappop(self._waiting)
 
-    def __call__(self, pts: int | None, dts: int | None, duration: int) -> int | None:
+    def lost(self) -> None:
+        """Takes note of a packet from which no frame will come."""
+        if self._waiting:
+            heapq.heappop(self._waiting)
+
+    def frame(self, pts: int | None) -> int | None:
         """The presentation time of the next frame; None when nothing tells it."""
-        if dts is not None:
-            self._faulty_dts += dts <= self._last_dts
-            self._last_dts = dts
+        earliest = heapq.heappop(self._waiting) if self._waiting else None
         if pts is not None:
             self._faulty_pts += pts <= self._last_pts
             self._last_pts = pts
-        if pts is not None and (dts is None or self._faulty_pts <= self._faulty_dts):
-            chosen: int | None = pts
-        elif dts is not None:
-            if self._delay is None:
-                self._delay = dts - self._first_dts if self._first_dts is not None else 0
-            chosen = dts - self._delay
-        else:
-            chosen = None if self._last is None else self._last + self._duration
-        self._last, self._duration = chosen, duration
-        return chosen
+        trusted = self._keeps_pts and self._faulty_pts <= self._faulty_dts
+        return pts if pts is not None and (trusted or earliest is None) else earliest

@@ -38,17 +38,9 @@ DEFAULTS: dict[str, dict[str, str]] = {
 _RATE_CONTROL = frozenset({"quality", "crf", "qp", "b", "q", "global_quality", "cq", "rc", "lossless"})
 _REORDERING = frozenset({"libx264", "libx265", "mpeg4", "mpeg2video", "h264_nvenc", "hevc_nvenc"})
 _MAX_THREADS = 16
-_NAMED_FORMATS = (
-    "yuv420p",
-    "nv12",
-    "yuv422p",
-    "yuv444p",
-    "yuv422p10le",
-    "yuv420p10le",
-    "rgb24",
-    "bgra",
-    "bgr0",
-)
+RGB = ("rgb24", "gbrp", "bgr0", "bgra", "rgba")
+_RANKED = ("yuv420p", "nv12", "yuv422p", "yuv444p", "yuv422p10le", "yuv420p10le", *RGB)
+_EVEN_IN_420 = frozenset({"h264", "hevc"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,10 +83,12 @@ def merged_options(name: str, given: Mapping[str, str] | None) -> dict[str, str]
     return defaults | user
 
 
-def plan(name: str, given: Mapping[str, str] | None, info: VideoInfo, *, counted: bool) -> Plan:
+def plan(
+    name: str, given: Mapping[str, str] | None, info: VideoInfo, *, counted: bool, in_order: bool
+) -> Plan:
     """Finds the pixel format and time base closest to the input's with which the encoder opens.
 
-    counted: the container keeps no time stamps but counts frames, in the order in which they are stored.
+    counted: the container keeps no time stamps but counts frames. in_order: it shows frames as they are stored.
     Raises OutputError: no such encoder, an option it does not know, or what it says when it refuses.
     """
     codec = find(name)
@@ -103,7 +97,7 @@ def plan(name: str, given: Mapping[str, str] | None, info: VideoInfo, *, counted
     wanted = options.pop("pix_fmt", None)
     formats = [wanted] if wanted else _formats(codec, info)
     bases = [1 / info.fps] if counted else [info.time_base, 1 / info.fps]
-    if counted and name in _REORDERING:
+    if in_order and name in _REORDERING:
         options.setdefault("bf", "0")
     refusals: list[str] = []
     for time_base, pixel_format in product(bases, formats):
@@ -121,7 +115,7 @@ def _formats(codec: Codec, info: VideoInfo) -> list[str]:
     if not known:
         return ["yuv420p"]  # rawvideo and its like take all
     if is_odd(info) and codec.canonical_name in _EVEN_IN_420:
-        known = [name for name in known if "444" in name or name in _RGB] or known
+        known = [name for name in known if "444" in name or name in RGB] or known
     plain = info.frame_format.replace("yuvj", "yuv")
     own = [info.frame_format, plain] if codec.canonical_name != "mjpeg" else ["yuvj420p"]
     ranked = [f for f in (*own, *_RANKED) if f in known]

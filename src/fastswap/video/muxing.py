@@ -4,45 +4,33 @@ from __future__ import annotations
 
 import contextlib
 import errno
-import math
 import os
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from fractions import Fraction
 from pathlib import Path
 from typing import Any
 
 import av
+import av.logging
 from av.container import OutputContainer
 from av.packet import Packet
+from av.video.reformatter import VideoReformatter
 from av.video.stream import VideoStream
 
 from fastswap.errors import OutputError
 from fastswap.frame import Frame
+from fastswap.video import containers
 from fastswap.video import encoder as encoders
 from fastswap.video.info import VideoInfo
+from fastswap.video.log import listening
 from fastswap.video.opening import reason
-from fastswap.video.planes import to_av
+from fastswap.video.planes import AV_NATIVE, to_av
 from fastswap.video.remux import StreamCopier
+from fastswap.video.rgb import reformatted
+from fastswap.video.turning import turned_frame, turned_info
 
 _FULL = (errno.ENOSPC, errno.EFBIG, errno.EDQUOT)
-_INT32_MAX = 2**31 - 1
-_AVFMT_NOTIMESTAMPS = 0x0080
 _AVFMT_FLAG_BITEXACT = 0x0400
-_COUNTING = frozenset({"avi", "mxf", "mxf_d10", "mxf_opatom", "gxf", "dv"})
-"""Containers that store frames at a constant rate instead of time stamps."""
-
-
-@contextlib.contextmanager
-def writing(path: Path) -> Iterator[None]:
-    """Turns what goes wrong while `path` is written into one line."""
-    try:
-        yield
-    except (av.FFmpegError, OSError) as error:
-        code = getattr(error, "errno", None)
-        if code in _FULL:
-            raise OutputError(f"{path}: disk full or file size limit reached while writing") from error
-        raise OutputError(f"{path}: cannot be written: {reason(error)}") from error
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,51 +44,74 @@ class Target:
     notices: list[str]
 
 
+@contextlib.contextmanager
+def writing(path: Path) -> Iterator[None]:
+    """Turns what goes wrong while `path` is written into one line."""
+    try:
+        yield
+    except (av.FFmpegError, OSError) as error:
+        if getattr(error, "errno", None) in _FULL:
+            raise OutputError(f"{path}: disk full or file size limit reached while writing") from error
+        raise OutputError(f"{path}: cannot be written: {reason(error)}") from error
+
+
+def sync(path: Path) -> None:
+    """Waits until the file or folder is on the disk."""
+    handle = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)
+
+
 class VideoSink:
     """One video file. source: the input whose other streams are copied, None for none."""
 
     def __init__(self, target: Target, info: VideoInfo, source: Path | None) -> None:
-        path = target.path
-        self._path, self._info, self._notices = path, info, target.notices
-        self._container = _open_output(target.made, path, info)
+        self._path, self._notices = target.path, target.notices
+        self._container = self._open(target)
+        self._turns = bool(info.display_matrix) and not containers.keeps_turn(self._container.format)
+        self._info = turned_info(info) if self._turns else info
+        self._size = info.width, info.height
         self._copier: StreamCopier | None = None
+        self._reformatter = VideoReformatter()
+        self._durations: dict[int, int] = {}
+        self._last_pts: int | None = None
+        self._moved = 0
         try:
             self._plan = self._choose(target)
-            self._durations: dict[int, int] = {}
-            self._last_pts: int | None = None
-            self._moved = 0
+            self._container.container_options.update(
+                containers.exact_times(self._container.format, self._plan.time_base)
+            )
             if source is not None:
-                self._copier = StreamCopier(source, info.stream, self._container, path, self._notices)
+                self._copier = StreamCopier(source, info.stream, self._container, self._path, self._notices)
                 self._stream = self._copier.add_streams(self._add_video)
             else:
                 self._stream = self._add_video(self._container)
-            with writing(path):
-                self._container.start_encoding()
-            if self._copier:
-                self._copier.start()
+            self._begin()
         except BaseException:
             self.abort()
             raise
 
     def write(self, frame: Frame) -> None:
         """Encodes one frame; its planes must not be written to afterwards."""
-        if (frame.width, frame.height) != (self._info.width, self._info.height):
-            raise OutputError(
-                f"{self._path}: a frame of {frame.width}x{frame.height} does not fit a video of "
-                f"{self._info.width}x{self._info.height}"
-            )
-        picture = to_av(frame, self._plan.pixel_format if self._plan.pixel_format.startswith("yuv") else None)
+        if (frame.width, frame.height) != self._size:
+            wanted = f"{self._size[0]}x{self._size[1]}"
+            raise OutputError(f"{self._path}: a {frame.width}x{frame.height} frame in a video of {wanted}")
+        duration = int(getattr(frame.owner, "duration", 0) or 0)
+        picture = self._picture(turned_frame(frame) if self._turns else frame)
         picture.pts = self._pts(frame)
         picture.time_base = self._plan.time_base
         picture.pict_type = 0  # the input's I, P and B are not the output's
-        if picture.duration:
-            duration = round(picture.duration * self._info.time_base / self._plan.time_base)
-            self._durations[picture.pts] = duration
+        if duration:
+            self._durations[picture.pts] = round(duration * self._info.time_base / self._plan.time_base)
         with writing(self._path):
             self._mux(self._stream.encode(picture))
 
     def close(self) -> None:
         """Flushes the encoder and completes the file."""
+        if self._last_pts is None:
+            raise OutputError(f"{self._path}: there was no frame to write")
         with writing(self._path):
             self._mux(self._stream.encode(None))
             if self._copier:
@@ -119,24 +130,47 @@ class VideoSink:
         with contextlib.suppress(av.FFmpegError, OSError, ValueError):  # the file is thrown away
             self._container.close()
 
+    def _open(self, target: Target) -> OutputContainer:
+        try:
+            container = av.open(str(target.made), "w", metadata_errors="surrogateescape")
+        except ValueError as error:
+            name = target.path.suffix or "a name without suffix"
+            raise OutputError(f"{target.path}: no container is known for {name}") from error
+        # No version strings, dates or random numbers: the same input gives the same bytes.
+        container.flags |= _AVFMT_FLAG_BITEXACT
+        return container
+
     def _choose(self, target: Target) -> encoders.Plan:
-        name = target.encoder or encoders.default_for(self._container)
-        kind = self._container.format
-        counted = kind.name in _COUNTING or bool(kind.flags & _AVFMT_NOTIMESTAMPS)
-        if counted:
+        kind, info = self._container.format, self._info
+        plan = encoders.plan(
+            target.encoder or encoders.default_for(self._container),
+            target.options,
+            info,
+            counted=containers.counts_frames(kind),
+            in_order=containers.keeps_order(kind),
+        )
+        name = self._path.name
+        if containers.counts_frames(kind):
+            rate = f"{float(info.fps):g} per second"
+            self._notices.append(f"{name}: {kind.name} keeps no time stamps; frames are written at {rate}")
+        if encoders.is_odd(info) and "444" in plan.pixel_format:
             self._notices.append(
-                f"{self._path.name}: {kind.name} keeps no time stamps; "
-                f"frames are written at {float(self._info.fps):g} per second"
+                f"{name}: {plan.name} keeps the odd size {info.width}x{info.height} only as {plan.pixel_format}"
             )
-        return encoders.plan(name, target.options, self._info, counted=counted)
+        if self._turns:
+            self._notices.append(
+                f"{name}: {kind.name} cannot say how to turn the picture; its frames are turned"
+            )
+        return plan
 
     def _add_video(self, container: OutputContainer) -> VideoStream:
         plan = self._plan
         try:
             stream = container.add_stream(plan.name, rate=self._info.fps)
         except ValueError as error:
+            kind = container.format.name
             raise OutputError(
-                f"{self._path}: the container {self._container.format.name} cannot hold video of {plan.name}"
+                f"{self._path}: the container {kind} cannot hold video of {plan.name}"
             ) from error
         assert isinstance(stream, VideoStream)
         encoders.configure(stream.codec_context, plan, self._info)
@@ -144,6 +178,31 @@ class VideoSink:
         if self._info.display_matrix:
             stream.set_display_matrix(self._info.display_matrix)
         return stream
+
+    def _begin(self) -> None:
+        """Writes the file's head."""
+        failure: Exception | None = None
+        with writing(self._path), listening(av.logging.ERROR) as complaints:
+            try:
+                self._container.start_encoding()
+            except av.ArgumentError as error:
+                failure = error
+        if failure is not None:
+            kind = self._container.format.name
+            why = complaints[0] if complaints else reason(failure)
+            raise OutputError(f"{self._path}: the container {kind} refuses video of {self._plan.name}: {why}")
+        if self._copier:
+            self._copier.start()
+
+    def _picture(self, frame: Frame) -> av.VideoFrame:
+        """The frame in the encoder's pixel format."""
+        name = self._plan.pixel_format
+        full = encoders.is_full_range(self._plan, self._info)
+        if name in AV_NATIVE and full == frame.color.full_range:
+            return to_av(frame, name)
+        return reformatted(
+            frame, name, full_range=full or name in encoders.RGB, reformatter=self._reformatter
+        )
 
     def _pts(self, frame: Frame) -> int:
         """The frame's PTS in the encoder's units, strictly increasing as encoders ask."""
@@ -165,41 +224,3 @@ class VideoSink:
             if self._copier and packet.dts is not None:
                 self._copier.advance(float(packet.dts * self._plan.time_base))
             self._container.mux_one(packet)
-
-
-def _open_output(made: Path, path: Path, info: VideoInfo) -> OutputContainer:
-    try:
-        container = av.open(str(made), "w", metadata_errors="surrogateescape")
-    except ValueError as error:
-        raise OutputError(
-            f"{path}: no container is known for {path.suffix or 'a name without suffix'!r}"
-        ) from error
-    # No version strings, dates or random numbers: the same input gives the same bytes.
-    container.flags |= _AVFMT_FLAG_BITEXACT
-    container.container_options.update(_exact_times(container.format.name, info.time_base))
-    return container
-
-
-def _exact_times(container: str, time_base: Fraction) -> dict[str, str]:
-    """Options that keep the input's time stamps exactly, where the container can."""
-    options: dict[str, str] = {}
-    if (
-        container in ("mp4", "mov", "ipod", "3gp", "3g2", "psp", "ismv", "f4v")
-        and time_base.denominator <= _INT32_MAX
-    ):
-        options["video_track_timescale"] = str(time_base.denominator)
-        # Edit lists, which hold the first PTS, count in the movie's units.
-        common = math.lcm(time_base.denominator, 48000)
-        options["movie_timescale"] = str(common if common <= _INT32_MAX else time_base.denominator)
-    if container == "mpegts":
-        options["mpegts_copyts"] = "1"
-    return options
-
-
-def sync(path: Path) -> None:
-    """Waits until the file or folder is on the disk."""
-    handle = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)

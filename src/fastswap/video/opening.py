@@ -11,6 +11,9 @@ from av.video.stream import VideoStream
 
 from fastswap.errors import InputError
 
+_TEXT_ART = frozenset({"tty", "bin", "xbin", "adf", "idf"})
+"""Formats in which FFmpeg makes pictures of any text file."""
+
 MAX_SIDE = 16384
 """Pixels. Above it a wrong header is likelier than a picture, and the buffers alone would take gigabytes."""
 
@@ -77,6 +80,8 @@ def main_stream(container: InputContainer, path: Path) -> VideoStream:
 
     Raises InputError when there is none, no decoder for it, or its size is out of reach.
     """
+    if container.format.name in _TEXT_ART:
+        raise InputError(f"{path}: not a video or a picture but text")
     videos = [s for s in container.streams.video if not s.disposition & Disposition.attached_pic]
     if not videos:
         what = "it holds only audio" if container.streams.audio else "it holds no video"

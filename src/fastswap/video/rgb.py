@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import av
 import numpy as np
-from av.video.reformatter import Interpolation
+from av.video.reformatter import Interpolation, VideoReformatter
 from numpy.typing import NDArray
 
 from fastswap.errors import SettingsError
@@ -89,6 +89,23 @@ def rgb_from_frame(frame: Frame, size: tuple[int, int] | None = None) -> RGB:
         threads=1,
     )
     return oriented(np.asarray(picture.to_ndarray(), np.uint8), transposed, flip_rows, flip_columns)
+
+
+def reformatted(
+    frame: Frame, name: str, *, full_range: bool, reformatter: VideoReformatter | None = None
+) -> av.VideoFrame:
+    """The frame in another of FFmpeg's pixel formats; a YUV format keeps the matrix. full_range: of the result."""
+    matrix = av_matrix(frame.color.matrix)
+    return (reformatter or VideoReformatter()).reformat(
+        to_av(frame),
+        format=name,
+        src_colorspace=matrix,
+        dst_colorspace=matrix,
+        src_color_range=FULL_RANGE if frame.color.full_range else _LIMITED_RANGE,
+        dst_color_range=FULL_RANGE if full_range else _LIMITED_RANGE,
+        interpolation=_QUALITY,
+        threads=1,
+    )
 
 
 def oriented(

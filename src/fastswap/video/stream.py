@@ -24,8 +24,6 @@ _READ_ERRORS = 32
 """Read errors in a row after which the rest of the file counts as lost."""
 
 _AVFMT_FLAG_GENPTS = 0x0001
-_REFUSALS = 3
-"""Packets in a row that a decoder may refuse before it is reset."""
 
 
 class _Decoder:
@@ -44,28 +42,29 @@ class _Decoder:
         self._context.thread_type = "AUTO"  # frame threads too; PyAV's default is slices alone
         self._context.thread_count = threads
         self.packets, self.damaged, self.cut_off = 0, 0, False
-        self._clock = Clock()
+        self._clock = Clock(keeps_pts=self.container.format.name != "avi")
 
     def frames(self) -> Generator[av.VideoFrame, None, None]:
         """All frames from here to the end, each with the most credible PTS."""
-        refused = 0
         self._clock.restart()
         for packet in self._demux():
             try:
                 decoded = self._context.decode(packet)
             except av.EOFError:
                 return
+            except av.BlockingIOError:
+                self._lost()
+                self._context.flush_buffers()  # full of frames that it will not give after an error
             except av.FFmpegError:
-                self.damaged += 1
-                refused += 1
-                if refused == _REFUSALS:
-                    self._context.flush_buffers()
-                    refused = 0
+                self._lost()
             else:
-                refused = 0
                 for frame in decoded:
-                    frame.pts = self._clock(frame.pts, frame.dts, frame.duration)
+                    frame.pts = self._clock.frame(frame.pts)
                     yield frame
+
+    def _lost(self) -> None:
+        self.damaged += 1
+        self._clock.lost()
 
     def _demux(self) -> Iterator[Packet[Any] | None]:
         """The stream's packets, then None, which flushes the decoder."""
@@ -96,6 +95,7 @@ class StreamSource:
         self._frames = self._decoder.frames()
         self._pending: deque[av.VideoFrame] = deque()
         self._at_start, self._sought, self._closed = True, False, False
+        self._end = 0.0
         try:
             first = next(self._frames, None)
             if first is None:
@@ -176,16 +176,24 @@ class StreamSource:
 
     def _frame(self, decoded: av.VideoFrame, index: int) -> Frame:
         native = self._normalise(decoded)
+        time = self._seconds(decoded, index)
+        self._end = time + float(1 / self.info.fps)
         return Frame(
             planes=shared_planes(native),
             format=AV_NATIVE[native.format.name],
             color=self.info.color,
             index=index,
             pts=decoded.pts,
-            time=self._seconds(decoded, index),
+            time=time,
             to_coded=self._to_coded,
             display_size=self.info.display_size,
             owner=native,
+        )
+
+    def _ends_early(self) -> bool:
+        """True when a file that does not count its frames lasts longer than its video by far."""
+        return self.info.duration is not None and self._end < self.info.duration - max(
+            1.0, 0.05 * self.info.duration
         )
 
     def _seconds(self, decoded: av.VideoFrame, index: int) -> float:
@@ -198,5 +206,9 @@ class StreamSource:
         if whole and (self._decoder.cut_off or (stated and self._decoder.packets < stated)):
             of = f" of {stated}" if stated else ""
             self.notices.append(f"{name}: the file is cut off; {count}{of} frames could be read")
-        elif self.skipped:
+        elif whole and not stated and self._ends_early():
+            self.notices.append(
+                f"{name}: the video ends at {self._end:.1f} s of {self.info.duration:.1f} s; the file may be cut off"
+            )
+        if self.skipped:
             self.notices.append(f"{name}: {self.skipped} damaged frames were left out")

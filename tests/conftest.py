@@ -1,0 +1,64 @@
+"""Footage and models that many tests share. Everything is made here: synthetic actors, small networks."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from pathlib import Path
+
+import av
+import numpy as np
+import pytest
+
+from generators import write_generator
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _own_config(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """Tests sign with a certificate of their own and leave the user's alone."""
+    before = os.environ.get("FASTSWAP_CONFIG")
+    os.environ["FASTSWAP_CONFIG"] = str(tmp_path_factory.mktemp("config"))
+    yield
+    if before is None:
+        del os.environ["FASTSWAP_CONFIG"]
+    else:
+        os.environ["FASTSWAP_CONFIG"] = before
+
+
+@pytest.fixture(scope="session")
+def generator(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A 64 px model that recolours the face it is given."""
+    return write_generator(tmp_path_factory.mktemp("models") / "generator.onnx")
+
+
+@pytest.fixture(scope="session")
+def face_clip(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A talking actor, 320x240, 20 frames, with sound."""
+    from fastswap import actors
+
+    path = tmp_path_factory.mktemp("clips") / "face.mp4"
+    scene = actors.Scene(size=(320, 240), face_px=110)
+    play = actors.performance("talk", frames=20, seed=5)
+    _write_with_sound(path, actors.render_clip(actors.BO, play, scene))
+    return path
+
+
+def _write_with_sound(path: Path, pictures: Iterator[np.ndarray], fps: int = 25, rate: int = 16000) -> None:
+    """H.264 and AAC in one file, by PyAV alone: what users bring was not made by fastswap."""
+    with av.open(str(path), "w") as container:
+        video = container.add_stream("libx264", rate=fps, options={"crf": "14", "preset": "veryfast"})
+        video.width, video.height, video.pix_fmt = 320, 240, "yuv420p"
+        audio = container.add_stream("aac", rate=rate, layout="mono")
+        count = 0
+        for picture in pictures:
+            container.mux(video.encode(av.VideoFrame.from_ndarray(picture, format="rgb24")))
+            count += 1
+        tone = np.sin(2 * np.pi * 330 * np.arange(count * rate // fps) / rate)
+        for start in range(0, len(tone), 1024):
+            chunk = av.AudioFrame.from_ndarray(
+                (tone[start : start + 1024] * 8000).astype(np.int16)[None], format="s16", layout="mono"
+            )
+            chunk.sample_rate, chunk.pts = rate, start
+            container.mux(audio.encode(chunk))
+        container.mux(audio.encode(None))
+        container.mux(video.encode(None))
