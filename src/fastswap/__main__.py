@@ -9,21 +9,20 @@ from types import FrameType
 from fastswap.errors import FastswapError, Interrupted
 
 
-def _terminate(_signal: int, _frame: FrameType | None) -> None:
-    raise KeyboardInterrupt
+def _stop(_signal: int, _frame: FrameType | None) -> None:
+    raise Interrupted("stopped; nothing partial was left behind")
 
 
 def main() -> None:
     """Runs the command; exits with 0 or with the error's own code."""
-    signal.signal(signal.SIGTERM, _terminate)
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, _stop)
     from fastswap.cli import build
 
     try:
         build()(standalone_mode=True)
     except FastswapError as error:
         _fail(error)
-    except KeyboardInterrupt:
-        _fail(Interrupted("stopped; nothing partial was left behind"))
     except BrokenPipeError:
         sys.exit(1)
 

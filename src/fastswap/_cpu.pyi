@@ -44,6 +44,18 @@ def blend(
     masks: NDArray[np.float32],
     opacity: float,
 ) -> None: ...
+def composite(
+    pictures: Sequence[Picture],
+    to_coded: NDArray[np.float64],
+    targets: NDArray[np.float32],
+    faces: NDArray[np.float32],
+    generated: NDArray[np.float32] | None,
+    outlines: NDArray[np.float32] | None,
+    mode: str,
+    erode: float,
+    feather: float,
+    opacity: float,
+) -> None: ...
 def set_threads(count: int) -> None: ...
 def get_threads() -> int: ...
 def simd_levels() -> list[str]: ...

@@ -11,7 +11,7 @@ import hashlib
 import json
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -129,6 +129,13 @@ def load_contract(path: str | Path) -> Contract:
     except ModelError as error:
         raise ModelError(f"{path}: {error}") from None
     return contract
+
+
+def describe(path: str | Path) -> dict[str, Any]:
+    """What a model file says about itself, as plain values. Raises ModelError as `load_contract` does."""
+    path = Path(path)
+    contract = load_contract(path)
+    return {"path": str(path), "sha256": model_hash(path), "bytes": path.stat().st_size, **asdict(contract)}
 
 
 def save_model(model: ModelProto, contract: Contract, path: str | Path) -> None:

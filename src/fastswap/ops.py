@@ -108,11 +108,19 @@ def composite(
     targets: what `crop` gave for these frames and maps. generated and outlines: see `mask`; `look.mask` says which of
     them count, and where one of those is None the other alone does.
     """
-    shape = _floats(targets)
-    wanted_outlines = outlines if look.mask in ("mesh", "both") else None
-    wanted_generated = generated if look.mask in ("generator", "both") else None
-    where = mask(wanted_outlines, wanted_generated, shape.shape[-1], erode=look.erode, feather=look.feather)
-    blend(frames, to_coded, match_color(faces, shape, where, look.color), where, opacity=look.opacity)
+    use_outlines, use_generated = look.mask in ("mesh", "both"), look.mask in ("generator", "both")
+    _cpu.composite(
+        [_picture(frame) for frame in frames],
+        _maps(to_coded),
+        _floats(targets),
+        _floats(faces),
+        _floats_or_none(generated) if use_generated else None,
+        _floats_or_none(outlines) if use_outlines else None,
+        look.color,
+        look.erode,
+        look.feather,
+        look.opacity,
+    )
 
 
 def _picture(frame: Frame) -> _cpu.Picture:

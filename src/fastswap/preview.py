@@ -80,7 +80,8 @@ def _picture(planes: NDArray[np.float32]) -> NDArray[np.uint8]:
 
 
 def _row(pictures: Sequence[NDArray[np.uint8]]) -> NDArray[np.uint8]:
-    return np.concatenate([video.resize(p, height=_ROW) for p in pictures], axis=1)
+    scaled = [video.resize(p, (max(1, round(p.shape[1] * _ROW / p.shape[0])), _ROW)) for p in pictures]
+    return np.concatenate(scaled, axis=1)
 
 
 def _stack(rows: Sequence[NDArray[np.uint8]]) -> NDArray[np.uint8]:

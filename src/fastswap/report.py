@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from typing import Any
 
 
@@ -43,4 +43,5 @@ class Report:
 
     def as_dict(self) -> dict[str, Any]:
         """The report as plain JSON values."""
-        return asdict(self)
+        plain = asdict(replace(self, skipped=Counter()))
+        return plain | {"skipped": dict(self.skipped)}

@@ -21,10 +21,12 @@ _MAGIC = (
     (0, b"MM\0*", "image/tiff"),
 )
 
-CARRIERS = frozenset(".mp4 .m4v .mov .avi .png .jpg .jpeg .jpe .jfif .webp .tif .tiff .gif .avif".split())
+_EMBEDDING = (".png", ".jpg", ".jpeg", ".jpe", ".jfif", ".webp", ".tif", ".tiff", ".gif", ".avif")
+
+CARRIERS = frozenset((*_EMBEDDING, ".mp4", ".m4v", ".mov", ".avi"))
 """Suffixes of files that `sniff` knows when they are sound."""
 
-PICTURES = frozenset(".png .jpg .jpeg .jpe .jfif .webp .bmp .tif .tiff .ppm .tga .gif .avif".split())
+PICTURES = frozenset((*_EMBEDDING, ".bmp", ".ppm", ".tga"))
 """Of the files in a folder, those that are taken for pictures."""
 
 LIBRARY_LIMIT = 256 << 20

@@ -8,7 +8,7 @@ from fastswap.video.helpers import load_picture, save_picture, write_video
 from fastswap.video.info import ColorTags, Geometry, VideoInfo
 from fastswap.video.planes import to_av, writable
 from fastswap.video.reader import Reader, probe
-from fastswap.video.rgb import frame_from_rgb, rgb_from_frame
+from fastswap.video.rgb import frame_from_rgb, resize, rgb_from_frame
 from fastswap.video.writer import Writer
 
 __all__ = [
@@ -22,6 +22,7 @@ __all__ = [
     "frame_from_rgb",
     "load_picture",
     "probe",
+    "resize",
     "rgb_from_frame",
     "save_picture",
     "to_av",

@@ -65,7 +65,7 @@ def _planes(frame: av.VideoFrame) -> list[NDArray[np.generic]]:
     """Each plane as rows of samples, padding included."""
     kind = np.uint16 if frame.format.components[0].bits > 8 else np.uint8
     return [
-        np.frombuffer(plane, np.uint8)[: plane.height * plane.line_size]
+        np.frombuffer(memoryview(plane), np.uint8)[: plane.height * plane.line_size]
         .reshape(plane.height, plane.line_size)
         .view(kind)
         for plane in frame.planes

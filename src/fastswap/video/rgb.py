@@ -108,6 +108,15 @@ def reformatted(
     )
 
 
+def resize(rgb: RGB, size: tuple[int, int]) -> RGB:
+    """A picture [H, W, 3] at another size (width, height), area filtered where it shrinks."""
+    width, height = size
+    shrinks = width < rgb.shape[1] or height < rgb.shape[0]
+    frame = av.VideoFrame.from_ndarray(np.ascontiguousarray(rgb), format="rgb24")
+    made = frame.reformat(width=width, height=height, interpolation=_SHRINK if shrinks else _QUALITY, threads=1)
+    return np.asarray(made.to_ndarray(), np.uint8)
+
+
 def oriented(
     picture: NDArray[np.uint8], transposed: bool, flip_rows: bool, flip_columns: bool
 ) -> NDArray[np.uint8]:
