@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 
 from generators import write_generator
+from signing import no_own_certificate, output, unsigned  # noqa: F401  (fixtures of the provenance tests)
 
 
 @pytest.fixture(scope="session", autouse=True)

@@ -100,6 +100,8 @@ class VerifyReport:
             yield f"failed: {failure.meaning} [{failure.code}]"
         if self.files:
             yield from _counts(self.files)
+        if self.signed_by and not self.ok:
+            yield "it says the following, which need not hold any more:"
         if self.signed_by:
             yield f"signed by: {self.signed_by.name}, {_TRUST[self.signed_by.trust]}"
             yield f"certificate: {self.signed_by.algorithm}, valid to {self.signed_by.valid_to[:10]}"

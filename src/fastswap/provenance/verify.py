@@ -27,6 +27,7 @@ def verify(path: Path, *, trust: Path | None = None) -> VerifyReport:
     """What a file, or each picture of a folder, says about itself, and whether that holds.
 
     trust: PEM file with the authorities that you trust, default the one that `FASTSWAP_TRUST` names. Works offline.
+    Reads the file once; the C2PA library takes up to half a gigabyte of memory for a large one.
     Raises InputError when there is nothing at `path`, ProvenanceError when the trust list cannot be read.
     """
     path = Path(path)
@@ -191,7 +192,9 @@ def _signer(reading: Reading) -> SignedBy:
     signature = reading.manifest.get("signature_info", {})
     validity = reading.certificate.get("validity", {})
     lists: dict[str, Trust] = {"system_anchors": "list", "user_anchors": "this machine"}
-    trusted_by = reading.results.get("trustListUri", "") if reading.state == "Trusted" else ""
+    passed = {each.get("code") for each in reading.results.get("activeManifest", {}).get("success", [])}
+    known = {"signingCredential.trusted", "claimSignature.validated"} <= passed
+    trusted_by = reading.results.get("trustListUri", "") if known else ""
     return SignedBy(
         name=signature.get("common_name") or signature.get("issuer") or "unknown",
         organisation=signature.get("issuer", ""),

@@ -16,6 +16,8 @@ from av.container import OutputContainer
 from av.video.codeccontext import VideoCodecContext
 
 from fastswap.errors import OutputError
+from fastswap.frame import ColorSpec
+from fastswap.video.convert import av_matrix
 from fastswap.video.info import FULL_RANGE, VideoInfo
 from fastswap.video.log import listening
 from fastswap.video.opening import reason
@@ -45,11 +47,12 @@ _EVEN_IN_420 = frozenset({"h264", "hevc"})
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """An encoder that is known to open. `time_base`: of the frames given to it."""
+    """An encoder that is known to open. time_base, color: of the frames given to it."""
 
     name: str
     pixel_format: str
     time_base: Fraction
+    color: ColorSpec
     options: dict[str, str] = field(default_factory=dict)
 
 
@@ -101,7 +104,7 @@ def plan(
         options.setdefault("bf", "0")
     refusals: list[str] = []
     for time_base, pixel_format in product(bases, formats):
-        candidate = Plan(name, pixel_format, time_base, options)
+        candidate = Plan(name, pixel_format, time_base, _color(codec, info), options)
         refusal = _try_open(candidate, info)
         if refusal is None:
             return candidate
@@ -159,9 +162,9 @@ def _first_complaint(lines: Sequence[str]) -> str | None:
     return useful[0] if useful else None
 
 
-def is_full_range(chosen: Plan, info: VideoInfo) -> bool:
-    """Whether the encoder gets full-range samples; JPEG's formats are so by definition."""
-    return info.color.full_range or chosen.pixel_format.startswith("yuvj")
+def _color(codec: Codec, info: VideoInfo) -> ColorSpec:
+    """The input's own colour, but for JPEG, which prescribes one."""
+    return ColorSpec("bt601", True, info.color.siting) if codec.canonical_name == "mjpeg" else info.color
 
 
 def configure(context: VideoCodecContext, chosen: Plan, info: VideoInfo) -> None:
@@ -173,8 +176,9 @@ def configure(context: VideoCodecContext, chosen: Plan, info: VideoInfo) -> None
     context.sample_aspect_ratio = info.stated_sar or Fraction(0)
     # A fixed number: the bytes of some encoders depend on it, and must not on what else runs on the machine.
     context.thread_count = min(os.cpu_count() or 1, _MAX_THREADS)
-    context.color_range = FULL_RANGE if is_full_range(chosen, info) else info.tags.range
-    context.colorspace = info.tags.matrix
+    context.color_range = FULL_RANGE if chosen.color.full_range else info.tags.range
+    same = chosen.color.matrix == info.color.matrix
+    context.colorspace = info.tags.matrix if same else av_matrix(chosen.color.matrix)
     context.color_primaries = info.tags.primaries
     context.color_trc = info.tags.transfer
     options = dict(chosen.options)

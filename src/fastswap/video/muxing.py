@@ -6,7 +6,7 @@ import contextlib
 import errno
 import os
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -196,13 +196,15 @@ class VideoSink:
 
     def _picture(self, frame: Frame) -> av.VideoFrame:
         """The frame in the encoder's pixel format."""
-        name = self._plan.pixel_format
-        full = encoders.is_full_range(self._plan, self._info)
-        if name in AV_NATIVE and full == frame.color.full_range:
+        name, color = self._plan.pixel_format, self._plan.color
+        if name in AV_NATIVE and (color.matrix, color.full_range) == (
+            frame.color.matrix,
+            frame.color.full_range,
+        ):
             return to_av(frame, name)
-        return reformatted(
-            frame, name, full_range=full or name in encoders.RGB, reformatter=self._reformatter
-        )
+        if name in encoders.RGB:
+            color = replace(color, full_range=True)
+        return reformatted(frame, name, color, self._reformatter)
 
     def _pts(self, frame: Frame) -> int:
         """The frame's PTS in the encoder's units, strictly increasing as encoders ask."""

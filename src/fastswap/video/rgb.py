@@ -92,17 +92,16 @@ def rgb_from_frame(frame: Frame, size: tuple[int, int] | None = None) -> RGB:
 
 
 def reformatted(
-    frame: Frame, name: str, *, full_range: bool, reformatter: VideoReformatter | None = None
+    frame: Frame, name: str, color: ColorSpec, reformatter: VideoReformatter | None = None
 ) -> av.VideoFrame:
-    """The frame in another of FFmpeg's pixel formats; a YUV format keeps the matrix. full_range: of the result."""
-    matrix = av_matrix(frame.color.matrix)
+    """The frame in another of FFmpeg's pixel formats, with the matrix and range of `color`."""
     return (reformatter or VideoReformatter()).reformat(
         to_av(frame),
         format=name,
-        src_colorspace=matrix,
-        dst_colorspace=matrix,
+        src_colorspace=av_matrix(frame.color.matrix),
+        dst_colorspace=av_matrix(color.matrix),
         src_color_range=FULL_RANGE if frame.color.full_range else _LIMITED_RANGE,
-        dst_color_range=FULL_RANGE if full_range else _LIMITED_RANGE,
+        dst_color_range=FULL_RANGE if color.full_range else _LIMITED_RANGE,
         interpolation=_QUALITY,
         threads=1,
     )
@@ -113,7 +112,9 @@ def resize(rgb: RGB, size: tuple[int, int]) -> RGB:
     width, height = size
     shrinks = width < rgb.shape[1] or height < rgb.shape[0]
     frame = av.VideoFrame.from_ndarray(np.ascontiguousarray(rgb), format="rgb24")
-    made = frame.reformat(width=width, height=height, interpolation=_SHRINK if shrinks else _QUALITY, threads=1)
+    made = frame.reformat(
+        width=width, height=height, interpolation=_SHRINK if shrinks else _QUALITY, threads=1
+    )
     return np.asarray(made.to_ndarray(), np.uint8)
 
 

@@ -31,8 +31,9 @@ class _Decoder:
 
     def __init__(self, path: Path, threads: int) -> None:
         self.container = open_container(path)
-        # PyAV asks FFmpeg to make up missing presentation times; in AVI they come out wrong, see Clock.
-        self.container.flags &= ~_AVFMT_FLAG_GENPTS
+        has_pts = self.container.format.name != "avi"
+        if not has_pts:  # what FFmpeg makes up for them at PyAV's wish is wrong, see Clock
+            self.container.flags &= ~_AVFMT_FLAG_GENPTS
         try:
             self.stream = main_stream(self.container, path)
         except BaseException:
@@ -42,7 +43,7 @@ class _Decoder:
         self._context.thread_type = "AUTO"  # frame threads too; PyAV's default is slices alone
         self._context.thread_count = threads
         self.packets, self.damaged, self.cut_off = 0, 0, False
-        self._clock = Clock(keeps_pts=self.container.format.name != "avi")
+        self._clock = Clock(keeps_pts=has_pts)
 
     def frames(self) -> Generator[av.VideoFrame, None, None]:
         """All frames from here to the end, each with the most credible PTS."""
