@@ -3,27 +3,16 @@
 
 #include <vector>
 
-#include "bind_picture.h"
+#include "bind_crop.h"
 #include "blend.h"
 #include "color.h"
-#include "crop.h"
+#include "composite.h"
 #include "kernels.h"
 #include "mask.h"
 #include "parallel.h"
 
 namespace fs {
 namespace {
-
-int checked_size(py::ssize_t size) {
-  if (size < 1 || size > 8192) throw bad_argument("size must lie in 1..8192");
-  return static_cast<int>(size);
-}
-
-Border border_from(const std::string& name) {
-  if (name == "replicate") return Border::kReplicate;
-  if (name == "black") return Border::kBlack;
-  throw bad_argument("border is '" + name + "'; choose replicate or black");
-}
 
 ColorMode mode_from(const std::string& name) {
   if (name == "none") return ColorMode::kNone;
@@ -32,40 +21,9 @@ ColorMode mode_from(const std::string& name) {
   throw bad_argument("colour mode is '" + name + "'; choose none, reinhard or mkl");
 }
 
-bool is_wide(const PictureTuple& p) { return py::isinstance<py::array_t<std::uint16_t>>(p.y); }
-
-std::vector<PictureTuple> picture_list(const py::sequence& pictures) {
-  std::vector<PictureTuple> list;
-  for (const py::handle item : pictures) list.push_back(picture_tuple(item));
-  for (const PictureTuple& p : list) {
-    if (is_wide(p) != is_wide(list.front()))
-      throw bad_argument("pictures of one call must share their dtype");
-  }
-  return list;
-}
-
-template <class T>
-void crop_as(const std::vector<PictureTuple>& list, const Doubles& to_coded, Border border, Floats& out) {
-  const int size = static_cast<int>(out.shape(2));
-  std::vector<CropJob<T>> jobs;
-  for (std::size_t n = 0; n < list.size(); ++n) {
-    const auto i = static_cast<py::ssize_t>(n);
-    jobs.push_back({picture_from<const T>(list[n]), affine_from(to_coded, i), out.mutable_data(i, 0, 0, 0)});
-  }
-  const py::gil_scoped_release release;
-  crop(jobs.data(), static_cast<int>(jobs.size()), size, border);
-}
-
 void bind_crop(const py::sequence& pictures, const Doubles& to_coded, Floats out, const std::string& border) {
-  const auto list = picture_list(pictures);
-  const auto count = static_cast<py::ssize_t>(list.size());
-  require_shape(to_coded, "to_coded", {count, 2, 3});
-  require_shape(out, "out", {count, 3, -1, -1});
-  require_shape(out, "out", {count, 3, out.shape(3), out.shape(3)});
-  if (count == 0) return;
-  checked_size(out.shape(3));
-  is_wide(list.front()) ? crop_as<std::uint16_t>(list, to_coded, border_from(border), out)
-                        : crop_as<std::uint8_t>(list, to_coded, border_from(border), out);
+  crop_pictures(pictures, to_coded, out, border,
+                [](const auto* jobs, int count, int side, Border how) { crop(jobs, count, side, how); });
 }
 
 void bind_match_color(const Floats& faces, const Floats& targets, const Floats& masks,
@@ -92,13 +50,13 @@ void bind_mask(const std::optional<Floats>& outlines, const std::optional<Floats
   if (outlines) require_shape(*outlines, "outlines", {count, -1, 2});
   if (generated) require_shape(*generated, "generated", {count, size, size});
   if (count == 0) return;
-  const int side = checked_size(size);
+  const MaskParams params = mask_params(checked_size(size), erode, feather);
   const int points = outlines ? static_cast<int>(outlines->shape(1)) : 0;
   const float* outline = outlines ? outlines->data() : nullptr;
   const float* drawn = generated ? generated->data() : nullptr;
   float* to = out.mutable_data();
   const py::gil_scoped_release release;
-  mask(outline, points, drawn, static_cast<int>(count), side, erode, feather, to);
+  mask(outline, points, drawn, static_cast<int>(count), params, to);
 }
 
 template <class T>
@@ -131,6 +89,51 @@ void bind_blend(const py::sequence& pictures, const Doubles& to_coded, const Flo
                         : blend_as<std::uint8_t>(list, to_coded, faces, masks, static_cast<float>(opacity));
 }
 
+struct Pixels {
+  const Floats& targets;
+  const Floats& faces;
+  const std::optional<Floats>& generated;
+  const std::optional<Floats>& outlines;
+};
+
+template <class T>
+void composite_as(const std::vector<PictureTuple>& list, const Doubles& to_coded, const Pixels& pixels,
+                  const CompositeParams& params) {
+  const int points = pixels.outlines ? static_cast<int>(pixels.outlines->shape(1)) : 0;
+  std::vector<CompositeJob<T>> jobs;
+  for (std::size_t n = 0; n < list.size(); ++n) {
+    const auto i = static_cast<py::ssize_t>(n);
+    const MaskSource source{pixels.outlines ? pixels.outlines->data(i, 0, 0) : nullptr, points,
+                            pixels.generated ? pixels.generated->data(i, 0, 0) : nullptr};
+    jobs.push_back({picture_from<T>(list[n]), affine_from(to_coded, i), pixels.targets.data(i, 0, 0, 0),
+                    pixels.faces.data(i, 0, 0, 0), source});
+  }
+  const py::gil_scoped_release release;
+  composite(jobs.data(), static_cast<int>(jobs.size()), params);
+}
+
+void bind_composite(const py::sequence& pictures, const Doubles& to_coded, const Floats& targets,
+                    const Floats& faces, const std::optional<Floats>& generated,
+                    const std::optional<Floats>& outlines, const std::string& mode, double erode,
+                    double feather, double opacity) {
+  const auto list = picture_list(pictures);
+  const auto count = static_cast<py::ssize_t>(list.size());
+  require_shape(to_coded, "to_coded", {count, 2, 3});
+  require_shape(faces, "faces", {count, 3, -1, -1});
+  const py::ssize_t size = faces.shape(3);
+  require_shape(faces, "faces", {count, 3, size, size});
+  require_shape(targets, "targets", {count, 3, size, size});
+  if (outlines) require_shape(*outlines, "outlines", {count, -1, 2});
+  if (generated) require_shape(*generated, "generated", {count, size, size});
+  if (!(opacity >= 0.0 && opacity <= 1.0)) throw bad_argument("opacity must lie in 0..1");
+  if (count == 0) return;
+  const CompositeParams params{mask_params(checked_size(size), erode, feather), mode_from(mode),
+                               static_cast<float>(opacity)};
+  const Pixels pixels{targets, faces, generated, outlines};
+  is_wide(list.front()) ? composite_as<std::uint16_t>(list, to_coded, pixels, params)
+                        : composite_as<std::uint8_t>(list, to_coded, pixels, params);
+}
+
 }  // namespace
 }  // namespace fs
 
@@ -145,6 +148,9 @@ PYBIND11_MODULE(_cpu, m) {
         "erode"_a, "feather"_a, "out"_a.noconvert());
   m.def("blend", &fs::bind_blend, "pictures"_a, "to_coded"_a.noconvert(), "faces"_a.noconvert(),
         "masks"_a.noconvert(), "opacity"_a);
+  m.def("composite", &fs::bind_composite, "pictures"_a, "to_coded"_a.noconvert(), "targets"_a.noconvert(),
+        "faces"_a.noconvert(), "generated"_a.noconvert().none(true), "outlines"_a.noconvert().none(true),
+        "mode"_a, "erode"_a, "feather"_a, "opacity"_a);
   m.def("set_threads", &fs::set_threads, "count"_a);
   m.def("get_threads", &fs::get_threads);
   m.def("simd_levels", &fs::simd_levels);

@@ -6,6 +6,8 @@
 
 #include <stdexcept>
 #include <string>
+#include <utility>
+#include <vector>
 
 #include "plane.h"
 
@@ -105,6 +107,23 @@ Picture<T> picture_from(const PictureTuple& p) {
 inline Affine affine_from(const Doubles& maps, py::ssize_t n) {
   const double* m = maps.data(n, 0, 0);
   return {m[0], m[1], m[2], m[3], m[4], m[5]};
+}
+
+inline int checked_size(py::ssize_t size) {
+  if (size < 1 || size > 8192) throw bad_argument("size must lie in 1..8192");
+  return static_cast<int>(size);
+}
+
+inline bool is_wide(const PictureTuple& p) { return py::isinstance<py::array_t<std::uint16_t>>(p.y); }
+
+inline std::vector<PictureTuple> picture_list(const py::sequence& pictures) {
+  std::vector<PictureTuple> list;
+  for (const py::handle item : pictures) list.push_back(picture_tuple(item));
+  for (const PictureTuple& p : list) {
+    if (is_wide(p) != is_wide(list.front()))
+      throw bad_argument("pictures of one call must share their dtype");
+  }
+  return list;
 }
 
 // Requires the shape; -1 stands for any size.

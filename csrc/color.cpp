@@ -14,11 +14,10 @@ namespace {
 
 constexpr double kLeastWeight = 16.0;  // pixels
 constexpr double kLeastGain = 0.4, kMostGain = 2.5;
-constexpr double kLabFloor = 1.0;  // added to variances in L*a*b*: noise below 1 unit is no contrast
-constexpr double kRgbFloor = 4.0 / (255.0 * 255.0);  // the same in R'G'B': 2 code values
-constexpr int kBlockPixels = 8192;
-
-ColorMap identity(bool lab) { return {lab, {{1, 0, 0}, {0, 1, 0}, {0, 0, 1}}, {0, 0, 0}}; }
+// Added to variances, so that noise is not taken for contrast: half a unit of L*a*b*, one 8-bit code value of
+// R'G'B'.
+constexpr double kLabFloor = 0.25;
+constexpr double kRgbFloor = 1.0 / (255.0 * 255.0);
 
 struct Statistics {
   double mean[3];
@@ -30,7 +29,7 @@ Statistics statistics(const Moments& m, bool lab) {
   double centred[3];
   for (int i = 0; i < 3; ++i) {
     centred[i] = m.first[i] / m.weight;
-    s.mean[i] = centred[i] + (lab ? (i == 0 ? 50.0 : 0.0) : 0.5);
+    s.mean[i] = centred[i] + (lab ? (i == 0 ? kLabPivot : 0.0f) : kRgbPivot);
   }
   const double floor = lab ? kLabFloor : kRgbFloor;
   for (int i = 0, k = 0; i < 3; ++i) {
@@ -64,24 +63,12 @@ Matrix3 monge_kantorovitch(const Statistics& face, const Statistics& target) {
                               [](double x) { return std::clamp(x, kLeastGain, kMostGain); });
 }
 
-void add(Moments& total, const Moments& part) {
-  total.weight += part.weight;
-  for (int i = 0; i < 3; ++i) total.first[i] += part.first[i];
-  for (int i = 0; i < 6; ++i) total.second[i] += part.second[i];
-}
-
-PixelRun run_of(const float* rgb, const float* mask, int area, int start) {
-  return {{rgb + start, rgb + area + start, rgb + 2 * static_cast<std::ptrdiff_t>(area) + start},
-          mask + start,
-          std::min(kBlockPixels, area - start)};
-}
-
 }  // namespace
 
 ColorMap color_map(const Moments& face, const Moments& target, ColorMode mode) {
   const bool lab = mode == ColorMode::kReinhard;
-  ColorMap map = identity(lab);
-  if (!(face.weight >= kLeastWeight) || !(target.weight >= kLeastWeight)) return identity(false);
+  ColorMap map = {lab, {{1, 0, 0}, {0, 1, 0}, {0, 0, 1}}, {0, 0, 0}};
+  if (!(face.weight >= kLeastWeight) || !(target.weight >= kLeastWeight)) return map;
   const Statistics f = statistics(face, lab), t = statistics(target, lab);
   const Matrix3 gain = lab ? reinhard(f, t) : monge_kantorovitch(f, t);
   for (int i = 0; i < 3; ++i) {
@@ -97,43 +84,42 @@ ColorMap color_map(const Moments& face, const Moments& target, ColorMode mode) {
 
 void match_color(const float* faces, const float* targets, const float* masks, int count, int size,
                  ColorMode mode, float* out) {
-  const int area = size * size, blocks = (area + kBlockPixels - 1) / kBlockPixels;
-  const std::size_t face_floats = 3 * static_cast<std::size_t>(area);
+  const std::ptrdiff_t area = static_cast<std::ptrdiff_t>(size) * size;
   if (mode == ColorMode::kNone) {
-    if (out != faces) std::memcpy(out, faces, static_cast<std::size_t>(count) * face_floats * sizeof(float));
+    if (out != faces) std::memcpy(out, faces, static_cast<std::size_t>(3 * area * count) * sizeof(float));
     return;
   }
   const bool lab = mode == ColorMode::kReinhard;
+  const int blocks = (size + kMomentRows - 1) / kMomentRows;
+  const auto rows_of = [&](const float* rgb, int n, int block) {
+    const float* at = rgb + 3 * area * n;
+    const int y0 = block * kMomentRows, y1 = std::min(size, y0 + kMomentRows);
+    return PixelRows{{at, at + area, at + 2 * area}, size, masks + area * n, size, size, size}.rows(y0, y1);
+  };
   struct Pair {
     Moments face, target;
   };
   std::vector<Pair> parts(static_cast<std::size_t>(count * blocks));
-  const auto mask_of = [&](int n) {
-    return masks + static_cast<std::size_t>(n) * static_cast<std::size_t>(area);
-  };
   parallel_for(count * blocks, [&](int i) {
-    const int n = i / blocks, start = i % blocks * kBlockPixels;
     Pair& part = parts[static_cast<std::size_t>(i)];
-    const std::size_t at = static_cast<std::size_t>(n) * face_floats;
-    kernels().moments(run_of(faces + at, mask_of(n), area, start), lab, part.face);
-    kernels().moments(run_of(targets + at, mask_of(n), area, start), lab, part.target);
+    kernels().moments(rows_of(faces, i / blocks, i % blocks), lab, part.face, nullptr);
+    kernels().moments(rows_of(targets, i / blocks, i % blocks), lab, part.target, nullptr);
   });
   std::vector<ColorMap> maps;
   for (int n = 0; n < count; ++n) {
     Pair total;
     for (int b = 0; b < blocks; ++b) {
       const Pair& part = parts[static_cast<std::size_t>(n * blocks + b)];
-      add(total.face, part.face);
-      add(total.target, part.target);
+      total.face.add(part.face);
+      total.target.add(part.target);
     }
     maps.push_back(color_map(total.face, total.target, mode));
   }
   parallel_for(count * blocks, [&](int i) {
-    const int n = i / blocks, start = i % blocks * kBlockPixels;
-    const PixelRun run = run_of(faces + static_cast<std::size_t>(n) * face_floats, mask_of(n), area, start);
-    float* to = out + static_cast<std::size_t>(n) * face_floats + start;
-    float* const rgb[3] = {to, to + area, to + 2 * static_cast<std::ptrdiff_t>(area)};
-    kernels().apply_color(maps[static_cast<std::size_t>(n)], run, rgb);
+    const int n = i / blocks;
+    float* to = out + 3 * area * n + static_cast<std::ptrdiff_t>(i % blocks * kMomentRows) * size;
+    kernels().apply_color(maps[static_cast<std::size_t>(n)], rows_of(faces, n, i % blocks),
+                          {{to, to + area, to + 2 * area}, size});
   });
 }
 

@@ -8,47 +8,79 @@ namespace fs {
 
 enum class ColorMode { kNone, kReinhard, kMkl };
 
-// Weighted sums over pixels, in L*a*b* or R'G'B' less `pivot`, so that squares stay small.
+// Weighted sums over pixels, in L*a*b* or R'G'B', less a pivot near the middle so that squares stay small.
+//
+// They are taken row by row in runs that start at multiples of 16 pixels, then added up over blocks of rows,
+// so the same pixels give the same sums wherever a rectangle around the mask starts, and on any number of
+// threads.
 struct Moments {
   double weight = 0;
   double first[3] = {0, 0, 0};
   double second[6] = {0, 0, 0, 0, 0, 0};  // 00 01 02 11 12 22
+
+  void add(const Moments& other) {
+    weight += other.weight;
+    for (int i = 0; i < 3; ++i) first[i] += other.first[i];
+    for (int i = 0; i < 6; ++i) second[i] += other.second[i];
+  }
 };
+
+inline constexpr int kMomentRows = 32;  // rows of the crop in a block
+inline constexpr float kLabPivot = 50.0f,
+                       kRgbPivot = 0.5f;  // of L* (a* and b* have none) and of all of R'G'B'
 
 // x -> matrix x + offset, in L*a*b* or in R'G'B'.
 struct ColorMap {
-  bool lab;
+  bool lab;  // as in the mode's statistics
   float matrix[3][3];
   float offset[3];
 };
 
-// `count` pixels of planar R'G'B' with their weights.
-struct PixelRun {
-  const float* rgb[3];
+// Rows of planar pixels and their weights, somewhere inside a crop.
+struct PixelRows {
+  const float* channel[3];
+  std::ptrdiff_t pitch;
   const float* mask;
-  int count;
+  std::ptrdiff_t mask_pitch;
+  int width, height;
+
+  PixelRows rows(int y0, int y1) const {
+    PixelRows part = *this;
+    for (const float*& c : part.channel) c += y0 * pitch;
+    part.mask += y0 * mask_pitch;
+    part.height = y1 - y0;
+    return part;
+  }
 };
 
+// Planes to write to, rows as in PixelRows.
+struct ChannelRows {
+  float* channel[3];
+  std::ptrdiff_t pitch;
+};
+
+// R'G'B' of any value (NaN is 0) as the channels that statistics are taken of.
 template <bool kLab, class F>
-FS_HD Triple<F> pivoted(F r, F g, F b) {
-  const F half = Lanes<F>::set(0.5f);
+FS_HD Triple<F> statistics_space(F r, F g, F b) {
+  const Triple<F> in = {clamp_unit(r), clamp_unit(g), clamp_unit(b)};
   if constexpr (kLab) {
-    Triple<F> lab = lab_from_rgb(r, g, b);
-    lab.a = lab.a - Lanes<F>::set(50.0f);
-    return lab;
+    return lab_from_rgb(in.a, in.b, in.c);
+  } else {
+    return in;
   }
-  return {clamp_unit(r) - half, clamp_unit(g) - half, clamp_unit(b) - half};
 }
 
-template <class F>
-FS_HD Triple<F> apply_color(const ColorMap& map, F r, F g, F b) {
-  Triple<F> in = {clamp_unit(r), clamp_unit(g), clamp_unit(b)};
-  if (map.lab) in = lab_from_rgb(in.a, in.b, in.c);
+// The mapped colour of a pixel in the map's own space, as R'G'B'.
+template <bool kLab, class F>
+FS_HD Triple<F> mapped_rgb(const ColorMap& map, const Triple<F>& in) {
   const Triple<F> out = {row3(map.matrix[0], map.offset[0], in.a, in.b, in.c),
                          row3(map.matrix[1], map.offset[1], in.a, in.b, in.c),
                          row3(map.matrix[2], map.offset[2], in.a, in.b, in.c)};
-  if (map.lab) return rgb_from_lab(out.a, out.b, out.c);
-  return {clamp_unit(out.a), clamp_unit(out.b), clamp_unit(out.c)};
+  if constexpr (kLab) {
+    return rgb_from_lab(out.a, out.b, out.c);
+  } else {
+    return {clamp_unit(out.a), clamp_unit(out.b), clamp_unit(out.c)};
+  }
 }
 
 // The map from the face's statistics to the target's.

@@ -12,7 +12,7 @@ namespace {
 constexpr int kBlockRows = 64;
 
 struct Scratch {
-  Buffer<std::uint32_t> row;
+  Buffer<std::uint32_t> sums;
   Buffer<std::uint16_t> luma, chroma[2];
 };
 
@@ -38,7 +38,8 @@ void crop_block(const CropJob<T>& job, int size, Border border, int y0, int y1) 
                         Buffer<std::uint16_t>& to) {
     std::uint16_t* out =
         to.get(static_cast<std::size_t>(shape.width) * static_cast<std::size_t>(shape.height));
-    fill_window(plane, color.bits, shape, border, black, scratch.row, out);
+    std::uint32_t* sums = scratch.sums.get(2 * window_scratch(shape));
+    kernels().fill_window(WindowFill<T>{plane, color.bits, shape, border, black, out, sums});
     return out;
   };
   p.luma.plane[0] = fill(job.picture.y, luma, black_luma(color) >> (16 - color.bits), scratch.luma);

@@ -7,17 +7,35 @@
 #include "blend.h"
 #include "color.h"
 #include "crop.h"
+#include "layers.h"
+#include "mask_rows.h"
+#include "window.h"
 
 namespace fs {
 
 struct Kernels {
   const char* name;
+  void (*fill_window_u8)(const WindowFill<std::uint8_t>& params);
+  void (*fill_window_u16)(const WindowFill<std::uint16_t>& params);
   void (*crop_rows)(const CropParams& params, int y0, int y1);
-  // Samples `count` planes along a row into out[c][0...]; out has room for whole vectors.
-  void (*sample_row)(const Sampler& sampler, int count, int x0, int x1, int y, float* const* out);
-  void (*moments)(const PixelRun& run, bool lab, Moments& total);
-  void (*apply_color)(const ColorMap& map, const PixelRun& run, float* const* out);
-  void (*premultiply)(const PremultiplyParams& params);
+  // Adds to `total`; `values`, if not null, receives the channels in the statistics' space where the mask is
+  // above 0.
+  void (*moments)(const PixelRows& rows, bool lab, Moments& total, const ChannelRows* values);
+  void (*apply_color)(const ColorMap& map, const PixelRows& rows, const ChannelRows& out);
+  void (*make_layers)(const LayerParams& params);
+  void (*blend_row_u8)(const BlendRow<std::uint8_t>& params);
+  void (*blend_row_u16)(const BlendRow<std::uint16_t>& params);
+  void (*mask_combine)(const CombineParams& params);
+  void (*mask_least)(const std::int16_t* in, std::int16_t* out, int width, int height, int dx, int dy);
+  void (*mask_box)(const std::int16_t* in, std::int16_t* out, std::uint32_t* sums, int width, int height,
+                   int radius);
+  void (*mask_transpose)(const std::int16_t* in, std::int16_t* out, int width, int height);
+  void (*mask_to_float)(const std::int16_t* in, float* out, int count);
+
+  void fill_window(const WindowFill<std::uint8_t>& p) const { fill_window_u8(p); }
+  void fill_window(const WindowFill<std::uint16_t>& p) const { fill_window_u16(p); }
+  void blend_row(const BlendRow<std::uint8_t>& p) const { blend_row_u8(p); }
+  void blend_row(const BlendRow<std::uint16_t>& p) const { blend_row_u16(p); }
 };
 
 // The level in use: the widest that this processor has, or what FASTSWAP_SIMD or set_simd chose.

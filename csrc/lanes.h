@@ -38,6 +38,7 @@ FS_HD int truncate(float a) { return static_cast<int>(a); }
 FS_HD int lower(int a, int b) { return a < b ? a : b; }
 FS_HD float to_float(int a) { return static_cast<float>(a); }
 FS_HD float choose_less(float a, float b, float yes, float no) { return a < b ? yes : no; }
+FS_HD bool any_above_zero(float a) { return a > 0.0f; }
 FS_HD float sum(float a) { return a; }
 
 FS_HD int bits_of(float a) {

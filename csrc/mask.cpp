@@ -11,7 +11,8 @@
 namespace fs {
 namespace {
 
-constexpr int kAlign = 16;  // columns; see `Moments`: sums over rows must not depend on where a rectangle starts
+constexpr int kAlign =
+    16;  // columns; see `Moments`: sums over rows must not depend on where a rectangle starts
 
 // The crop's outermost ring is 0, so that interpolation ends at 0 there.
 void clear_border(std::int16_t* mask, const Rect& rect, int size) {
@@ -34,15 +35,17 @@ bool empty(const MaskPlane& mask) {
 MaskParams mask_params(int size, double erode, double feather) {
   if (!(erode >= 0.0 && erode <= 0.5)) throw std::invalid_argument("mask: erode must lie in 0..0.5");
   if (!(feather >= 0.0 && feather <= 0.5)) throw std::invalid_argument("mask: feather must lie in 0..0.5");
-  return {size, static_cast<int>(std::lround(erode * size)), static_cast<int>(std::lround(0.5 * feather * size))};
+  return {size, static_cast<int>(std::lround(erode * size)),
+          static_cast<int>(std::lround(0.5 * feather * size))};
 }
 
 void require_sane(const MaskSource& source) {
   if (!source.outline && !source.generated) {
     throw std::invalid_argument("mask: neither outlines nor a generated mask was given");
   }
-  if (source.outline && !std::all_of(source.outline, source.outline + 2 * static_cast<std::ptrdiff_t>(source.points),
-                                     [](float v) { return std::abs(v) <= 1e7f; })) {
+  if (source.outline &&
+      !std::all_of(source.outline, source.outline + 2 * static_cast<std::ptrdiff_t>(source.points),
+                   [](float v) { return std::abs(v) <= 1e7f; })) {
     throw std::invalid_argument("mask: an outline has a point that is not finite or far outside the crop");
   }
 }
@@ -56,14 +59,18 @@ Rect mask_rect(const MaskSource& source, int size) {
     top = std::min(top, source.outline[2 * i + 1]);
     bottom = std::max(bottom, source.outline[2 * i + 1]);
   }
-  const auto inside = [&](float v) { return static_cast<int>(std::clamp(v, 0.0f, static_cast<float>(size))); };
+  const auto inside = [&](float v) {
+    return static_cast<int>(std::clamp(v, 0.0f, static_cast<float>(size)));
+  };
   const int x0 = inside(std::floor(left)) / kAlign * kAlign, y0 = inside(std::floor(top));
-  const int x1 = std::min(size, (inside(std::ceil(right)) + kAlign - 1) / kAlign * kAlign), y1 = inside(std::ceil(bottom));
+  const int x1 = std::min(size, (inside(std::ceil(right)) + kAlign - 1) / kAlign * kAlign),
+            y1 = inside(std::ceil(bottom));
   if (x0 >= x1 || y0 >= y1) return {};
   return {x0, y0, x1 - x0, y1 - y0};
 }
 
-void build_mask(const MaskParams& p, const MaskSource& source, const Rect& rect, MaskScratch& scratch, float* out) {
+void build_mask(const MaskParams& p, const MaskSource& source, const Rect& rect, MaskScratch& scratch,
+                float* out) {
   const std::size_t area = rect.area();
   if (area == 0) return;
   const auto row = static_cast<std::size_t>(rect.width);
@@ -73,8 +80,9 @@ void build_mask(const MaskParams& p, const MaskSource& source, const Rect& rect,
   const MaskPlane mask{scratch.planes[1].get(area), rect.width, rect.height};
   std::int16_t* spare = scratch.planes[2].get(area);
   const std::ptrdiff_t corner = static_cast<std::ptrdiff_t>(rect.y0) * p.size + rect.x0;
-  kernels().mask_combine({source.outline ? cells : nullptr, source.generated ? source.generated + corner : nullptr, p.size,
-                          rect.width, rect.height, cells + area + row, mask.data});
+  kernels().mask_combine({source.outline ? cells : nullptr,
+                          source.generated ? source.generated + corner : nullptr, p.size, rect.width,
+                          rect.height, cells + area + row, mask.data});
   clear_border(mask.data, rect, p.size);
   erode(mask, spare, p.erode);
   std::memcpy(shape, mask.data, area * sizeof(std::int16_t));
@@ -89,7 +97,8 @@ void build_mask(const MaskParams& p, const MaskSource& source, const Rect& rect,
   kernels().mask_to_float(mask.data, out, static_cast<int>(area));
 }
 
-void mask(const float* outlines, int points, const float* generated, int count, const MaskParams& params, float* out) {
+void mask(const float* outlines, int points, const float* generated, int count, const MaskParams& params,
+          float* out) {
   const std::size_t area = static_cast<std::size_t>(params.size) * static_cast<std::size_t>(params.size);
   const auto source_of = [&](int n) {
     const auto at = static_cast<std::size_t>(n);
@@ -103,13 +112,15 @@ void mask(const float* outlines, int points, const float* generated, int count, 
     const MaskSource source = source_of(n);
     const Rect rect = mask_rect(source, params.size);
     float* to = out + static_cast<std::size_t>(n) * area;
-    if (rect.width == params.size && rect.height == params.size) return build_mask(params, source, rect, scratch, to);
+    if (rect.width == params.size && rect.height == params.size)
+      return build_mask(params, source, rect, scratch, to);
     float* from = part.get(rect.area());
     build_mask(params, source, rect, scratch, from);
     std::fill_n(to, area, 0.0f);
     for (int y = 0; y < rect.height; ++y) {
       std::memcpy(to + static_cast<std::ptrdiff_t>(y + rect.y0) * params.size + rect.x0,
-                  from + static_cast<std::ptrdiff_t>(y) * rect.width, static_cast<std::size_t>(rect.width) * sizeof(float));
+                  from + static_cast<std::ptrdiff_t>(y) * rect.width,
+                  static_cast<std::size_t>(rect.width) * sizeof(float));
     }
   });
 }

@@ -8,7 +8,8 @@
 
 namespace fs {
 
-// Masks are 15-bit while they are worked on: whole numbers make running sums exact, so what is zero stays zero.
+// Masks are 15-bit while they are worked on: whole numbers make running sums exact, so what is zero stays
+// zero.
 inline constexpr int kMaskOne = 32767;
 
 // A rectangle of the crop: columns x0..x0+width-1 and rows y0..y0+height-1.
@@ -31,14 +32,16 @@ struct MaskParams {
 // Throws std::invalid_argument unless both fractions of the crop's side lie in 0..0.5.
 MaskParams mask_params(int size, double erode, double feather);
 
-// What a face's mask is made of, at crop size: `points` pairs of x and y, and a picture of size x size. One may be null.
+// What a face's mask is made of, at crop size: `points` pairs of x and y, and a picture of size x size. One
+// may be null.
 struct MaskSource {
   const float* outline;
   int points;
   const float* generated;
 };
 
-// Throws std::invalid_argument when there is neither an outline nor a generated mask, or a point is not finite.
+// Throws std::invalid_argument when there is neither an outline nor a generated mask, or a point is not
+// finite.
 void require_sane(const MaskSource& source);
 
 struct MaskScratch {
@@ -52,14 +55,19 @@ Rect mask_rect(const MaskSource& source, int size);
 
 // The mask within `rect`, rows of rect.width floats in 0..1, and 0 on the crop's border.
 //
-// The product of outline and generated mask is shrunk by erode + feather and then softened by feather, so the soft edge
-// lies inside the mask shrunk by erode; where that leaves nothing, feather is halved until something is left.
-void build_mask(const MaskParams& params, const MaskSource& source, const Rect& rect, MaskScratch& scratch, float* out);
+// The product of outline and generated mask is shrunk by erode + feather and then softened by feather, so the
+// soft edge lies inside the mask shrunk by erode; where that leaves nothing, feather is halved until
+// something is left.
+void build_mask(const MaskParams& params, const MaskSource& source, const Rect& rect, MaskScratch& scratch,
+                float* out);
 
-// `count` faces. outlines: count x points x 2 or null; generated: count x size x size or null; out: count x size x size.
-void mask(const float* outlines, int points, const float* generated, int count, const MaskParams& params, float* out);
+// `count` faces. outlines: count x points x 2 or null; generated: count x size x size or null; out: count x
+// size x size.
+void mask(const float* outlines, int points, const float* generated, int count, const MaskParams& params,
+          float* out);
 
-// Signed areas of a closed outline: a running sum down the columns of `cells`, rect.height + 1 rows, gives coverage.
+// Signed areas of a closed outline: a running sum down the columns of `cells`, rect.height + 1 rows, gives
+// coverage.
 void fill_outline(const float* outline, int points, const Rect& rect, float* cells);
 
 // Shrinks by an octagon of that radius. Both leave their result in `mask`; `spare` has room for as much.

@@ -10,7 +10,8 @@ namespace fs {
 namespace {
 
 std::size_t bytes_of(const MaskPlane& plane) {
-  return static_cast<std::size_t>(plane.width) * static_cast<std::size_t>(plane.height) * sizeof(std::int16_t);
+  return static_cast<std::size_t>(plane.width) * static_cast<std::size_t>(plane.height) *
+         sizeof(std::int16_t);
 }
 
 // a[y][x] = the least over k = 0..length-1 of a[y + k dy][x + k dx], by doubling. Swaps a and b as it goes.
@@ -32,7 +33,8 @@ void shift_by(const std::int16_t* in, std::int16_t* out, const MaskPlane& plane,
     const bool filled = from >= 0 && kept > 0;
     std::fill_n(to, filled ? plane.width - kept : plane.width, std::int16_t{0});
     if (filled) {
-      std::memcpy(to + (plane.width - kept), in + from * plane.width, static_cast<std::size_t>(kept) * sizeof(std::int16_t));
+      std::memcpy(to + (plane.width - kept), in + from * plane.width,
+                  static_cast<std::size_t>(kept) * sizeof(std::int16_t));
     }
   }
 }
@@ -41,12 +43,13 @@ void shift_by(const std::int16_t* in, std::int16_t* out, const MaskPlane& plane,
 
 void erode(MaskPlane mask, std::int16_t* spare, int radius) {
   if (radius <= 0) return;
-  // An octagon is a square of half-width `square` widened by a diamond of radius `diamond`. Two diagonal lines alone
-  // reach every second pixel only; the square, which is never empty, fills the gaps.
+  // An octagon is a square of half-width `square` widened by a diamond of radius `diamond`. Two diagonal
+  // lines alone reach every second pixel only; the square, which is never empty, fills the gaps.
   const int square = std::max(1, static_cast<int>(std::lround(radius * (std::sqrt(2.0) - 1.0))));
   const int diamond = radius - square;
   std::int16_t *a = mask.data, *b = spare;
-  // Each line starts at a pixel and extends right, down, down right, down left; shifting centres the sum of all.
+  // Each line starts at a pixel and extends right, down, down right, down left; shifting centres the sum of
+  // all.
   least_of_line(a, b, mask, 2 * square + 1, 1, 0);
   least_of_line(a, b, mask, 2 * square + 1, 0, 1);
   least_of_line(a, b, mask, diamond + 1, 1, 1);

@@ -1,8 +1,8 @@
 // Anti-aliased polygon filling by signed areas.
 //
-// Each edge adds, to the pixels it crosses, the change of coverage that it causes below it; a running sum down the column
-// then gives exact coverage (the method of font rasterisers such as FreeType's "smooth" and font-rs, turned by a quarter so
-// that the sums of neighbouring columns run side by side).
+// Each edge adds, to the pixels it crosses, the change of coverage that it causes below it; a running sum
+// down the column then gives exact coverage (the method of font rasterisers such as FreeType's "smooth" and
+// font-rs, turned by a quarter so that the sums of neighbouring columns run side by side).
 #include <algorithm>
 #include <cmath>
 
@@ -19,7 +19,8 @@ class Accumulator {
  public:
   Accumulator(float* cells, const Rect& rect) : cells_(cells), rect_(rect) {}
 
-  // An edge of the outline. What lies above the rectangle is moved onto its top edge, where it covers as much.
+  // An edge of the outline. What lies above the rectangle is moved onto its top edge, where it covers as
+  // much.
   void add_clipped(Point a, Point b) {
     const double top = rect_.y0, bottom = rect_.y0 + rect_.height;
     double cuts[4] = {0.0};
@@ -32,7 +33,9 @@ class Accumulator {
       }
     }
     cuts[count] = 1.0;
-    const auto at = [&](double t) { return Point{a.x + t * (b.x - a.x), std::clamp(a.y + t * dy, top, bottom)}; };
+    const auto at = [&](double t) {
+      return Point{a.x + t * (b.x - a.x), std::clamp(a.y + t * dy, top, bottom)};
+    };
     for (int i = 0; i < count; ++i) add(at(cuts[i]), at(cuts[i + 1]));
   }
 
@@ -44,7 +47,8 @@ class Accumulator {
     if (sign < 0) std::swap(a, b);
     const double slope = (b.y - a.y) / (b.x - a.x);
     const double low = std::min(a.y, b.y), high = std::max(a.y, b.y);
-    const double left = std::max<double>(a.x, rect_.x0), right = std::min<double>(b.x, rect_.x0 + rect_.width);
+    const double left = std::max<double>(a.x, rect_.x0),
+                 right = std::min<double>(b.x, rect_.x0 + rect_.width);
     const auto y_at = [&](double x) { return std::clamp(a.y + (x - a.x) * slope, low, high) - rect_.y0; };
     for (int column = static_cast<int>(left); column < right; ++column) {
       const double x0 = std::max<double>(column, left), x1 = std::min<double>(column + 1, right);
@@ -56,7 +60,9 @@ class Accumulator {
   void add_in_column(int column, double y0, double y1, double width) {
     if (y0 > y1) std::swap(y0, y1);
     float* cells = cells_ + column;
-    const auto cell = [&](int row) -> float& { return cells[static_cast<std::ptrdiff_t>(row) * rect_.width]; };
+    const auto cell = [&](int row) -> float& {
+      return cells[static_cast<std::ptrdiff_t>(row) * rect_.width];
+    };
     const int first = std::min(static_cast<int>(y0), rect_.height - 1);
     const int last = std::min(static_cast<int>(y1), rect_.height - 1);
     const double per_y = y1 > y0 ? width / (y1 - y0) : 0.0;

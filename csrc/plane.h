@@ -4,6 +4,8 @@
 #include <cstddef>
 #include <cstdint>
 
+#include "hd.h"
+
 namespace fs {
 
 // One plane of samples. Strides count samples and may be negative; `step` is 2 for the interleaved chroma of
@@ -16,7 +18,7 @@ struct PlaneView {
   int width = 0;
   int height = 0;
 
-  T* row(int y) const { return data + stride * y; }
+  FS_HD T* row(int y) const { return data + stride * y; }
 };
 
 enum class Matrix { kBt601, kBt709, kBt2020 };

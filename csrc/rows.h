@@ -5,6 +5,7 @@
 #pragma once
 
 #include "kernels.h"
+#include "window_rows.h"
 
 namespace fs {
 
@@ -18,33 +19,26 @@ struct Rows {
     }
   }
 
-  template <int C>
-  static void sample_planes(const Sampler& s, int x0, int x1, int y, float* const* out) {
-    const float u = row_u(s, y), v = row_v(s, y);
-    for (int x = x0; x < x1; x += L::width) {
-      F value[C];
-      sample<C>(s, u, v, x, value);
-      for (int c = 0; c < C; ++c) L::store(out[c] + (x - x0), value[c], L::width);
-    }
-  }
-
-  static void sample_row(const Sampler& s, int count, int x0, int x1, int y, float* const* out) {
-    count == 2 ? sample_planes<2>(s, x0, x1, y, out) : sample_planes<3>(s, x0, x1, y, out);
-  }
-
   template <bool kLab>
-  static void add_moments(const PixelRun& run, Moments& total) {
-    constexpr int kFlush = 256;  // floats lose digits over longer sums
-    for (int start = 0; start < run.count; start += kFlush) {
-      const int end = start + kFlush < run.count ? start + kFlush : run.count;
+  static void add_moments(const PixelRows& p, Moments& total, const ChannelRows* values) {
+    const F pivot = L::set(kLab ? kLabPivot : kRgbPivot), other_pivot = L::set(kLab ? 0.0f : kRgbPivot);
+    for (int y = 0; y < p.height; ++y) {
+      const std::ptrdiff_t at = y * p.pitch;
       F weight = L::set(0.0f), first[3] = {weight, weight, weight};
       F second[6] = {weight, weight, weight, weight, weight, weight};
-      for (int i = start; i < end; i += L::width) {
-        const int n = end - i < L::width ? end - i : L::width;
-        const F w = clamp_unit(L::load(run.mask + i, n));
-        if (sum(w) == 0.0f) continue;
-        const auto t =
-            pivoted<kLab>(L::load(run.rgb[0] + i, n), L::load(run.rgb[1] + i, n), L::load(run.rgb[2] + i, n));
+      for (int x = 0; x < p.width; x += L::width) {
+        const int n = p.width - x < L::width ? p.width - x : L::width;
+        const F w = clamp_unit(L::load(p.mask + y * p.mask_pitch + x, n));
+        if (!any_above_zero(w)) continue;
+        Triple<F> t =
+            statistics_space<kLab>(L::load(p.channel[0] + at + x, n), L::load(p.channel[1] + at + x, n),
+                                   L::load(p.channel[2] + at + x, n));
+        if (values) {
+          L::store(values->channel[0] + y * values->pitch + x, t.a, n);
+          L::store(values->channel[1] + y * values->pitch + x, t.b, n);
+          L::store(values->channel[2] + y * values->pitch + x, t.c, n);
+        }
+        t = {t.a - pivot, t.b - other_pivot, t.c - other_pivot};
         const F wa = w * t.a, wb = w * t.b, wc = w * t.c;
         weight = weight + w;
         first[0] = first[0] + wa;
@@ -63,27 +57,102 @@ struct Rows {
     }
   }
 
-  static void moments(const PixelRun& run, bool lab, Moments& total) {
-    lab ? add_moments<true>(run, total) : add_moments<false>(run, total);
+  static void moments(const PixelRows& p, bool lab, Moments& total, const ChannelRows* values) {
+    lab ? add_moments<true>(p, total, values) : add_moments<false>(p, total, values);
   }
 
-  static void apply(const ColorMap& map, const PixelRun& run, float* const* out) {
-    for (int i = 0; i < run.count; i += L::width) {
-      const int n = run.count - i < L::width ? run.count - i : L::width;
-      const auto t = apply_color(map, L::load(run.rgb[0] + i, n), L::load(run.rgb[1] + i, n),
-                                 L::load(run.rgb[2] + i, n));
-      L::store(out[0] + i, t.a, n);
-      L::store(out[1] + i, t.b, n);
-      L::store(out[2] + i, t.c, n);
+  template <bool kLab>
+  static void apply_as(const ColorMap& map, const PixelRows& p, const ChannelRows& out) {
+    for (int y = 0; y < p.height; ++y) {
+      for (int x = 0; x < p.width; x += L::width) {
+        const int n = p.width - x < L::width ? p.width - x : L::width;
+        const std::ptrdiff_t at = y * p.pitch + x, to = y * out.pitch + x;
+        const auto t = mapped_rgb<kLab>(
+            map, statistics_space<kLab>(L::load(p.channel[0] + at, n), L::load(p.channel[1] + at, n),
+                                        L::load(p.channel[2] + at, n)));
+        L::store(out.channel[0] + to, t.a, n);
+        L::store(out.channel[1] + to, t.b, n);
+        L::store(out.channel[2] + to, t.c, n);
+      }
     }
   }
 
-  static void premultiply_run(const PremultiplyParams& p) {
-    for (int i = 0; i < p.count; i += L::width) premultiply<F>(p, i);
+  static void apply(const ColorMap& map, const PixelRows& p, const ChannelRows& out) {
+    map.lab ? apply_as<true>(map, p, out) : apply_as<false>(map, p, out);
+  }
+
+  template <LayerSource kSource>
+  static void layers_from(const LayerParams& p) {
+    for (int y = 0; y < p.pixels.height; ++y) {
+      for (int x = 0; x < p.pixels.width; x += L::width) make_layers<kSource, F>(p, x, y);
+    }
+  }
+
+  static void layers(const LayerParams& p) {
+    switch (p.source) {
+      case LayerSource::kRgb:
+        return layers_from<LayerSource::kRgb>(p);
+      case LayerSource::kMappedRgb:
+        return layers_from<LayerSource::kMappedRgb>(p);
+      case LayerSource::kMappedLab:
+        return layers_from<LayerSource::kMappedLab>(p);
+    }
+  }
+
+  // A row is sampled and then mixed in pieces that stay in the first-level cache.
+  template <class T, int C>
+  static void blend_planes(const BlendRow<T>& p) {
+    constexpr int kPiece = 512;
+    alignas(64) float samples[C + 1][kPiece];
+    const float u = row_u(p.sampler, p.y), v = row_v(p.sampler, p.y);
+    for (int start = p.x0; start < p.x1; start += kPiece) {
+      const int end = p.x1 - start < kPiece ? p.x1 : start + kPiece;
+      for (int x = start; x < end; x += L::width) {
+        F value[C + 1];
+        sample<C + 1>(p.sampler, u, v, x, value);
+        for (int c = 0; c <= C; ++c) L::store(samples[c] + (x - start), value[c], L::width);
+      }
+      for (int c = 0; c < C; ++c) {
+        mix(p.row[c] + start * p.step[c], p.step[c], samples[0], samples[c + 1], end - start, p.unit, p.most);
+      }
+    }
+  }
+
+  template <class T>
+  static FS_HD void mix(T* row, std::ptrdiff_t step, const float* alpha, const float* color, int count,
+                        float unit, float most) {
+    const auto one = [&](T& code, int i) {
+      const float mixed = blend_code(static_cast<float>(code), alpha[i], color[i], unit, most);
+      code = static_cast<T>(static_cast<int>(mixed));
+    };
+    if (step == 1) {
+      for (int i = 0; i < count; ++i) one(row[i], i);
+    } else {
+      for (int i = 0; i < count; ++i) one(row[i * step], i);
+    }
+  }
+
+  template <class T>
+  static void blend_row(const BlendRow<T>& p) {
+    p.count == 1 ? blend_planes<T, 1>(p) : blend_planes<T, 2>(p);
   }
 
   static constexpr Kernels table(const char* name) {
-    return {name, crop_rows, sample_row, moments, apply, premultiply_run};
+    using Mask = MaskRows<F>;
+    return {name,
+            WindowRows<F, std::uint8_t>::fill,
+            WindowRows<F, std::uint16_t>::fill,
+            crop_rows,
+            moments,
+            apply,
+            layers,
+            blend_row<std::uint8_t>,
+            blend_row<std::uint16_t>,
+            Mask::combine,
+            Mask::least_of_two,
+            Mask::box_columns,
+            Mask::transpose,
+            Mask::to_float};
   }
 };
 

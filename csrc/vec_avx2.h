@@ -31,6 +31,9 @@ FS_HD F8 to_float(I8 a) { return {_mm256_cvtepi32_ps(a.v)}; }
 FS_HD F8 choose_less(F8 a, F8 b, F8 yes, F8 no) {
   return {_mm256_blendv_ps(no.v, yes.v, _mm256_cmp_ps(a.v, b.v, _CMP_LT_OQ))};
 }
+FS_HD bool any_above_zero(F8 a) {
+  return _mm256_movemask_ps(_mm256_cmp_ps(a.v, _mm256_setzero_ps(), _CMP_GT_OQ)) != 0;
+}
 FS_HD float sum(F8 a) {
   const __m128 four = _mm_add_ps(_mm256_castps256_ps128(a.v), _mm256_extractf128_ps(a.v, 1));
   const __m128 two = _mm_add_ps(four, _mm_movehl_ps(four, four));

@@ -31,6 +31,7 @@ FS_HD F16 to_float(I16 a) { return {_mm512_cvtepi32_ps(a.v)}; }
 FS_HD F16 choose_less(F16 a, F16 b, F16 yes, F16 no) {
   return {_mm512_mask_blend_ps(_mm512_cmp_ps_mask(a.v, b.v, _CMP_LT_OQ), no.v, yes.v)};
 }
+FS_HD bool any_above_zero(F16 a) { return _mm512_cmp_ps_mask(a.v, _mm512_setzero_ps(), _CMP_GT_OQ) != 0; }
 FS_HD float sum(F16 a) { return _mm512_reduce_add_ps(a.v); }
 FS_HD I16 bits_of(F16 a) { return {_mm512_castps_si512(a.v)}; }
 FS_HD F16 from_bits(I16 a) { return {_mm512_castsi512_ps(a.v)}; }
@@ -45,9 +46,7 @@ template <>
 struct Lanes<F16> {
   static constexpr int width = 16;
   static FS_HD F16 set(float x) { return {_mm512_set1_ps(x)}; }
-  static FS_HD F16 index() {
-    return {_mm512_setr_ps(0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15)};
-  }
+  static FS_HD F16 index() { return {_mm512_setr_ps(0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15)}; }
   static FS_HD __mmask16 first(int n) { return static_cast<__mmask16>(n >= 16 ? 0xffffu : (1u << n) - 1u); }
   static FS_HD F16 load(const float* p, int n) { return {_mm512_maskz_loadu_ps(first(n), p)}; }
   static FS_HD void store(float* p, F16 x, int n) { _mm512_mask_storeu_ps(p, first(n), x.v); }

@@ -7,7 +7,8 @@
 
 namespace fs {
 
-inline constexpr int kMaxLog2 = 7;  // of a reduction: pairs of 128 rows of 8-bit samples still sum up in 16 bits
+inline constexpr int kMaxLog2 =
+    7;  // of a reduction: pairs of 128 rows of 8-bit samples still sum up in 16 bits
 
 // The footprint of an output pixel in a plane, as box reduction by 2^log2 followed by count_1 x count_2
 // bilinear taps.
@@ -39,8 +40,8 @@ WindowShape window_shape(const Affine& map, int plane_width, int plane_height, i
 // set.
 Sampler window_sampler(const Affine& map, const WindowShape& shape);
 
-// A plane, the window to copy and reduce it into (`shape.width` cells a row), and what lies outside the plane: its
-// nearest sample, or the code value `black`.
+// A plane, the window to copy and reduce it into (`shape.width` cells a row), and what lies outside the
+// plane: its nearest sample, or the code value `black`.
 template <class T>
 struct WindowFill {
   PlaneView<const T> plane;
@@ -51,6 +52,44 @@ struct WindowFill {
   std::uint16_t* out;
   std::uint32_t* sums;  // scratch, 2 x `window_scratch(shape)`
 };
+
+template <class T>
+FS_HD const T* source_row(const WindowFill<T>& p, int y) {
+  const int last = p.plane.height - 1;
+  return p.plane.row(y < 0 ? 0 : y > last ? last : y);
+}
+
+template <class T>
+FS_HD bool is_black(const WindowFill<T>& p, int y) {
+  return p.border == Border::kBlack && (y < 0 || y >= p.plane.height);
+}
+
+// A sum of 2^shift code values as a 16-bit window value.
+FS_HD std::uint16_t cell_mean(std::uint32_t total, int bits, int shift) {
+  return static_cast<std::uint16_t>(((total << (16 - bits)) + ((1u << shift) >> 1)) >> shift);
+}
+
+// One cell, sample by sample: whole cells on the GPU, those that hang over an edge on the CPU.
+template <class T>
+FS_HD std::uint16_t window_cell(const WindowFill<T>& p, int cell_x, int cell_y) {
+  const Footprint& f = p.shape.footprint;
+  const int last = p.plane.width - 1;
+  std::uint32_t total = 0;
+  for (int j = 0; j < 1 << f.log2_y; ++j) {
+    const int y = cell_y * (1 << f.log2_y) + j;
+    const T* row = source_row(p, y);
+    for (int i = 0; i < 1 << f.log2_x; ++i) {
+      const int x = cell_x * (1 << f.log2_x) + i;
+      const bool black = is_black(p, y) || (p.border == Border::kBlack && (x < 0 || x > last));
+      total += black ? static_cast<std::uint32_t>(p.black)
+                     : row[(x < 0      ? 0
+                            : x > last ? last
+                                       : x) *
+                           p.plane.step];
+    }
+  }
+  return cell_mean(total, p.bits, f.log2_x + f.log2_y);
+}
 
 // How many 32-bit numbers a window's scratch holds.
 inline std::size_t window_scratch(const WindowShape& shape) {

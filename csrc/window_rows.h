@@ -1,4 +1,5 @@
-// Copies the part of a plane that a window covers, reducing it by powers of two. Part of the SIMD kernels (rows.h).
+// Copies the part of a plane that a window covers, reducing it by powers of two. Part of the SIMD kernels
+// (rows.h).
 //
 // The loops are plain so that the compiler can vectorise them for each instruction set.
 #pragma once
@@ -26,45 +27,16 @@ struct WindowRows {
     for (int row = 0; row < p.shape.height; ++row) {
       const int cell_y = p.shape.cell_y0 + row;
       std::uint16_t* out = p.out + static_cast<std::ptrdiff_t>(row) * p.shape.width;
-      if (inside > 0) copies ? copy_row(p, cell_y, begin, inside, out) : reduce_row(p, cell_y, begin, inside, out);
+      if (inside > 0)
+        copies ? copy_row(p, cell_y, begin, inside, out) : reduce_row(p, cell_y, begin, inside, out);
       for (int x = p.shape.cell_x0; x < end; ++x) {
         if (inside > 0 && x == begin) x = stop;
-        if (x < end) out[x - p.shape.cell_x0] = edge_cell(p, x, cell_y);
+        if (x < end) out[x - p.shape.cell_x0] = window_cell(p, x, cell_y);
       }
     }
   }
 
  private:
-  static const T* source_row(const WindowFill<T>& p, int y) {
-    const int last = p.plane.height - 1;
-    return p.plane.row(y < 0 ? 0 : y > last ? last : y);
-  }
-
-  static bool is_black(const WindowFill<T>& p, int y) {
-    return p.border == Border::kBlack && (y < 0 || y >= p.plane.height);
-  }
-
-  // A cell that hangs over an edge, sample by sample.
-  static std::uint16_t edge_cell(const WindowFill<T>& p, int cell_x, int cell_y) {
-    const Footprint& f = p.shape.footprint;
-    const int last = p.plane.width - 1;
-    std::uint32_t total = 0;
-    for (int j = 0; j < 1 << f.log2_y; ++j) {
-      const int y = cell_y * (1 << f.log2_y) + j;
-      const T* row = source_row(p, y);
-      for (int i = 0; i < 1 << f.log2_x; ++i) {
-        const int x = cell_x * (1 << f.log2_x) + i;
-        const bool black = is_black(p, y) || (p.border == Border::kBlack && (x < 0 || x > last));
-        total += black ? static_cast<std::uint32_t>(p.black) : row[(x < 0 ? 0 : x > last ? last : x) * p.plane.step];
-      }
-    }
-    return mean(total, p.bits, f.log2_x + f.log2_y);
-  }
-
-  static std::uint16_t mean(std::uint32_t total, int bits, int shift) {
-    return static_cast<std::uint16_t>(((total << (16 - bits)) + ((1u << shift) >> 1)) >> shift);
-  }
-
   static void copy_row(const WindowFill<T>& p, int y, int begin, int count, std::uint16_t* out) {
     std::uint16_t* to = out + (begin - p.shape.cell_x0);
     const int lift = 16 - p.bits;
@@ -107,7 +79,7 @@ struct WindowRows {
     }
     const int shift = f.log2_x + f.log2_y;
     std::uint16_t* to = out + (begin - p.shape.cell_x0);
-    for (int i = 0; i < cells; ++i) to[i] = mean(wide[i], p.bits, shift);
+    for (int i = 0; i < cells; ++i) to[i] = cell_mean(wide[i], p.bits, shift);
   }
 
   static void add_single(const T* in, std::ptrdiff_t step, int count, Sum* sums) {
@@ -127,7 +99,8 @@ struct WindowRows {
     } else if (step == 2) {
       for (int i = 0; i < count; ++i) sums[i] = static_cast<Sum>(sums[i] + in[4 * i] + in[4 * i + 2]);
     } else {
-      for (int i = 0; i < count; ++i) sums[i] = static_cast<Sum>(sums[i] + in[2 * i * step] + in[(2 * i + 1) * step]);
+      for (int i = 0; i < count; ++i)
+        sums[i] = static_cast<Sum>(sums[i] + in[2 * i * step] + in[(2 * i + 1) * step]);
     }
   }
 };

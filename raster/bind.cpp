@@ -51,8 +51,8 @@ struct BoundMaterial {
   std::vector<Array<std::int8_t>> reliefs;
 
   BoundMaterial(std::vector<Array<std::uint8_t>> levels, std::vector<Array<std::int8_t>> slopes, const Triple& wrap,
-                float specular, float strength, int gloss, float sheen, bool fibre, bool two_sided, float density,
-                float shift)
+                float specular, float strength, int gloss, float sheen, bool fibre, bool two_sided, bool cutout,
+                float density, float shift)
       : textures(std::move(levels)), reliefs(std::move(slopes)) {
     if (textures.empty()) throw std::invalid_argument("a material needs one texture level or more");
     if (!reliefs.empty() && reliefs.size() != textures.size()) {
@@ -66,6 +66,7 @@ struct BoundMaterial {
     material.sheen = sheen;
     material.fibre = fibre;
     material.two_sided = two_sided;
+    material.cutout = cutout;
     material.density = density;
     material.shift = shift;
   }
@@ -190,11 +191,11 @@ PYBIND11_MODULE(_raster, m) {
   m.doc() = "Triangle rasteriser of the synthetic actors.";
   py::class_<BoundMaterial>(m, "Material")
       .def(py::init<std::vector<Array<std::uint8_t>>, std::vector<Array<std::int8_t>>, const Triple&, float, float,
-                    int, float, bool, bool, float, float>(),
+                    int, float, bool, bool, bool, float, float>(),
            py::arg("levels"), py::arg("relief") = std::vector<Array<std::int8_t>>{},
            py::arg("wrap") = Triple{0, 0, 0}, py::arg("specular") = 0.04F, py::arg("strength") = 1.0F,
            py::arg("gloss") = 4, py::arg("sheen") = 0.0F, py::arg("fibre") = false, py::arg("two_sided") = false,
-           py::arg("density") = 0.0F, py::arg("shift") = 0.0F);
+           py::arg("cutout") = false, py::arg("density") = 0.0F, py::arg("shift") = 0.0F);
   py::class_<raster::Lighting>(m, "Lighting")
       .def(py::init(&make_lighting), py::arg("key_direction"), py::arg("key"), py::arg("fill_direction"),
            py::arg("fill"), py::arg("rim_direction"), py::arg("rim"), py::arg("sky"), py::arg("ground"),

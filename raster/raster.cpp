@@ -9,6 +9,7 @@ namespace {
 
 constexpr int kGrid = 2;          // samples a pixel, each way
 constexpr float kNear = 1.0F;     // triangles nearer than this are dropped
+constexpr float kSmooth = 3.0F;  // texture levels from here on show no relief
 constexpr float kSameDepth = 0.01F;  // samples closer than this (relative) share one shading
 
 struct Projected {
@@ -35,23 +36,6 @@ Projected project(const Mesh& mesh, const Camera& camera) {
   return out;
 }
 
-void fill_all(Window& window, const Mesh& mesh, const std::vector<Corner>& corners,
-              const std::vector<Material>& materials) {
-  for (std::int32_t t = 0; t < mesh.count; ++t) {
-    const Material& material = materials[mesh.material[t]];
-    Corner a = corners[static_cast<std::size_t>(mesh.triangles[t][0])];
-    Corner b = corners[static_cast<std::size_t>(mesh.triangles[t][1])];
-    Corner c = corners[static_cast<std::size_t>(mesh.triangles[t][2])];
-    if (a.depth <= 0 || b.depth <= 0 || c.depth <= 0) continue;
-    const float area = (b.x - a.x) * (c.y - a.y) - (b.y - a.y) * (c.x - a.x);
-    if (area > 0 && !material.two_sided) continue;  // seen from behind (y points down)
-    if (material.shift != 0.0F) {
-      for (Corner* k : {&a, &b, &c}) k->depth *= 1.0F + material.shift * k->depth;
-    }
-    fill(window, a, b, c, t);
-  }
-}
-
 // Perspective-correct weights of a triangle's corners at a sample.
 Vec3 weights(const Corner& a, const Corner& b, const Corner& c, float x, float y) {
   float wa = (b.x - x) * (c.y - y) - (b.y - y) * (c.x - x);
@@ -63,6 +47,18 @@ Vec3 weights(const Corner& a, const Corner& b, const Corner& c, float x, float y
   const float sum = wa + wb + wc;
   const float scale = sum != 0.0F ? 1.0F / sum : 0.0F;
   return {wa * scale, wb * scale, wc * scale};
+}
+
+// Number of the level whose texels are about as large as pixels, given how many of the finest a pixel covers.
+float level_number(float texels) {
+  float level = 0;
+  for (; texels > 1.6F; texels *= 0.5F) level += 1;
+  return level;
+}
+
+const Level& level_of(const Material& material, float texels) {
+  const auto last = static_cast<float>(material.levels.size()) - 1.0F;
+  return material.levels[static_cast<std::size_t>(std::min(last, level_number(texels)))];
 }
 
 class Shader {
@@ -78,7 +74,7 @@ class Shader {
     const Vec3 w = weights(corner(i), corner(j), corner(k), x, y);
     const Vec3 position = mix(mesh_.positions, i, j, k, w);
     const Material& material = materials_[mesh_.material[t]];
-    const float level = std::log2(std::max(1.0F, material.density * position.z / camera_.focal));
+    const float level = level_number(material.density * position.z / camera_.focal);
     if (material.fibre) {
       *face = 0;
       const auto u = [&](int axis) {
@@ -94,7 +90,7 @@ class Shader {
     s.v = mesh_.uv[2 * i + 1] * w.x + mesh_.uv[2 * j + 1] * w.y + mesh_.uv[2 * k + 1] * w.z;
     s.level = level;
     if (material.two_sided && dot(s.normal, s.toward_eye) < 0) s.normal = s.normal * -1.0F;
-    if (material.levels[0].relief != nullptr) tangents(i, j, k, s);
+    if (material.levels[0].relief != nullptr && level < kSmooth) tangents(i, j, k, s);
     *face = s.exposure.z;
     return shade(s, material, light_);
   }
@@ -202,6 +198,106 @@ struct Edge {
   }
 };
 
+// Calls span(edges, row's centre, first x, index, length, depth, depth's step) for each row of a triangle.
+template <typename Span>
+void walk(const Window& window, const Corner& a, const Corner& b, const Corner& c, Span&& fill_row) {
+  const float area = (b.x - a.x) * (c.y - a.y) - (b.y - a.y) * (c.x - a.x);
+  if (area == 0.0F) return;
+  const auto low = [](float p, float q, float r) { return static_cast<std::int32_t>(std::floor(std::min({p, q, r}))); };
+  const auto high = [](float p, float q, float r) { return static_cast<std::int32_t>(std::ceil(std::max({p, q, r}))); };
+  const std::int32_t left = std::max(low(a.x, b.x, c.x), window.x0);
+  const std::int32_t right = std::min(high(a.x, b.x, c.x), window.x0 + window.width);
+  const std::int32_t top = std::max(low(a.y, b.y, c.y), window.y0);
+  const std::int32_t bottom = std::min(high(a.y, b.y, c.y), window.y0 + window.height);
+  if (left >= right || top >= bottom) return;
+  // Each corner's weight grows linearly over the picture; inside, all three are 0 or more.
+  const float inverse = 1.0F / area;
+  const Edge edges[3] = {Edge((b.y - c.y) * inverse, (c.x - b.x) * inverse, b),
+                         Edge((c.y - a.y) * inverse, (a.x - c.x) * inverse, c),
+                         Edge((a.y - b.y) * inverse, (b.x - a.x) * inverse, a)};
+  const float depths[3] = {a.depth, b.depth, c.depth};
+  const float step = a.depth * edges[0].along + b.depth * edges[1].along + c.depth * edges[2].along;
+  for (std::int32_t y = top; y < bottom; ++y) {
+    const float center = static_cast<float>(y) + 0.5F;
+    float from = static_cast<float>(left), to = static_cast<float>(right) - 1.0F;
+    float start = 0;
+    for (int k = 0; k < 3; ++k) {
+      const float at = edges[k].at(center);
+      start += depths[k] * at;
+      edges[k].clip(at, from, to);
+    }
+    const auto first = static_cast<std::int32_t>(std::ceil(from));
+    const std::int32_t span = static_cast<std::int32_t>(std::floor(to)) - first + 1;
+    if (span <= 0) continue;
+    const std::size_t at = static_cast<std::size_t>(y - window.y0) * static_cast<std::size_t>(window.width) +
+                           static_cast<std::size_t>(first - window.x0);
+    fill_row(edges, center, first, at, span, start + step * static_cast<float>(first), step);
+  }
+}
+
+// Without a branch, so that the compiler can vectorise it.
+void fill_span(float* depth, std::int32_t* id, std::int32_t span, float start, float step, std::int32_t triangle) {
+  for (std::int32_t x = 0; x < span; ++x) {
+    const float here = start + step * static_cast<float>(x);
+    const bool nearer = here > depth[x];
+    depth[x] = nearer ? here : depth[x];
+    id[x] = nearer ? triangle : id[x];
+  }
+}
+
+constexpr std::uint8_t kHole = 32;  // texels with less alpha are not there
+
+// A triangle whose texture has holes. uv: of its three corners; pieces are small, so it is taken as affine.
+void fill_cutout(Window& window, const Corner& a, const Corner& b, const Corner& c, std::int32_t id, const float* uv[3],
+                 const Level& texture) {
+  const float wide = static_cast<float>(texture.width), tall = static_cast<float>(texture.height);
+  const auto blend = [&](const float w[3], int axis) { return w[0] * uv[0][axis] + w[1] * uv[1][axis] + w[2] * uv[2][axis]; };
+  walk(window, a, b, c, [&](const Edge* edges, float center, std::int32_t first, std::size_t at, std::int32_t span,
+                            float start, float step) {
+    float w[3], dw[3];
+    for (int k = 0; k < 3; ++k) {
+      dw[k] = edges[k].along;
+      w[k] = edges[k].at(center) + dw[k] * static_cast<float>(first);
+    }
+    float u = blend(w, 0) * wide, v = blend(w, 1) * tall;
+    const float du = blend(dw, 0) * wide, dv = blend(dw, 1) * tall;
+    for (std::int32_t x = 0; x < span; ++x, u += du, v += dv) {
+      const float here = start + step * static_cast<float>(x);
+      const std::size_t place = at + static_cast<std::size_t>(x);
+      if (here <= window.depth[place]) continue;
+      const std::int32_t column = std::clamp(static_cast<std::int32_t>(u), 0, texture.width - 1);
+      const std::int32_t row = std::clamp(static_cast<std::int32_t>(v), 0, texture.height - 1);
+      if (texture.rgba[4 * (static_cast<std::size_t>(row) * static_cast<std::size_t>(texture.width) +
+                            static_cast<std::size_t>(column)) + 3] < kHole) continue;
+      window.depth[place] = here;
+      window.id[place] = id;
+    }
+  });
+}
+
+void fill_all(Window& window, const Mesh& mesh, const std::vector<Corner>& corners,
+              const std::vector<Material>& materials, const Camera& camera) {
+  for (std::int32_t t = 0; t < mesh.count; ++t) {
+    const Material& material = materials[mesh.material[t]];
+    Corner a = corners[static_cast<std::size_t>(mesh.triangles[t][0])];
+    Corner b = corners[static_cast<std::size_t>(mesh.triangles[t][1])];
+    Corner c = corners[static_cast<std::size_t>(mesh.triangles[t][2])];
+    if (a.depth <= 0 || b.depth <= 0 || c.depth <= 0) continue;
+    const float area = (b.x - a.x) * (c.y - a.y) - (b.y - a.y) * (c.x - a.x);
+    if (area > 0 && !material.two_sided) continue;  // seen from behind (y points down)
+    if (material.shift != 0.0F) {
+      for (Corner* k : {&a, &b, &c}) k->depth *= 1.0F + material.shift * k->depth;
+    }
+    if (material.cutout) {
+      const std::int32_t* corner = mesh.triangles[t];
+      const float* uv[3] = {mesh.uv + 2 * corner[0], mesh.uv + 2 * corner[1], mesh.uv + 2 * corner[2]};
+      fill_cutout(window, a, b, c, t, uv, level_of(material, material.density / (a.depth * camera.focal)));
+    } else {
+      fill(window, a, b, c, t);
+    }
+  }
+}
+
 std::uint8_t to_byte(float value) {
   return static_cast<std::uint8_t>(std::clamp(value + 0.5F, 0.0F, 255.0F));
 }
@@ -224,41 +320,16 @@ void Window::reset(std::int32_t x, std::int32_t y, std::int32_t w, std::int32_t 
 }
 
 void fill(Window& window, const Corner& a, const Corner& b, const Corner& c, std::int32_t id) {
-  const float area = (b.x - a.x) * (c.y - a.y) - (b.y - a.y) * (c.x - a.x);
-  if (area == 0.0F) return;
-  const auto low = [](float p, float q, float r) { return static_cast<std::int32_t>(std::floor(std::min({p, q, r}))); };
-  const auto high = [](float p, float q, float r) { return static_cast<std::int32_t>(std::ceil(std::max({p, q, r}))); };
-  const std::int32_t left = std::max(low(a.x, b.x, c.x), window.x0);
-  const std::int32_t right = std::min(high(a.x, b.x, c.x), window.x0 + window.width);
-  const std::int32_t top = std::max(low(a.y, b.y, c.y), window.y0);
-  const std::int32_t bottom = std::min(high(a.y, b.y, c.y), window.y0 + window.height);
-  if (left >= right || top >= bottom) return;
-  // Each corner's weight grows linearly over the picture; inside, all three are 0 or more.
-  const float inverse = 1.0F / area;
-  const Edge edges[3] = {Edge((b.y - c.y) * inverse, (c.x - b.x) * inverse, b),
-                         Edge((c.y - a.y) * inverse, (a.x - c.x) * inverse, c),
-                         Edge((a.y - b.y) * inverse, (b.x - a.x) * inverse, a)};
-  const float step = a.depth * edges[0].along + b.depth * edges[1].along + c.depth * edges[2].along;
-  for (std::int32_t y = top; y < bottom; ++y) {
-    const float center = static_cast<float>(y) + 0.5F;
-    float from = static_cast<float>(left), to = static_cast<float>(right) - 1.0F;
-    float start = 0;  // depth at x = 0.5
-    const float depths[3] = {a.depth, b.depth, c.depth};
-    for (int k = 0; k < 3; ++k) {
-      const float at = edges[k].at(center);
-      start += depths[k] * at;
-      edges[k].clip(at, from, to);
+  walk(window, a, b, c, [&](const Edge*, float, std::int32_t, std::size_t at, std::int32_t span, float start, float step) {
+    if (id >= 0) {
+      fill_span(window.depth.data() + at, window.id.data() + at, span, start, step, id);
+      return;
     }
-    const std::size_t row = static_cast<std::size_t>(y - window.y0) * static_cast<std::size_t>(window.width);
-    const auto last = static_cast<std::int32_t>(std::floor(to));
-    for (auto x = static_cast<std::int32_t>(std::ceil(from)); x <= last; ++x) {
-      const float depth = start + step * static_cast<float>(x);
-      const std::size_t at = row + static_cast<std::size_t>(x - window.x0);
-      if (depth <= window.depth[at]) continue;
-      window.depth[at] = depth;
-      if (id >= 0) window.id[at] = id;
+    for (std::int32_t x = 0; x < span; ++x) {
+      float& old = window.depth[at + static_cast<std::size_t>(x)];
+      old = std::max(old, start + step * static_cast<float>(x));
     }
-  }
+  });
 }
 
 void draw(const Mesh& mesh, const Camera& camera, const std::vector<Material>& materials, const Lighting& light,
@@ -273,7 +344,7 @@ void draw(const Mesh& mesh, const Camera& camera, const std::vector<Material>& m
   thread_local Window kept;  // fresh pages would cost more than the clearing
   Window& window = kept;
   window.reset(x0 * kGrid, y0 * kGrid, (x1 - x0) * kGrid, (y1 - y0) * kGrid, true);
-  fill_all(window, mesh, projected.corners, materials);
+  fill_all(window, mesh, projected.corners, materials, camera);
   Shader shader(mesh, camera, materials, light, projected.corners);
   constexpr float kShare = 1.0F / (kGrid * kGrid);
   for (std::int32_t y = y0; y < y1; ++y) {

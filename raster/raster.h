@@ -56,6 +56,7 @@ struct Material {
   float sheen = 0.0F;       // light of the surroundings reflected at grazing angles
   bool fibre = false;       // hair: normals are tangents
   bool two_sided = false;
+  bool cutout = false;      // texels of alpha near 0 are holes
   float density = 0.0F;     // texels a unit of length, chooses the level
   float shift = 0.0F;       // pulls the surface toward the camera, in units of length (decals, lashes)
 };
@@ -102,7 +103,7 @@ void fill(Window& window, const Corner& a, const Corner& b, const Corner& c, std
 // One lit sample.
 struct Surface {
   Vec3 normal, toward_eye;   // unit
-  Vec3 tangent, bitangent;   // along u and v, unit
+  Vec3 tangent, bitangent;   // along u and v, unit; zero where relief does not matter
   float u = 0, v = 0;
   Vec3 exposure;
   float level = 0;           // of the texture pyramid

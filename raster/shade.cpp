@@ -84,17 +84,19 @@ Vec3 tinted(float amount, Vec3 wrap) {
 float bounced(float open, float albedo) { return open / (1.0F - 0.8F * albedo * (1.0F - open)); }
 
 float highlight(const Surface& s, Vec3 normal, Vec3 toward, const Material& material, float fresnel) {
+  const float facing = clamp01(4.0F * dot(normal, toward));
+  if (facing <= 0) return 0;
   const Vec3 half = normalized(toward + s.toward_eye);
   const float cosine = std::max(0.0F, dot(normal, half));
+  if (cosine < 0.5F) return 0;
   const float sharp = repeated_square(cosine, material.gloss);
   const float broad = repeated_square(cosine, std::max(2, material.gloss - 2));
-  const float facing = clamp01(4.0F * dot(normal, toward));
   const float power = static_cast<float>(1 << material.gloss);
   return material.strength * fresnel * facing * (0.1F * power * sharp + 0.05F * power * 0.25F * broad);
 }
 
 Vec3 shade_surface(const Surface& s, const Texel& texel, const Material& m, const Lighting& light) {
-  const bool relief = m.levels[0].relief != nullptr;
+  const bool relief = s.tangent.x != 0 || s.tangent.y != 0 || s.tangent.z != 0;
   // The full relief shapes the highlights; diffuse light is scattered below the surface and sees half of it.
   const Vec3 bump = relief ? s.tangent * texel.slope_u + s.bitangent * texel.slope_v : Vec3{};
   const Vec3 fine = relief ? normalized(s.normal - bump) : s.normal;
@@ -125,7 +127,7 @@ float encode(float value) {
 
 const Level& level_of(const Material& material, float level) {
   const int last = static_cast<int>(material.levels.size()) - 1;
-  return material.levels[static_cast<std::size_t>(std::clamp(static_cast<int>(level + 0.3F), 0, last))];
+  return material.levels[static_cast<std::size_t>(std::clamp(static_cast<int>(level), 0, last))];
 }
 
 Vec3 expose(Vec3 light, float exposure) {
@@ -135,7 +137,7 @@ Vec3 expose(Vec3 light, float exposure) {
 }  // namespace
 
 Vec3 shade(const Surface& surface, const Material& material, const Lighting& light) {
-  const bool relief = material.levels[0].relief != nullptr;
+  const bool relief = surface.tangent.x != 0 || surface.tangent.y != 0 || surface.tangent.z != 0;
   const Texel texel = sample(level_of(material, surface.level), surface.u, surface.v, relief);
   return expose(shade_surface(surface, texel, material, light), light.exposure);
 }

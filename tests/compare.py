@@ -94,3 +94,52 @@ SIMD_RGB = 2e-5
 
 SIMD_CODES = 1
 """Between SIMD levels: a value near half a code may round either way."""
+
+# --- faces over time --------------------------------------------------------------------------------------------------
+
+STEADY_JITTER = 0.2
+"""Jitter left of a still or steadily moving head, as a part of the measured: 13 frames in a line leave 0.1 to 0.15."""
+
+ONE_EURO_JITTER = 1.1
+"""Jitter of a still or steadily moving head against a One Euro filter's (1 Hz, 0.05): measured 0.2 to 0.95."""
+
+BLEND_CODES_12 = 0.7
+"""12 bit, where layers are 1/16 code: between the two above."""
+
+ROUND_TRIP_CODES = 2
+"""Code values: a crop drawn back where it came from was interpolated twice, on waves of 25 samples and more."""
+
+FACESET_FIT = 0.05
+"""How far a faceset picture's five points may be from a perfect fit to the template, as entries of the map and
+pixels: the fit is exact before landmarks are rounded to 0.01 pixel."""
+
+FACESET_PX = 0.05
+"""Landmarks taken from an index back to display pixels: rounded to 0.01 pixel of the picture, whose pixels are
+up to about two display pixels wide in the tests."""
+
+FACESET_RGB = 2.5
+"""Mean difference in code values between a picture as training samples it and as a viewer resizes it: chroma is
+upsampled by another filter."""
+
+FACESET_MASK = 3.0
+"""Mean difference in code values between a mask and a polygon filled with whole pixels, its edge included: half
+a pixel all around is about one percent of the picture."""
+
+SIMD_COLOR = 1e-4
+"""Between SIMD levels, colour match: sums run in another order, and gains of up to 2.5 magnify what differs."""
+
+TORCH_SAMPLE = 1e-4
+"""Faces that torch samples exactly at their pixels' centres, values in 0..1: float32 coordinates over 60 pixels,
+at edges that change by half the range from one pixel to the next."""
+
+TORCH_COLOR = 1e-4
+"""Means and deviations of colours in 0..1 after a linear map in float32."""
+
+TORCH_SSIM = 1e-4
+"""SSIM in float32: its variances are differences of means of about 0.5, so 1e-7 becomes up to 1e-4 of 0.03^2."""
+
+TORCH_PERFECT = 0.05
+"""Loss of a face that is drawn perfectly: what is left is the cross entropy of a mask with soft edges."""
+
+TORCH_EXPORT = 1e-4
+"""ONNX engines against torch in float32, values in 0..1: only the order of sums differs, over a few layers."""

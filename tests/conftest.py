@@ -63,3 +63,20 @@ def _write_with_sound(path: Path, pictures: Iterator[np.ndarray], fps: int = 25,
             container.mux(audio.encode(chunk))
         container.mux(audio.encode(None))
         container.mux(video.encode(None))
+
+
+@pytest.fixture(scope="session")
+def facesets(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
+    """Two small facesets, 12 pictures each: Anna's face and Bo's."""
+    from fastswap import actors, video
+    from fastswap.training.extract import extract
+
+    folder = tmp_path_factory.mktemp("facesets")
+    scene = actors.Scene(size=(240, 200), face_px=90)
+    found = []
+    for name, who, seed in (("anna", actors.ANNA, 1), ("bo", actors.BO, 2)):
+        play = actors.performance("range", frames=12, fps=6.0, seed=seed)
+        video.write_video(folder / f"{name}.mp4", actors.render_clip(who, play, scene), fps=25)
+        extract([folder / f"{name}.mp4"], folder / name, size=128)
+        found.append(folder / name)
+    return found[0], found[1]

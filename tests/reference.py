@@ -68,10 +68,7 @@ def chroma_position(x: Array, y: Array, color: Color) -> tuple[Array, Array]:
 def bilinear(plane: NDArray[np.generic], x: Array, y: Array, outside: float | None = None) -> Array:
     """Bilinear interpolation; beyond the plane lies its nearest sample, or the value `outside`."""
     p = plane.astype(np.float64)
-    if outside is None:
-        p = np.pad(p, 1, mode="edge")
-    else:
-        p = np.pad(p, 1, constant_values=outside)
+    p = np.pad(p, 1, mode="edge") if outside is None else np.pad(p, 1, constant_values=outside)
     h, w = p.shape
     u, v = np.clip(x + 0.5, 0.0, w - 1.0), np.clip(y + 0.5, 0.0, h - 1.0)
     i, j = np.minimum(v.astype(int), h - 2), np.minimum(u.astype(int), w - 2)
@@ -155,7 +152,7 @@ def weighted_statistics(values: Array, weights: Array) -> tuple[Array, Array]:
     return mean, (centred * w) @ centred.T / w.sum()
 
 
-def reinhard(face: Array, target: Array, weights: Array, floor: float = 1.0) -> Array:
+def reinhard(face: Array, target: Array, weights: Array, floor: float = 0.25) -> Array:
     """Mean and deviation in L*a*b*; `floor` is added to the variances."""
     a, b = lab_from_rgb(face), lab_from_rgb(target)
     (mean_a, cov_a), (mean_b, cov_b) = weighted_statistics(a, weights), weighted_statistics(b, weights)
@@ -169,7 +166,7 @@ def _power(matrix: Array, exponent: float) -> Array:
     return (vectors * values**exponent) @ vectors.T
 
 
-def mkl(face: Array, target: Array, weights: Array, floor: float = 4.0 / 255.0**2) -> Array:
+def mkl(face: Array, target: Array, weights: Array, floor: float = 1.0 / 255.0**2) -> Array:
     """The linear Monge-Kantorovitch map between the two Gaussians, in R'G'B'."""
     (mean_a, cov_a), (mean_b, cov_b) = (
         weighted_statistics(face, weights),
@@ -240,7 +237,8 @@ def feather(mask: Array, radius: int) -> Array:
     for part in (radius // 3, (radius + 1) // 3, (radius + 2) // 3):
         box = np.full(2 * part + 1, 1.0 / (2 * part + 1))
         for axis in (0, 1):
-            out = np.apply_along_axis(np.convolve, axis, np.pad(out, part), box, "valid")
+            out = np.apply_along_axis(np.convolve, axis, out, box)
+            out = np.take(out, np.arange(part, part + mask.shape[axis]), axis)
     return out
 
 
@@ -278,7 +276,6 @@ def blend(
     layers = yuv_from_rgb(np.clip(face, 0.0, 1.0), color) * alpha
     square = np.vstack([to_coded, [0.0, 0.0, 1.0]])
     inverse = np.linalg.inv(square)
-    size = alpha.shape[-1]
     out = []
     for index, plane in enumerate(planes):
         h, w = plane.shape
@@ -290,9 +287,7 @@ def blend(
             x, y = (x - ox) * 2.0 ** color.log2_sub[0], (y - oy) * 2.0 ** color.log2_sub[1]
         u = inverse[0, 0] * x + inverse[0, 1] * y + inverse[0, 2]
         v = inverse[1, 0] * x + inverse[1, 1] * y + inverse[1, 2]
-        middle_u, middle_v = u.mean(-1), v.mean(-1)
-        inside = (middle_u >= 0) & (middle_u <= size) & (middle_v >= 0) & (middle_v <= size)
-        a = np.where(inside, bilinear(alpha, u, v).mean(-1), 0.0)
-        layer = np.where(inside, bilinear(layers[index], u, v).mean(-1), 0.0)
+        # Beyond the crop the mask is 0, and so is its product with any colour.
+        a, layer = bilinear(alpha, u, v, 0.0).mean(-1), bilinear(layers[index], u, v, 0.0).mean(-1)
         out.append(np.clip(plane + layer - a * plane, 0.0, color.top))
     return out

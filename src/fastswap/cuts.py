@@ -31,6 +31,8 @@ _STILL: Final = 0.08
 """Below this decorrelation without any shift, there is no cut and no need to search."""
 _USABLE: Final = 0.1
 """Part of the cells that must be neither black nor white in both frames."""
+_FLAT: Final = 3.0
+"""Standard deviation of the cells, in code values, below which there is no pattern but noise."""
 
 Floats = NDArray[np.float32]
 
@@ -42,6 +44,8 @@ class _Look:
     cells: Floats
     clear: NDArray[np.bool_]
     histogram: Floats
+    tells: bool
+    """Whether there is a pattern: not all black, white or flat."""
 
 
 class ShotCuts:
@@ -49,8 +53,8 @@ class ShotCuts:
 
     Two things must change at once: the picture's pattern, after allowing for brightness, contrast and camera
     motion, and the spread of its brightness. So a flash, a fade, a pan or a moving head is no cut. A frame
-    that is almost all black or white says nothing; the next one that does is compared with the last one that
-    did.
+    without a pattern (black, white or flat) says nothing; the next one that has one is compared with the
+    last one that had.
     """
 
     def __init__(self) -> None:
@@ -60,12 +64,11 @@ class ShotCuts:
         """True when `frame` is the first of a new shot, which the first frame of all is."""
         now = _glance(frame.planes[0])
         last = self._last
-        if last is None or last.cells.shape != now.cells.shape:
-            self._last = now
-            return True
-        if now.clear.mean() < _USABLE and last.clear.mean() >= _USABLE:
+        if last is not None and last.cells.shape == now.cells.shape and not now.tells:
             return False
         self._last = now
+        if last is None or last.cells.shape != now.cells.shape or not last.tells:
+            return True
         change = _decorrelation(last.cells, now.cells, last.clear & now.clear)
         if change < _STILL:
             return False
@@ -83,18 +86,19 @@ def _glance(luma: NDArray[np.uint8]) -> _Look:
     rows, columns = samples.shape[0] // cell, samples.shape[1] // cell
     blocks = samples[: rows * cell, : columns * cell].reshape(rows, cell, columns, cell)
     cells = blocks.mean(axis=(1, 3), dtype=np.float32)
-    return _Look(cells, (cells > 18.0) & (cells < 233.0), histogram)
+    clear = (cells > 18.0) & (cells < 233.0)
+    tells = bool(clear.mean() >= _USABLE and cells[clear].std() >= _FLAT)
+    return _Look(cells, clear, histogram, tells)
 
 
 def _decorrelation(a: Floats, b: Floats, valid: NDArray[np.bool_]) -> float:
-    """1 - correlation of the cells that are valid; 0 where too few are, or where both pictures are flat."""
+    """1 - correlation of the cells that are valid; 0 where too few are, or where one picture is flat."""
     if valid.mean() < _USABLE:
         return 0.0
     a, b = a[valid], b[valid]
     a, b = a - a.mean(), b - b.mean()
     power = float(np.dot(a, a)) * float(np.dot(b, b))
-    # One code value of noise in each cell is not a pattern.
-    return 1.0 - float(np.dot(a, b)) / power**0.5 if power > float(len(a)) ** 2 else 0.0
+    return 1.0 - float(np.dot(a, b)) / power**0.5 if power > (len(a) * _FLAT**2) ** 2 else 0.0
 
 
 def _moved_decorrelation(last: _Look, now: _Look) -> float:
@@ -114,7 +118,7 @@ def _moved_decorrelation(last: _Look, now: _Look) -> float:
     power_a = np.einsum("ijkl,ijkl->ij", wa, a) - sum_a * sum_a / n
     power_b = np.einsum("ijkl,kl->ij", wb, b) - sum_b * sum_b / n
     power = np.maximum(power_a, 0.0) * np.maximum(power_b, 0.0)
-    usable = (n >= _USABLE * b.size) & (power > n * n)
+    usable = (n >= _USABLE * b.size) & (power > (n * _FLAT**2) ** 2)
     if not usable.any():
         return 0.0
     return float(1.0 - np.max(cross[usable] / np.sqrt(power[usable])))

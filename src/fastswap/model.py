@@ -200,8 +200,8 @@ def _check_tensor(value: Any, channels: int, resolution: int) -> None:
 
 
 def _load_proto(path: Path) -> ModelProto:
-    import onnx  # noqa: PLC0415  (importing fastswap must stay quick)
-    from google.protobuf.message import DecodeError  # type: ignore[import-untyped]  # noqa: PLC0415
+    import onnx
+    from google.protobuf.message import DecodeError  # type: ignore[import-untyped]
 
     try:
         size = path.stat().st_size

@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import math
 from collections import deque
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import lru_cache
 from typing import Final
@@ -25,6 +26,8 @@ from fastswap.errors import SettingsError
 from fastswap.faces import LANDMARK_STEP, Face, FrameFaces
 
 Floats = NDArray[np.float64]
+_Fit = tuple[int, int, NDArray[np.float32]]
+"""First frame of a window, its end, and the matrix that fits a polynomial to the values in it."""
 
 # Points that move with the skull.
 _FOREHEAD: Final = (10, 338, 297, 332, 284, 251, 389, 356, 454, 127, 162, 21, 54, 103, 67, 109, 234)
@@ -37,6 +40,11 @@ _LEVER: Final = 0.33
 that."""
 _WINDOWS: Final = ((2, 2), (4, 2), (4, 1), (6, 1))
 """Reach in frames to either side and degree of the polynomial, each smoother than the one before."""
+_SIGMAS: Final = 3.5
+"""Standard deviations of the mesh's noise that a point may lie off a fit. Fewer keep jitter, more bend quick
+speech."""
+_LEAST_NOISE: Final = 0.0005
+"""Of the face's size: about what rounding to `LANDMARK_STEP` does to a face of 100 pixels."""
 _FALLBACK_RATE: Final = 30.0
 """Frames per second assumed where the times do not grow, as in a folder of pictures."""
 
@@ -45,14 +53,15 @@ _FALLBACK_RATE: Final = 30.0
 class SmootherSettings:
     """How much is smoothed.
 
-    lookahead: frames on either side, 0 (no smoothing) to 6. motion, shape: deviations of the head from a
-    smooth motion, and of a point from a smooth motion on the face, that count as noise, as fractions of the
-    face's size. The mesh's own noise measured 0.0003 to 0.001 (standard deviation) on real clips.
+    lookahead: frames on either side, 0 (no smoothing) to 6. motion, shape: the most that the head may be off
+    a smooth motion, and a point off a smooth motion on the face, to count as noise, as fractions of the
+    face's size. How much really counts follows from the noise itself, which measured 0.0003 to 0.001
+    (standard deviation) on real clips.
     """
 
     lookahead: int = 6
-    motion: float = 0.004
-    shape: float = 0.0035
+    motion: float = 0.008
+    shape: float = 0.006
 
     def __post_init__(self) -> None:
         longest = _WINDOWS[-1][0]
@@ -123,9 +132,12 @@ class Smoother:
         places = np.stack([sample.place for sample in samples]) - origin
         # Scaled so that both columns tell how far the rigid points moved.
         moves = (places * (1.0, _LEVER)).astype(np.float32)
-        noise = self.settings.motion * float(np.hypot(*origin[:, 1]))
-        place = origin + _steady(moves, times, now, noise) / (1.0, _LEVER)
-        shape = _steady(np.stack([sample.shape for sample in samples]), times, now, self.settings.shape)
+        shapes = np.stack([sample.shape for sample in samples])
+        fits = _fits(tuple(np.rint(times * 1e4).astype(int).tolist()), now)
+        noise = _noise(shapes, fits)
+        size = float(np.hypot(*origin[:, 1]))
+        place = origin + _steady(moves, fits, now, min(noise, self.settings.motion) * size) / (1.0, _LEVER)
+        shape = _steady(shapes, fits, now, min(noise, self.settings.shape))
         return replace(face, landmarks=_join(place, shape))
 
     def _run(self, track: int) -> tuple[list[_Sample], Floats, int]:
@@ -169,12 +181,30 @@ def _join(place: Floats, shape: NDArray[np.float32]) -> NDArray[np.float32]:
     return (np.rint(landmarks / LANDMARK_STEP) * LANDMARK_STEP).astype(np.float32)
 
 
-def _steady(values: NDArray[np.float32], times: Floats, now: int, noise: float) -> NDArray[np.float32]:
+def _noise(shapes: NDArray[np.float32], fits: Sequence[_Fit]) -> float:
+    """How far off a fit a point may lie by noise alone, in face sizes, from what the shortest fit leaves
+    over.
+
+    Most points of a face move smoothly or not at all, so the middle one of the 468 tells the mesh's noise,
+    which depends on light, focus and compression.
+    """
+    if not fits:
+        return 0.0
+    first, end, fit = fits[0]
+    points = shapes.shape[2]
+    flat = shapes[first:end].reshape(end - first, -1)[:, : 2 * points]
+    off = ((fit @ flat - flat) ** 2).sum(axis=0)
+    free = (end - first) - float(np.trace(fit))  # degrees of freedom left
+    variance = float(np.median(off[:points] + off[points:])) / (2.0 * free)
+    return float(max(_SIGMAS * variance**0.5, _LEAST_NOISE))
+
+
+def _steady(values: NDArray[np.float32], fits: Sequence[_Fit], now: int, noise: float) -> NDArray[np.float32]:
     """Smoothed values at one time of [frames, x y or x y z, points]; what is noise is judged in x and y."""
     points = values.shape[2]
     flat = values.reshape(len(values), -1)
     result = values[now]
-    for first, end, fit in _fits(tuple(np.rint(times * 1e4).astype(int).tolist()), now):
+    for first, end, fit in fits:
         off = (fit @ flat[first:end, : 2 * points] - flat[first:end, : 2 * points]) ** 2
         worst = (off[:, :points] + off[:, points:]).max(axis=0)
         trust = np.exp(-((worst / np.float32(noise * noise)) ** 2))
@@ -184,7 +214,7 @@ def _steady(values: NDArray[np.float32], times: Floats, now: int, noise: float) 
 
 
 @lru_cache(maxsize=64)
-def _fits(ticks: tuple[int, ...], now: int) -> list[tuple[int, int, NDArray[np.float32]]]:
+def _fits(ticks: tuple[int, ...], now: int) -> list[_Fit]:
     """Windows around `now`, from short to long: first frame, end, and the matrix that fits a polynomial to
     them.
 

@@ -7,16 +7,14 @@ of that frame and counted as doubted.
 
 from __future__ import annotations
 
-import math
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
 
-from fastswap import detect
-from fastswap.align import fit_similarity
+from fastswap import detect, measure
 from fastswap.cuts import ShotCuts
 from fastswap.detect import Detection, Detector, Mesh
 from fastswap.errors import SettingsError
@@ -31,8 +29,6 @@ twentieth of that side, a pass over such tiles down to a fiftieth."""
 _TILED_FROM: Final = 600
 """Longer side, in pixels, from which tiles pay: in smaller frames the faces they add are too small to
 swap."""
-_DOUBT: Final = 0.1
-"""A presence of at least this much, yet too little to trust, is a doubt; less is no face."""
 _SURE_SCORE: Final = 0.7
 _SURE_START: Final = 0.98
 """A detection with a score below the first needs at least the second as presence. Of 82 detections in the
@@ -40,6 +36,11 @@ background of real clips (scores 0.5 to 0.67) six reached 0.5 and none 0.96; rea
 1."""
 _SAME: Final = 0.4
 """Boxes of two meshes that overlap by more (IoU) show one face."""
+_DRIFTED: Final = 0.25
+"""Disagreement with the detector from which a mesh is measured anew; faces of 40 px and more measured up to
+0.24."""
+_EXPLAINED: Final = 0.45
+"""Overlap (IoU) of a detector's box with the box of the mesh on the same face; measured 0.57 to 0.89."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,23 +77,30 @@ class _Track:
     score: float
     missed: int = 0  # frames since then
     box: Floats = field(init=False)
+    step: Floats = field(default_factory=lambda: np.zeros(2))  # pixels that the box moved in the last frame
 
     def __post_init__(self) -> None:
         self.box = _box(self.landmarks)
 
     def see(self, landmarks: Floats, score: float) -> None:
-        self.landmarks, self.score, self.missed, self.box = landmarks, score, 0, _box(landmarks)
+        box = _box(landmarks)
+        moved = (box[:2] + box[2:] - self.box[:2] - self.box[2:]) / 2
+        self.step = moved if self.missed <= 1 else np.zeros(2)
+        self.landmarks, self.score, self.missed, self.box = landmarks, score, 0, box
 
 
 class Tracker:
     """Finds and follows the faces of one video, frame by frame and in order. One per thread.
 
-    The models are loaded with the first frame. The same frames and settings give the same result.
+    The models are loaded with the first frame, unless `models` names some that are loaded already. The same
+    frames and settings give the same result.
     """
 
-    def __init__(self, settings: TrackerSettings | None = None) -> None:
+    def __init__(
+        self, settings: TrackerSettings | None = None, models: tuple[Detector, Mesh] | None = None
+    ) -> None:
         self.settings = settings or TrackerSettings()
-        self._models: tuple[Detector, Mesh] | None = None
+        self._models = models
         self._cuts = ShotCuts()
         self._tracks: list[_Track] = []
         self._born = 0
@@ -115,26 +123,40 @@ class Tracker:
             found = detector(frame, minimum=self.settings.score, regions=regions)
             rejected = self._admit(frame, found, detector, mesh)
         self._forget()
-        seen = [track for track in self._tracks if track.missed == 0]
+        seen = self._seen()
         faces = tuple(Face(t.number, t.score, _rounded(t.landmarks)) for t in seen)
-        doubts = max(
-            len(doubted - {track.number for track in seen}), rejected
-        )  # the same face may be in both
+        # The same face may be among both kinds of doubt.
+        doubts = max(len(doubted - {track.number for track in seen}), rejected)
         return FrameFaces(frame.index, frame.pts, frame.time, cut, faces, doubts)
 
     def _follow(self, frame: Frame, mesh: Mesh) -> set[int]:
-        """Moves the tracks seen in the last frame on to this one; the numbers of those that are in doubt."""
-        doubted = set()
+        """Moves the tracks seen in the last frame on to this one; the numbers of those that are in doubt.
+
+        When one face passes in front of another, both tracks may see the nearer one: it belongs to the track
+        whose motion leads to it, and the other is lost.
+        """
         for track in self._tracks:
             track.missed += 1
         live = [track for track in self._tracks if track.missed == 1]
         squares = [detect.square_of_landmarks(track.landmarks) for track in live]
-        for track, (landmarks, presence) in zip(live, _measure(frame, mesh, squares), strict=True):
-            if presence >= self.settings.keep and _plausible(track.landmarks, landmarks, frame):
-                track.see(landmarks, presence)
-            elif presence >= _DOUBT:
+        claims, doubted = [], set()
+        for track, square, (landmarks, presence) in zip(
+            live, squares, measure.measure(frame, mesh, squares), strict=True
+        ):
+            if presence >= self.settings.keep and measure.plausible(track.landmarks, landmarks, frame):
+                expected = square.copy()
+                expected[:, 2] += track.step
+                change = measure.square_change(expected, detect.square_of_landmarks(landmarks))
+                claims.append((change, track.number, track, landmarks, presence))
+            elif presence >= measure.DOUBT:
                 doubted.add(track.number)
+        for _, _, track, landmarks, presence in sorted(claims, key=lambda claim: claim[:2]):
+            if not _overlapping(_box(landmarks), self._seen(), _SAME):
+                track.see(landmarks, presence)
         return doubted
+
+    def _seen(self) -> list[_Track]:
+        return [track for track in self._tracks if track.missed == 0]
 
     def _regions(self, frame: Frame, cut: bool) -> list[Affine]:
         """Where the detector looks in this frame; nowhere when all is well."""
@@ -160,27 +182,38 @@ class Tracker:
         self._next_tile = (self._next_tile + 1) % len(tiles)
         return [tiles[self._next_tile]]
 
-    def _admit(self, frame: Frame, found: Iterable[Detection], detector: Detector, mesh: Mesh) -> int:
-        """Gives lost tracks and new ones the detected faces that no track follows; how many were doubtful."""
+    def _admit(self, frame: Frame, found: Sequence[Detection], detector: Detector, mesh: Mesh) -> int:
+        """Gives the detected faces that no track follows to lost, mistaken or new tracks; how many were
+        doubtful."""
         doubted = 0
-        for detection in found:
-            box = np.array(detection.box)
-            seen = [track for track in self._tracks if track.missed == 0]
+        boxes = np.array([detection.box for detection in found]).reshape(-1, 4)
+        for detection, box in zip(found, boxes, strict=True):
+            seen = self._seen()
             small = min(box[2:] - box[:2]) < self.settings.smallest
-            if len(seen) >= self.settings.most or small or _overlapping(box, seen, _SAME / 2):
+            owner = _overlapping(box, seen, _EXPLAINED)
+            followed = owner is not None and measure.disagreement(owner.landmarks, detection) < _DRIFTED
+            if small or followed or (owner is None and len(seen) >= self.settings.most):
                 continue
             landmarks, presence = self._approach(frame, detection, detector, mesh)
-            start = (
-                self.settings.start
-                if detection.score >= _SURE_SCORE
-                else max(self.settings.start, _SURE_START)
-            )
-            if presence < start or not _sound(landmarks, frame):
-                doubted += presence >= _DOUBT
-                continue
-            if not _overlapping(_box(landmarks), seen, _SAME):
+            unsure = _SURE_START if detection.score < _SURE_SCORE else 0.0
+            if presence < max(self.settings.start, unsure) or not measure.sound(landmarks, frame):
+                doubted += presence >= measure.DOUBT
+            elif same := _overlapping(_box(landmarks), seen, _SAME):
+                better = measure.disagreement(landmarks, detection)
+                if better < measure.disagreement(same.landmarks, detection) / 2:
+                    same.see(landmarks, presence)
+            elif len(seen) < self.settings.most:
+                self._unseat(_box(landmarks), boxes)
                 self._assign(landmarks, presence)
         return doubted
+
+    def _unseat(self, box: Floats, detected: Floats) -> None:
+        """Tracks that reach into a face now found, and that no detection bears out, were drawn across two
+        faces."""
+        while track := _overlapping(box, self._seen(), 0.1):
+            if detect.overlaps(track.box, detected).max() >= _EXPLAINED:
+                break
+            track.missed = 1
 
     def _approach(
         self, frame: Frame, detection: Detection, detector: Detector, mesh: Mesh
@@ -189,11 +222,11 @@ class Tracker:
 
         A small face, whose box is rough, gets a closer look by the detector when the first fails.
         """
-        landmarks, presence = _twice(frame, mesh, detection)
+        landmarks, presence = measure.twice(frame, mesh, detection)
         if presence < self.settings.start:
             closer = detector(frame, minimum=self.settings.score, regions=[_around(np.array(detection.box))])
             if closer:
-                landmarks, presence = _twice(frame, mesh, closer[0])
+                landmarks, presence = measure.twice(frame, mesh, closer[0])
         return landmarks, presence
 
     def _assign(self, landmarks: Floats, presence: float) -> None:
@@ -207,69 +240,8 @@ class Tracker:
             self._born += 1
 
     def _forget(self) -> None:
-        """Drops tracks that were lost too long ago and, of two on one face, the younger."""
-        kept: list[_Track] = []
-        for track in self._tracks:
-            double = track.missed == 0 and _overlapping(track.box, [t for t in kept if not t.missed], _SAME)
-            if track.missed <= self.settings.patience and not double:
-                kept.append(track)
-        self._tracks = kept
-
-
-def _measure(frame: Frame, mesh: Mesh, squares: Sequence[Affine]) -> list[tuple[Floats, float]]:
-    """Landmarks and presence; measured again where the face turned out to lie well off its square.
-
-    The mesh sees a shifted face, but draws it towards the square's middle: 0.7 % of the side in error when
-    it is 10 % off, 3 % when it is 20 % off.
-    """
-    results = mesh(frame, squares)
-    again = []
-    for i, (landmarks, presence) in enumerate(results):
-        square = detect.square_of_landmarks(landmarks)
-        if presence >= _DOUBT and _square_change(squares[i], square) > 0.08:
-            again.append((i, square))
-    for (i, _), result in zip(again, mesh(frame, [square for _, square in again]), strict=True):
-        results[i] = result
-    return results
-
-
-def _twice(frame: Frame, mesh: Mesh, detection: Detection) -> tuple[Floats, float]:
-    """Landmarks measured again in their own square, and the lower presence: background seldom passes
-    twice."""
-    ((landmarks, first),) = mesh(frame, [detect.square_of_detection(detection)])
-    ((landmarks, second),) = mesh(frame, [detect.square_of_landmarks(landmarks)])
-    return landmarks, min(first, second)
-
-
-def _square_change(a: Affine, b: Affine) -> float:
-    """How far square b is from square a: shift relative to the side, or half the relative change of size."""
-    middle = np.full(2, detect.SIDE / 2)
-    shift = (b[:, :2] @ middle + b[:, 2]) - (a[:, :2] @ middle + a[:, 2])
-    scale_a, scale_b = math.hypot(a[0, 0], a[1, 0]), math.hypot(b[0, 0], b[1, 0])
-    moved = math.hypot(*shift) / (scale_a * detect.SIDE)
-    return max(moved, abs(math.log(max(scale_b, 1e-6) / scale_a)) / 2)
-
-
-def _plausible(before: Floats, now: Floats, frame: Frame) -> bool:
-    """Whether one face can have moved so within a frame: not too far, not collapsed, not torn apart."""
-    old, new = before[::4, :2], now[::4, :2]  # a quarter of the points tells as much
-    fit = fit_similarity(old, new)
-    size = float(np.ptp(old, axis=0).max())
-    scale = math.hypot(fit[0, 0], fit[1, 0])
-    jump = math.hypot(*(new.mean(axis=0) - old.mean(axis=0))) / size
-    left_over = new - (old @ fit[:, :2].T + fit[:, 2])
-    torn = math.sqrt(float((left_over**2).sum()) / len(new)) / max(size * scale, 1e-6)
-    return 0.7 < scale < 1.43 and jump < 0.6 and torn < 0.12 and _sound(now, frame)
-
-
-def _sound(landmarks: Floats, frame: Frame) -> bool:
-    """Whether these landmarks can be a face in this frame: finite, extended, and not mostly outside."""
-    if not np.isfinite(landmarks).all():
-        return False
-    xy = landmarks[:, :2]
-    width, height = np.ptp(xy, axis=0)
-    inside = ((xy >= 0.0) & (xy <= np.array(frame.display_size))).all(axis=1).mean()
-    return bool(min(width, height) > 0.25 * max(width, height) and inside >= 0.4)
+        """Drops the tracks that were lost too long ago."""
+        self._tracks = [track for track in self._tracks if track.missed <= self.settings.patience]
 
 
 def _around(box: Floats) -> Affine:

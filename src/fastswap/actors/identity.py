@@ -40,6 +40,7 @@ class Features:
     eye_height: float = 0.0
     lid_fold: float = 0.0
     eye_color: Color = (112, 74, 38)
+    lashes: float = 0.0
     brow_height: float = 0.0
     brow_arch: float = 0.0
     brow_thickness: float = 0.0
@@ -151,7 +152,7 @@ def _mix(a: Color, b: Color, part: float) -> Color:
 ANNA = Identity(
     "anna",
     Features(
-        eye_size=0.55, eye_spacing=0.2, eye_tilt=0.35, eye_height=0.1, eye_color=(84, 122, 104),
+        eye_size=0.55, eye_spacing=0.2, eye_tilt=0.35, eye_height=0.1, eye_color=(84, 122, 104), lashes=0.8,
         brow_height=0.3, brow_arch=0.6, brow_thickness=-0.35, brow_color=(92, 54, 34), brow_ridge=-0.6,
         nose_length=-0.35, nose_width=-0.45, nose_bridge=-0.1, nose_tip=-0.3, nose_turn=0.5,
         mouth_width=0.0, upper_lip=0.45, lower_lip=0.5, lip_redness=0.6,

@@ -9,9 +9,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fastswap.actors.identity import Head
-from fastswap.actors.mathkit import F64, bell, smoothstep, spline
+from fastswap.actors.mathkit import F64, smoothstep, spline
 from fastswap.actors.shape import EYE_RADIUS, EyeFrame
-from fastswap.actors.topology import RINGS, I32
+from fastswap.actors.topology import I32
 
 Anchor = Literal["head", "jaw", "eye_left", "eye_right", "body", "lids"]
 """What a part moves with. Left and right are those of the picture."""
@@ -32,6 +32,7 @@ class Part:
     inner: float = 0.0
     tangents: F64 | None = None
     openness: F64 | None = None  # ambient openness where baking it makes no sense
+    normals: F64 | None = None  # where they are not those of the triangles
 
 
 def lattice(rows: int, columns: int) -> I32:
@@ -41,22 +42,27 @@ def lattice(rows: int, columns: int) -> I32:
     return np.stack([a, d, b, b, d, e], axis=-1).reshape(-1, 3).astype(np.int32)
 
 
-IRIS = 0.62  # cm on the enlarged ball
+IRIS = 0.65  # cm on the enlarged ball
 
 
 def eyeball(frame: EyeFrame, anchor: Anchor) -> Part:
-    """A ball whose pole is the pupil, with a bulging cornea. The map is its front view."""
+    """A ball whose pole is the pupil. The map is its front view.
+
+    The cornea's bulge is in the normals alone: it catches light like one and never pierces a closed lid.
+    """
     polar = np.concatenate([np.linspace(0.0, 0.5, 15), np.linspace(0.58, 1.75, 10)])
     around = np.linspace(0, 2 * np.pi, 41)
     t, p = np.meshgrid(polar, around, indexing="ij")
     ball = np.stack([np.sin(t) * np.cos(p), np.sin(t) * np.sin(p), np.cos(t)], axis=-1).reshape(-1, 3)
-    bulge = 0.055 * smoothstep(0.46, 0.2, t.ravel())
-    points = ball * (EYE_RADIUS * (1 + bulge))[:, None] * frame.scale + frame.center
+    points = ball * EYE_RADIUS * frame.scale + frame.center
+    steep = np.clip(t * np.interp(t, [0, 0.36, 0.48, 1.8], [2.1, 2.1, 1.0, 1.0]), 0, 2.0)
+    normals = np.stack([np.sin(steep) * np.cos(p), np.sin(steep) * np.sin(p), np.cos(steep)], axis=-1).reshape(-1, 3)
     uv = np.stack([0.5 + 0.5 * ball[:, 0], 0.5 - 0.5 * ball[:, 1]], axis=1)
     # The lids shade the ball from above and at the corners.
     x, y = (points - frame.center)[:, :2].T / frame.scale
     open_ = (0.3 + 0.7 * smoothstep(0.62, -0.05, y)) * (0.55 + 0.45 * smoothstep(1.45, 0.7, np.abs(x)))
-    return Part(points, uv, lattice(len(polar), len(around)), anchor, "eye", inner=1.0, openness=0.9 * open_)
+    return Part(points, uv, lattice(len(polar), len(around)), anchor, "eye", inner=1.0, openness=0.9 * open_,
+                normals=normals)  # fmt: skip
 
 
 def teeth(upper: bool) -> Part:
@@ -70,18 +76,18 @@ def teeth(upper: bool) -> Part:
     k = np.clip(np.searchsorted(edges, widths) - 1, 0, len(edges) - 2)
     within = (widths - edges[k]) / (edges[k + 1] - edges[k])
     rounded = np.clip(1 - np.abs(2 * within - 1) ** 4, 0, 1)
-    arch = (8.85 if upper else 8.62) - 0.30 * np.abs(x) ** 2.1
+    arch = (8.9 if upper else 8.66) - 0.24 * np.abs(x) ** 2.0
     z = arch + 0.09 * rounded * smoothstep(0.0, 0.3, v) - 0.25 * v**3 * 0.4
     long = np.interp(widths, [0, 0.85, 0.9, 1.5, 1.6, 2.5], [1.0, 0.98, 0.9, 0.92, 1.0, 0.75])
-    drop = 1.25 * v * long - 0.05 * (1 - rounded) * v
+    drop = 1.42 * v * long - 0.05 * (1 - rounded) * v
     y = -5.75 - drop if upper else -8.05 + drop * 0.9
     points = np.stack([x, y, z], axis=-1).reshape(-1, 3)
     uv = np.stack([0.5 + 0.5 * u, (v if upper else v) * 0.5 + (0.0 if upper else 0.5)], axis=-1).reshape(-1, 2)
     triangles = lattice(len(down), len(across))
     if not upper:
         triangles = np.ascontiguousarray(triangles[:, ::-1])
-    back = smoothstep(2.6, 0.9, np.abs(x)).ravel()
-    return Part(points, uv, triangles, "head" if upper else "jaw", "teeth", inner=1.0, openness=0.08 + 0.5 * back)
+    back = smoothstep(2.7, 1.0, np.abs(x)).ravel()
+    return Part(points, uv, triangles, "head" if upper else "jaw", "teeth", inner=1.0, openness=0.12 + 0.63 * back)
 
 
 UPPER_TEETH = (0.0, 0.43, 0.77, 1.15, 1.5, 1.85, 2.5)
@@ -94,9 +100,9 @@ def tongue() -> Part:
     x = 1.75 * np.sin(t) * np.cos(p)
     y = 0.5 * np.cos(t) - 0.12 * np.exp(-((x / 0.3) ** 2))
     z = 2.0 * np.sin(t) * -np.sin(p)
-    points = np.stack([x, y - 8.15, z + 6.4], axis=-1).reshape(-1, 3)
+    points = np.stack([x, y - 7.5, z + 6.35], axis=-1).reshape(-1, 3)
     uv = np.stack([p / (2 * np.pi), t / np.pi], axis=-1).reshape(-1, 2)
-    open_ = np.full(len(points), 0.3)
+    open_ = 0.15 + 0.55 * smoothstep(5.5, 8.2, points[:, 2])
     return Part(points, uv, lattice(14, 25), "jaw", "tongue", inner=1.0, openness=open_)
 
 
@@ -107,7 +113,7 @@ def cavity() -> Part:
     z = 4.6 + 1.2 * np.maximum(np.abs(p), np.abs(t)) ** 3
     points = np.stack([x, y, z], axis=-1).reshape(-1, 3)
     uv = np.stack([0.5 + 0.5 * p, 0.5 + 0.5 * t], axis=-1).reshape(-1, 2)
-    return Part(points, uv, lattice(9, 13), "head", "cavity", inner=1.0, openness=np.full(len(points), 0.05))
+    return Part(points, uv, lattice(9, 13), "head", "cavity", inner=1.0, openness=np.full(len(points), 0.16))
 
 
 def ear(sign: int, head: Head, side: F64) -> Part:
@@ -116,9 +122,9 @@ def ear(sign: int, head: Head, side: F64) -> Part:
     radius, angle = np.meshgrid(np.linspace(0, 1, rows), np.linspace(0, 2 * np.pi, columns), indexing="ij")
     # Outline: broad above, narrow at the lobe; 0 degrees is toward the back, 90 up.
     outline = 1.0 + 0.16 * np.sin(angle) - 0.2 * np.sin(2 * angle + 0.5) * smoothstep(0.2, -0.8, np.sin(angle))
-    a, b = 1.62 * outline * radius * np.cos(angle), 3.1 * outline * radius * np.sin(angle)
+    a, b = 1.62 * outline * radius * np.cos(angle), 2.9 * outline * radius * np.sin(angle)
     back = smoothstep(-0.55, 0.1, np.cos(angle - 0.5))
-    lift = 0.95 * radius**1.5 * back
+    lift = 0.72 * radius**1.5 * back
     lift += 0.34 * np.exp(-(((radius - 0.9) / 0.11) ** 2)) * np.clip(back + 0.2, 0, 1)
     lift -= 0.28 * np.exp(-(((radius - 0.72) / 0.1) ** 2)) * back
     lift += 0.24 * np.exp(-(((radius - 0.54) / 0.1) ** 2)) * back
@@ -219,7 +225,6 @@ def _collar(parts: list[Part], head: Head, phi: F64, start: F64) -> None:
 def neck_share(points: F64) -> NDArray[np.float64]:
     """How much of the head's turn each point of the head's grid follows: the neck's base stays with the body."""
     y, z = points[:, 1], points[:, 2]
-    return np.asarray(smoothstep(-18.0, -9.5, y + 0.25 * np.minimum(z, 6.0)) * 1.0 + 0.0 * bell(y, z, 0, 0, 1, 1))
+    return np.asarray(smoothstep(-18.0, -9.5, y + 0.25 * np.minimum(z, 6.0)))
 
 
-BACK_OF_NECK = RINGS[-1]

@@ -4,16 +4,18 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import lru_cache
+from typing import get_args
 
 import numpy as np
 from numpy.typing import NDArray
 
 from fastswap import _raster
 from fastswap.actors import hair, parts, textures
+from fastswap.actors.lashes import Lashes
 from fastswap.actors.identity import Identity
 from fastswap.actors.mathkit import F32, F64, rotation
 from fastswap.actors.paint import pyramid, relief_pyramid
-from fastswap.actors.parts import Part
+from fastswap.actors.parts import Anchor, Part
 from fastswap.actors.performance import Pose
 from fastswap.actors.shape import JAW_AXIS, JAW_SWING, Expression, Sculptor
 from fastswap.actors.skin import paint_skin
@@ -25,6 +27,7 @@ PIVOT = np.array([0.0, -7.0, -2.5])
 _JAW_KEYS = (0.0, 0.35, 0.7, 1.0)
 _LID_KEYS = (-0.25, 0.0, 0.3, 0.6, 0.85, 1.0)
 _DIRECTIONS = 72
+_ANCHORS: tuple[Anchor, ...] = get_args(Anchor)
 
 
 @dataclass(frozen=True)
@@ -77,12 +80,14 @@ class Actor:
             out.append(parts.ear(sign, head, self._ear_root(sign)))
         out += parts.body(head)
         out += hair.grow(self.identity, self.rest, self.grid)
-        return out
+        self.lashes = Lashes(self.grid, self.identity.features.lashes, self.identity.features.seed)
+        out.append(self.lashes.part(self.rest))
+        return sorted(out, key=lambda part: _ANCHORS.index(part.anchor))
 
     def _mouth_shift(self) -> F64:
         """How far this person's lips lie from the average."""
         lip = self._vertex(0.0, MOUTH_ROW)
-        return np.array([0.0, self.rest[lip, 1] - MOUTH_ROW, self.rest[lip, 2] - 9.45])
+        return np.array([0.0, self.rest[lip, 1] - MOUTH_ROW, self.rest[lip, 2] - 9.5])
 
     def _ear_root(self, sign: int) -> F64:
         g = self.grid
@@ -111,15 +116,27 @@ class Actor:
         self.inner = self._inner_face().astype(np.float32)
         self.fibre = np.concatenate([np.full(n, p is not None and p.tangents is not None) for n, p in
                                      zip(sizes, [None, *self.parts], strict=True)])  # fmt: skip
-        self.tangents: F32 = np.zeros((int(starts[-1]), 3), np.float32)
-        for part, where in zip(self.parts, self.slices[1:], strict=True):
-            if part.tangents is not None:
-                self.tangents[where] = part.tangents
+        self.fixed = np.concatenate([np.full(n, p is not None and p.normals is not None) for n, p in
+                                     zip(sizes, [None, *self.parts], strict=True)])  # fmt: skip
+        self.batches = self._batches()
         # Shadows are cast by matter, not by the few strands in front of it.
         self.solid = np.concatenate([np.full(len(self.grid.triangles), True),
                                      *(np.full(len(p.triangles), p.material not in ("cavity", "lash")) for p in self.parts)])  # fmt: skip  # noqa: E501
 
         self.casters: I32 = np.ascontiguousarray(self.triangles[self.solid])
+
+    def _batches(self) -> dict[Anchor, tuple[slice, F32, F32]]:
+        """Rigid vertices by what they move with: where they are, the points and their fixed normals or tangents."""
+        out: dict[Anchor, tuple[slice, F32, F32]] = {}
+        for anchor in _ANCHORS:
+            chosen = [(p, w) for p, w in zip(self.parts, self.slices[1:], strict=True) if p.anchor == anchor]
+            if chosen:
+                where = slice(chosen[0][1].start, chosen[-1][1].stop)
+                points = np.concatenate([p.points for p, _ in chosen]).astype(np.float32)
+                vectors = [p.tangents if p.tangents is not None else p.normals for p, _ in chosen]
+                filled = [np.zeros_like(p.points) if v is None else v for v, (p, _) in zip(vectors, chosen, strict=True)]
+                out[anchor] = where, points, np.concatenate(filled).astype(np.float32)
+        return out
 
     def _inner_face(self) -> F64:
         """1 on the inner face: between brows and chin, inside the cheeks."""
@@ -153,7 +170,7 @@ class Actor:
         }  # fmt: skip
         made["collar"] = made["cloth"]
         made["hair"] = material(pyramid(textures.strand(h.hair_color, h.seed), 4), specular=0.035, strength=0.9, gloss=6,
-                                fibre=True, two_sided=True, density=12.0)  # fmt: skip
+                                fibre=True, two_sided=True, cutout=True, density=95.0)  # fmt: skip
         made["lash"] = material([textures.plain((30, 22, 20), 0.2)], two_sided=True, shift=0.02)
         return made
 
@@ -203,31 +220,36 @@ class Actor:
                 head += np.float32(amount) * change
         turn = rotation(pose.yaw, pose.pitch, pose.roll)
         lean = rotation(0.18 * pose.yaw, 0.0, 0.12 * pose.roll)
-        points = np.empty((len(self.openness) if hasattr(self, "openness") else self.slices[-1].stop, 3), np.float32)
+        points = np.empty((self.slices[-1].stop, 3), np.float32)
+        normals = np.empty_like(points)
         points[self.slices[0]] = self._bend_neck(head, turn, lean)
-        for part, where in zip(self.parts, self.slices[1:], strict=True):
-            points[where] = self._place(part, pose, turn, lean)
-        normals = _raster.vertex_normals(points, self.triangles, self.weld)
-        normals[self.fibre] = self.tangents[self.fibre] @ turn.T.astype(np.float32)
+        for anchor, (where, rest, vectors) in self.batches.items():
+            moved = self.lashes.points(head, pose.blink) if anchor == "lids" else rest
+            matrix, shift = self._motion(anchor, pose, turn, lean)
+            points[where] = moved @ matrix.T + shift
+            normals[where] = vectors @ matrix.T
+        own = self.fibre | self.fixed
+        normals = np.where(own[:, None], normals, _raster.vertex_normals(points, self.triangles, self.weld))
         return Posed(points, normals, self._interest(points))
+
+    def _motion(self, anchor: Anchor, pose: Pose, turn: F64, lean: F64) -> tuple[F32, F32]:
+        """Rotation and shift of the parts on an anchor."""
+        outer = lean if anchor == "body" else turn
+        inner, pivot = np.eye(3), PIVOT
+        if anchor == "jaw":
+            inner, pivot = rotation(0, -JAW_SWING * pose.jaw, 0), JAW_AXIS
+        elif anchor in ("eye_left", "eye_right"):
+            inner = rotation(18.0 * pose.gaze_x, 14.0 * pose.gaze_y, 0)
+            pivot = self.sculptor.eye(-1 if anchor == "eye_left" else 1).center
+        matrix = outer @ inner
+        shift = outer @ (pivot - inner @ pivot - PIVOT) + PIVOT
+        return matrix.astype(np.float32), shift.astype(np.float32)
 
     def _bend_neck(self, head: F32, turn: F64, lean: F64) -> F32:
         centred = head - PIVOT.astype(np.float32)
         up = centred @ turn.T.astype(np.float32)
         down = centred @ lean.T.astype(np.float32)
         return np.asarray(down + (up - down) * self.neck + PIVOT.astype(np.float32))
-
-    def _place(self, part: Part, pose: Pose, turn: F64, lean: F64) -> F64:
-        points = part.points
-        if part.anchor == "body":
-            return np.asarray((points - PIVOT) @ lean.T + PIVOT)
-        if part.anchor == "jaw":
-            points = (points - JAW_AXIS) @ rotation(0, -JAW_SWING * pose.jaw, 0).T + JAW_AXIS
-        elif part.anchor in ("eye_left", "eye_right"):
-            frame = self.sculptor.eye(-1 if part.anchor == "eye_left" else 1)
-            gaze = rotation(18.0 * pose.gaze_x, 14.0 * pose.gaze_y, 0)
-            points = (points - frame.center) @ gaze.T + frame.center
-        return np.asarray((points - PIVOT) @ turn.T + PIVOT)
 
     def _interest(self, points: F32) -> F64:
         """Left eye, right eye (of the picture), nose tip, left and right mouth corner, inner lips above and below."""

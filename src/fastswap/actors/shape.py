@@ -89,14 +89,14 @@ class Sculptor:
     def _volumes(self) -> F64:
         """Bones and soft parts, along the outward direction."""
         f, h, x, y = self.features, self.head, self.x, self.y
-        ridge = 0.16 + 0.2 * f.brow_ridge
+        ridge = 0.24 + 0.2 * f.brow_ridge
         out = ridge * both(x, y, 2.5, 1.75, 1.7, 0.55) + 0.5 * ridge * bell(x, y, 0, 1.5, 1.0, 0.6)
         out -= 0.62 * both(x, y, 3.0, 0.35, 1.75, 0.95)  # sockets
         out -= 0.42 * both(x, y, 1.55, 0.15, 0.7, 0.8)
         out -= 0.08 * both(x, y, 2.3, -1.35, 1.0, 0.3)  # tear trough
         out += (0.3 + 0.28 * f.cheekbones) * both(x, y, 4.7, -1.7, 1.7, 1.0)
         out += (0.18 + 0.2 * f.cheek_fullness) * both(x, y, 3.3, -3.4, 1.3, 1.2)
-        out += (-0.22 + 0.35 * f.cheek_fullness - 0.12 * f.cheekbones) * both(x, y, 4.3, -5.6, 1.5, 1.7)
+        out += (-0.32 + 0.35 * f.cheek_fullness - 0.12 * f.cheekbones) * both(x, y, 4.3, -5.6, 1.5, 1.7)
         out += self._fold()
         out += (0.3 + 0.22 * h.chin_width) * both(x, y, 0.9 + 0.3 * h.chin_width, -10.1, 1.2, 0.95)
         out -= 0.34 * bell(x, y, 0, -8.65, 1.7, 0.42)  # below the lower lip
@@ -119,28 +119,28 @@ class Sculptor:
         """Height above the face: a profile down the middle, its width by height, a tip, wings and nostrils."""
         f, x, y = self.features, self.x, self.y
         bridge = 0.24 * f.nose_bridge
-        heights = [1.9, 1.1, 0.3, -0.8, -1.8, -2.8, -3.5, -4.0, -4.35, -4.65, -4.95, -5.4]
-        rise = [0.0, 0.12 + bridge, 0.34 + 1.2 * bridge, 0.85 + bridge, 1.35 + 0.8 * bridge, 1.85 + 0.4 * bridge, 2.2, 2.22,
-                1.75, 0.95, 0.32, 0.0]  # fmt: skip
+        heights = [1.9, 1.1, 0.3, -0.8, -1.8, -2.7, -3.35, -3.8, -4.15, -4.45, -4.75, -5.05, -5.4]
+        rise = [0.0, 0.12 + bridge, 0.34 + 1.2 * bridge, 0.82 + bridge, 1.3 + 0.8 * bridge, 1.72 + 0.4 * bridge, 2.0, 2.1,
+                1.9, 1.4, 0.78, 0.28, 0.0]  # fmt: skip
         profile = np.maximum(spline(np.clip(y, -5.4, 1.9), heights[::-1], rise[::-1]), 0.0)
         profile += 0.18 * f.nose_hump * np.exp(-(((y + 1.0) / 0.7) ** 2))
         wide = 1.0 + 0.16 * f.nose_width
         width = spline(np.clip(y, -5.4, 1.9), heights[::-1],
-                       np.array([0.95, 0.72, 0.66, 0.68, 0.74, 0.85, 0.95, 1.0, 0.95, 0.75, 0.6, 0.6])[::-1])  # fmt: skip
+                       np.array([0.95, 0.72, 0.64, 0.66, 0.72, 0.82, 0.9, 0.95, 0.9, 0.78, 0.62, 0.6, 0.6])[::-1])  # fmt: skip
         width *= 1.0 + 0.12 * f.nose_width * smoothstep(0.5, -3.0, y)
         u = np.abs(x) / width
         out = profile * np.exp(-0.69 * u**2.2)
         out += 0.12 * profile * np.exp(-((u / 1.9) ** 2))  # soft foot toward the cheeks
         tip = 0.22 + 0.14 * f.nose_tip
-        out += tip * bell(x, y, 0, -3.55, 0.72 + 0.08 * f.nose_tip, 0.6)
-        out += 0.85 * both(x, y, 1.28 * wide, -3.95, 0.5, 0.5)
+        out += tip * bell(x, y, 0, -3.6, 0.7 + 0.1 * f.nose_tip, 0.62)
+        out += 0.98 * both(x, y, 1.24 * wide, -3.98, 0.54, 0.5)
         out -= 0.16 * both(x, y, 1.98 * wide, -3.95, 0.22, 0.5)  # crease round the wing
         out -= 0.95 * both(x, y, 0.66 * wide, -4.5, 0.3, 0.15)  # nostrils
         return np.asarray(out)
 
     def _nose_droop(self) -> F64:
         """The tip hangs over its base, or turns up."""
-        turn = -0.2 + 0.22 * self.features.nose_turn
+        turn = -0.1 + 0.2 * self.features.nose_turn
         return np.asarray(turn * bell(self.x, self.y, 0, -3.7, 1.0, 0.55) - 0.12 * both(self.x, self.y, 1.25, -4.0, 0.5, 0.4))
 
     def lip_heights(self, x: F64) -> tuple[F64, F64]:
@@ -167,7 +167,7 @@ class Sculptor:
         out -= 0.22 * both(x, y, MOUTH_OUT + 0.1, MOUTH_ROW, 0.42, 0.4)  # corners
         out -= 0.09 * bell(x, y, 0, -5.45, 0.24, 0.55)  # philtrum
         out += 0.06 * both(x, y, 0.45, -5.5, 0.2, 0.55)
-        out += 0.2 * bell(x, y, 0, -6.2, 2.6, 1.6)  # teeth behind the lips
+        out += 0.34 * bell(x, y, 0, -6.4, 2.3, 1.7)  # teeth behind the lips
         return np.asarray(out)
 
     # --- proportions of this person ---------------------------------------------------------------------------
@@ -277,6 +277,8 @@ class Sculptor:
         turned[:, 0] = p[:, 0] * (1 - 0.1 * amount * (1 - smile) * both(x, y, 2.4, -6.8, 1.2, 1.4))
         turned[:, 1] = p[:, 1] * np.cos(a) - p[:, 2] * np.sin(a)
         turned[:, 2] = p[:, 1] * np.sin(a) + p[:, 2] * np.cos(a)
+        raised = bell(x, y, 0, MOUTH_ROW, 2.0, 1.3) * (1 - self._is_lower()) * np.sqrt(1 - u**2)
+        turned[:, 1] += 0.24 * amount * raised  # the upper lip bares the teeth a little
         return turned + pivot
 
     # --- lids -------------------------------------------------------------------------------------------------
@@ -293,8 +295,8 @@ class Sculptor:
         u = np.clip((x - middle) / half, -1, 1)
         body = np.sqrt(np.maximum(1 - u * u, 0))
         # Almond: the upper lid peaks toward the nose, the lower one toward the temple.
-        top = 0.52 * body * (1 - 0.14 * u)
-        bottom = -0.41 * body**1.15 * (1 + 0.2 * u)
+        top = 0.47 * body * (1 - 0.14 * u)
+        bottom = -0.40 * body**1.15 * (1 + 0.2 * u)
         opening = 1.0 - closed
         shut = -0.33 * body
         edge = np.where(lower, bottom * (0.35 + 0.65 * min(opening, 1.0)) + shut * 0.65 * max(closed, 0.0),

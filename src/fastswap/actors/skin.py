@@ -8,7 +8,7 @@ from fastswap.actors.identity import Features, Head, Identity
 from fastswap.actors.mathkit import F32, F64, bell, both, smoothstep, spline
 from fastswap.actors.paint import Canvas
 from fastswap.actors.shape import Sculptor
-from fastswap.actors.topology import EYE_IN, EYE_OUT, EYE_X, MOUTH_OUT, MOUTH_ROW
+from fastswap.actors.topology import EYE_IN, EYE_OUT, EYE_X, MOUTH_OUT, MOUTH_ROW, half_width
 
 SKIN_SIZE = 1024
 
@@ -71,7 +71,7 @@ def _freckles(c: Canvas, f: Features, h: Head) -> None:
         keep = (np.abs(x) < 6) & (y < 3.5) & (y > -9)
         keep &= ~((np.abs(np.abs(x) - EYE_X) < 1.9) & (np.abs(y) < 0.8))
         x, y = x[keep], y[keep]
-        radius = c.rng.uniform(0.035, 0.11, len(x))
+        radius = c.rng.uniform(0.03, 0.075, len(x))
         c.multiply(c.spots(x, y, radius) * c.rng.uniform(0.35, 0.75), (0.86, 0.7, dark))
     if f.moles:
         side = c.rng.choice([-1, 1], f.moles)
@@ -136,7 +136,8 @@ def _beard_mask(c: Canvas) -> F64:
     area = np.clip(jaw - 0.9 * bare, 0, 1) + moustache
     area = area * (1 - bell(c.x, c.y, 0, -8.3, 0.9, 0.25) * 0.3)
     lips = smoothstep(1.15, 0.8, np.hypot(c.x / 2.6, (c.y - MOUTH_ROW) / 0.85))
-    return np.asarray(np.clip(area, 0, 1) * (1 - lips) * smoothstep(-0.2, 0.15, np.cos(c.phi)))
+    edge = smoothstep(0.92, 0.7, ax / half_width(np.asarray(c.y[:, :1], np.float64)))
+    return np.asarray(np.clip(area, 0, 1) * (1 - lips) * edge * smoothstep(-0.2, 0.15, np.cos(c.phi)))
 
 
 def _stubble(c: Canvas, f: Features) -> None:
@@ -147,6 +148,8 @@ def _stubble(c: Canvas, f: Features) -> None:
     x = c.rng.uniform(-6.8, 6.8, n)
     y = c.rng.uniform(-11.2, -3.4, n)
     drop = np.stack([0.02 * c.rng.standard_normal(n), -0.09 - 0.05 * c.rng.random(n)], axis=1)
+    seen = np.abs(x) < 0.93 * half_width(y)
+    x, y, drop = x[seen], y[seen], drop[seen]
     start = np.stack([x, y], axis=1)
     hairs = c.strokes(start, start + drop, 0.016, steps=5)
     color = 0.75 * np.array(f.brow_color) + 0.25 * np.array([90, 84, 84])

@@ -34,7 +34,7 @@ def eye(features: Features) -> U8:
     x, y = np.meshgrid(c, c)
     radius, angle = np.hypot(x, y), np.arctan2(y, x)
     r = radius * EYE_RADIUS / IRIS  # 1 at the rim of the iris
-    white = np.array([216, 209, 203], np.float64) * (1 - 0.05 * smoothstep(0.4, 1.0, radius))[..., None]
+    white = np.array([200, 193, 187], np.float64) * (1 - 0.05 * smoothstep(0.4, 1.0, radius))[..., None]
     veins = np.clip(np.abs(noise((size, size), 14, rng)) * -7 + 1, 0, 1) * smoothstep(0.5, 1.0, radius)
     rgb = white + veins[..., None] * np.array([-6, -34, -34]) + smoothstep(0.55, 1, radius)[..., None] * [-8, -22, -24]
     turns = noise((8, 720), 4, rng)[4] + 0.6 * noise((8, 720), 9, rng)[4]
@@ -82,15 +82,28 @@ def cloth(head: Head) -> U8:
 
 
 def strand(color: Color, seed: int) -> U8:
-    """Hair: u runs across neighbouring strands, each of its own tone, v from root (dark) to tip (lighter)."""
+    """Hair: strands side by side along u, each of its own tone and length; v from root (dark) to tip (lighter).
+
+    Between and beyond the strands the map has holes (alpha 0).
+    """
     rng = np.random.default_rng([0x4A12, seed])
-    wide, tall = 512, 64
-    tone = 1 + 0.26 * rng.standard_normal((1, wide)) + 0.12 * noise((tall, wide), 9, rng, aspect=3)
-    tone = np.clip(tone, 0.35, 1.7)[..., None]
-    warm = 1 + 0.05 * rng.standard_normal((1, wide, 3))
-    along = np.interp(np.linspace(0, 1, tall), [0, 0.15, 1], [0.72, 0.92, 1.12])[:, None, None]
-    rgb = np.array(color, np.float64) * tone * warm * along
-    return pack(rgb, np.clip(0.5 + 0.3 * rng.standard_normal((1, wide)), 0, 1) * np.ones((tall, 1)))
+    wide, tall, each = 768, 256, 4
+    n = wide // each
+    lock = np.interp(np.arange(n), np.arange(0, n + 8, 8), rng.standard_normal(n // 8 + 1))
+    tone = np.clip(1 + 0.13 * rng.standard_normal(n) + 0.10 * lock, 0.5, 1.5)
+    warm = 1 + 0.04 * rng.standard_normal((n, 3))
+    tip = np.clip(0.97 - np.abs(0.13 * rng.standard_normal(n)) - 0.05 * np.abs(lock), 0.4, 1.0)
+    root = np.abs(0.025 * rng.standard_normal(n))
+    v = ((np.arange(tall) + 0.5) / tall)[:, None]
+    across = np.tile((np.arange(each) + 0.5) / each * 2 - 1, n)[None, :]
+    tip, root, tone = (np.repeat(a, each)[None, :] for a in (tip, root, tone))
+    thin = smoothstep(0.0, 0.25, tip - v)  # strands taper
+    there = (np.abs(across) < 0.3 + 0.8 * thin) & (v < tip) & (v > root)
+    along = np.interp(v, [0, 0.12, 1], [0.62, 0.9, 1.1])
+    body = tone * along * (1 - 0.22 * across**2)
+    rgb = np.array(color, np.float64) * body[..., None] * np.repeat(warm, each, axis=0)[None]
+    gloss = np.clip(0.55 + 0.25 * np.repeat(rng.standard_normal(n), each)[None, :] - 0.2 * across**2, 0.25, 1)
+    return pack(rgb, gloss * there)
 
 
 def ear_skin(complexion: Color, seed: int) -> U8:

@@ -116,6 +116,13 @@ def texture_uv(ring: F64, phi: F64) -> F64:
     return np.stack([0.5 + 0.5 * np.sign(phi) * u, v], axis=-1)
 
 
+def half_width(y: F64) -> F64:
+    """Half the width of the average face at canonical heights, cm."""
+    keys = np.linspace(2.0, 12.0, 600)
+    table = spline(keys, np.arange(len(RINGS)), RINGS)
+    return np.interp(-y, -table[:, 0], table[:, 2])
+
+
 def texel_of(x: F64, y: F64) -> tuple[F64, F64]:
     """Texture coordinates (u, v) of canonical points of the face."""
     keys = np.linspace(2.0, 12.0, 600)

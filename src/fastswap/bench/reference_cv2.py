@@ -93,7 +93,8 @@ def reinhard(face: Bytes, target: Bytes, mask: Floats) -> Floats:
     face_mean, face_std = (v.ravel() for v in cv2.meanStdDev(face_lab, mask=inside))
     target_mean, target_std = (v.ravel() for v in cv2.meanStdDev(target_lab, mask=inside))
     gain = np.clip(target_std / np.maximum(face_std, 1e-3), 0.4, 2.5)
-    moved = cv2.add(cv2.multiply(face_lab, (*gain, 0.0)), (*(target_mean - gain * face_mean), 0.0))
+    offset = target_mean - gain * face_mean
+    moved = cv2.transform(face_lab, np.column_stack([np.diag(gain), offset]).astype(np.float32))
     return np.asarray(cv2.cvtColor(moved, cv2.COLOR_Lab2BGR), np.float32)
 
 

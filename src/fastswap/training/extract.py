@@ -15,6 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fastswap import align, ops, video
+from fastswap.detect import Detector, Mesh
 from fastswap.errors import InputError, OutputError, SettingsError
 from fastswap.faces import Face
 from fastswap.frame import Frame
@@ -114,13 +115,14 @@ class _Job:
     taken: set[str]
     report: ExtractReport
     progress: ProgressCallback | None
+    models: tuple[Detector, Mesh] = field(default_factory=lambda: (Detector(), Mesh()))
     first_track: int = 0
     found: int = 0
     last_report: float = 0.0
 
     def run(self, source: Path) -> Iterator[Entry]:
         """The faces of one file, each already written as a picture."""
-        tracker = Tracker()
+        tracker = Tracker(models=self.models)
         prefix = self._prefix(source)
         highest = -1
         with video.Reader(source) as reader:

@@ -22,11 +22,13 @@ MIN_FACES = 8
 FEW_FACES = 50
 _CHUNK = 64
 
-_RIGHT_EYE = (33, 7, 163, 144, 145, 153, 154, 155, 133, 173, 157, 158, 159, 160, 161, 246)
-_LEFT_EYE = (263, 249, 390, 373, 374, 380, 381, 382, 362, 398, 384, 385, 386, 387, 388, 466)
 _LIPS = (61, 146, 91, 181, 84, 17, 314, 405, 321, 375, 291, 409, 270, 269, 267, 0, 37, 39, 40, 185)
-_RINGS = ((_RIGHT_EYE, 1.5), (_LEFT_EYE, 1.5), (_LIPS, 1.2))
-"""Mesh rings that get priority, and how far each is widened around its middle."""
+_LIPS_WIDEN = 1.25
+_EYE = (0.9, 0.6)
+"""Half axes of the ellipse that gets priority around an eye, in distances between its corners: it covers lids and
+lashes, and stays as large when the eye is closed."""
+_CIRCLE = np.linspace(0.0, 2.0 * np.pi, 24, endpoint=False)
+_PRIORITY_EDGE = 0.02
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,13 +121,34 @@ def _planes(faces: Sequence[tuple[Frame, Entry]], size: int, side: int) -> NDArr
 
 
 def _masks(points: Sequence[NDArray[np.float64]], side: int) -> NDArray[np.float32]:
-    """float32 [N, 2, side, side]: the face's outline and its eyes and mouth, as soft as a pixel."""
+    """float32 [N, 2, side, side]: the face's outline, and its eyes and mouth with a soft edge."""
     outlines = np.stack([align.outline(face) for face in points])
-    face = ops.mask(outlines, None, side, erode=0.0, feather=1.0 / side)
+    face = ops.mask(outlines, None, side, erode=0.0, feather=0.0)
     priority = np.zeros_like(face)
-    for ring, widen in _RINGS:
-        polygons = np.stack([each[list(ring)] for each in points])
-        middle = polygons.mean(axis=1, keepdims=True)
-        wide = np.asarray(middle + (polygons - middle) * widen, np.float32)
-        np.maximum(priority, ops.mask(wide, None, side, erode=0.0, feather=0.03), out=priority)
+    for features in (
+        _eyes(points, *align.RIGHT_EYE_CORNERS),
+        _eyes(points, *align.LEFT_EYE_CORNERS),
+        _lips(points),
+    ):
+        soft = ops.mask(features, None, side, erode=0.0, feather=_PRIORITY_EDGE)
+        np.maximum(priority, soft, out=priority)
     return np.stack((face, priority), axis=1)
+
+
+def _eyes(points: Sequence[NDArray[np.float64]], first: int, second: int) -> NDArray[np.float32]:
+    """Ellipses around one eye of each face, float32 [N, 24, 2]."""
+    corners = np.stack([each[[first, second]] for each in points])
+    along = corners[:, 1] - corners[:, 0]
+    across = along[:, ::-1] * np.array([-1.0, 1.0])
+    ring = (
+        _EYE[0] * np.cos(_CIRCLE)[:, None] * along[:, None]
+        + _EYE[1] * np.sin(_CIRCLE)[:, None] * across[:, None]
+    )
+    return np.asarray(corners.mean(axis=1, keepdims=True) + ring, np.float32)
+
+
+def _lips(points: Sequence[NDArray[np.float64]]) -> NDArray[np.float32]:
+    """The outer edge of each face's lips, widened a little, float32 [N, K, 2]."""
+    ring = np.stack([each[list(_LIPS)] for each in points])
+    middle = ring.mean(axis=1, keepdims=True)
+    return np.asarray(middle + (ring - middle) * _LIPS_WIDEN, np.float32)

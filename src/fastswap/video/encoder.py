@@ -21,23 +21,14 @@ from fastswap.video.convert import av_matrix
 from fastswap.video.info import FULL_RANGE, VideoInfo
 from fastswap.video.log import listening
 from fastswap.video.opening import reason
+from fastswap.video.options import merged_options
 
 PREFERRED = ("libx264", "libvpx-vp9", "libsvtav1", "ffv1")
 """Encoders that a container gets, in this order, when the user names none."""
 
-DEFAULTS: dict[str, dict[str, str]] = {
-    # veryfast: see CONTRIBUTING.md for the measurement that chose it
-    "libx264": {"crf": "18", "preset": "veryfast"},
-    "libx265": {"crf": "20", "preset": "fast", "x265-params": "log-level=error"},
-    "libvpx-vp9": {"crf": "24", "b": "0", "deadline": "good", "cpu-used": "4", "row-mt": "1"},
-    "libsvtav1": {"crf": "25", "preset": "8"},
-    "mpeg4": {"global_quality": "354", "flags": "+qscale"},  # 3 times FF_QP2LAMBDA
-    "mpeg2video": {"global_quality": "354", "flags": "+qscale"},
-    "prores_ks": {"profile": "hq"},
-    "mjpeg": {"global_quality": "236", "flags": "+qscale"},  # 2 times FF_QP2LAMBDA
-    "libwebp": {"quality": "92"},
-}
-_RATE_CONTROL = frozenset({"quality", "crf", "qp", "b", "q", "global_quality", "cq", "rc", "lossless"})
+_UNLISTED = {"mpegts": "libx264", "mpeg": "mpeg2video", "vob": "mpeg2video"}
+"""Containers for which FFmpeg keeps no list of what they can hold."""
+
 _REORDERING = frozenset({"libx264", "libx265", "mpeg4", "mpeg2video", "h264_nvenc", "hevc_nvenc"})
 _MAX_THREADS = 16
 RGB = ("rgb24", "gbrp", "bgr0", "bgra", "rgba")
@@ -68,22 +59,11 @@ def find(name: str) -> Codec:
 
 
 def default_for(container: OutputContainer) -> str:
-    """The encoder for a container: the first preferred one that it is known to hold, else its own choice."""
-    if container.format.name == "mpegts":  # holds H.264, but FFmpeg keeps no list of what it holds
-        return PREFERRED[0]
+    """The encoder for a container: the first preferred one that it is known to hold, else its own choice or "none"."""
+    if container.format.name in _UNLISTED:
+        return _UNLISTED[container.format.name]
     known = container.supported_codecs
     return next((name for name in PREFERRED if name in known), container.default_video_codec)
-
-
-def merged_options(name: str, given: Mapping[str, str] | None) -> dict[str, str]:
-    """The defaults of an encoder under the user's options; a rate control of the user's replaces ours."""
-    user = {key.lstrip("-").removesuffix(":v"): str(value) for key, value in (given or {}).items()}
-    defaults = dict(DEFAULTS.get(name, {}))
-    if _RATE_CONTROL & user.keys():
-        defaults = {k: v for k, v in defaults.items() if k not in _RATE_CONTROL and k != "flags"}
-    if "q" in user:  # FFmpeg's command line makes this of -q
-        user |= {"global_quality": str(round(float(user.pop("q")) * 118)), "flags": "+qscale"}
-    return defaults | user
 
 
 def plan(
@@ -150,16 +130,16 @@ def open_context(context: VideoCodecContext) -> str | None:
         except (av.FFmpegError, ValueError) as error:
             failure = error
     if failure is not None:
-        return _first_complaint(lines) or reason(failure)
+        return _complaint(lines) or reason(failure)
     if context.options:
         return f"no option {next(iter(context.options))!r}"
     # libx264 only warns about what stands in x264-params.
     return next((text for text in lines if "Error parsing option" in text), None)
 
 
-def _first_complaint(lines: Sequence[str]) -> str | None:
-    useful = [text for text in lines if text and not text.startswith(("using ", "profile "))]
-    return useful[0] if useful else None
+def _complaint(lines: Sequence[str]) -> str | None:
+    """The line that names the option at fault, else the first one."""
+    return next((text for text in lines if text.startswith("Error setting")), next(iter(lines), None))
 
 
 def _color(codec: Codec, info: VideoInfo) -> ColorSpec:

@@ -33,7 +33,7 @@ def save_picture(path: str | Path, rgb: RGB, *, options: Mapping[str, str] | Non
         )
     frame = frame_from_rgb(rgb, matrix="bt601", full_range=True)
     with Staging(None, path) as staging:
-        save(staging.path, encode_picture(frame, encoder, options, path, []))
+        save(staging.path, encode_picture(frame, encoder, options, path, []), path)
         staging.publish()
 
 

@@ -21,12 +21,14 @@ def listening(level: int) -> Iterator[list[str]]:
     """
     lines: list[str] = []
     with _LEVELS, av.logging.Capture() as records:
-        before = av.logging.get_level()
+        before, skips = av.logging.get_level(), av.logging.get_skip_repeated()
         av.logging.set_level(level)
+        av.logging.set_skip_repeated(False)  # a second try may fail for the same reason
         try:
             yield lines
         finally:
             av.logging.set_level(before)
+            av.logging.set_skip_repeated(skips)
             lines += [message.strip() for _, _, message in records]
 
 

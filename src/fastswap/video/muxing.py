@@ -142,8 +142,11 @@ class VideoSink:
 
     def _choose(self, target: Target) -> encoders.Plan:
         kind, info = self._container.format, self._info
+        encoder = target.encoder or encoders.default_for(self._container)
+        if encoder == "none":
+            raise OutputError(f"{self._path}: the container {kind.name} holds no video")
         plan = encoders.plan(
-            target.encoder or encoders.default_for(self._container),
+            encoder,
             target.options,
             info,
             counted=containers.counts_frames(kind),

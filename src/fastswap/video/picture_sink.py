@@ -15,9 +15,10 @@ from numpy.typing import NDArray
 
 from fastswap.errors import OutputError
 from fastswap.frame import Frame
-from fastswap.video.encoder import merged_options, open_context
+from fastswap.video.encoder import open_context
 from fastswap.video.info import FULL_RANGE
 from fastswap.video.muxing import Target, sync, writing
+from fastswap.video.options import merged_options
 from fastswap.video.picture_tags import PictureTags, orientation_number, tag_jpeg, tag_png
 from fastswap.video.pictures import Extras
 from fastswap.video.planes import copy_to_av
@@ -110,11 +111,11 @@ def _encode(encoder: str, picture: av.VideoFrame, options: Mapping[str, str] | N
         return b"".join(bytes(packet) for packet in (*context.encode(picture), *context.encode(None)))
 
 
-def save(path: Path, data: bytes) -> None:
-    """Writes the whole file and waits until it is on the disk."""
+def save(made: Path, data: bytes, path: Path) -> None:
+    """Writes the whole file `made` and waits until it is on the disk; path: its name in messages."""
     with writing(path):
-        path.write_bytes(data)
-        sync(path)
+        made.write_bytes(data)
+        sync(made)
 
 
 def encoder_of(path: Path, encoder: str | None) -> str:
@@ -140,7 +141,8 @@ class PictureSink:
             raise OutputError(
                 f"{target.path}: one picture cannot hold several frames; name a folder or a video file"
             )
-        save(target.made, encode_picture(frame, self._encoder, target.options, target.path, target.notices))
+        data = encode_picture(frame, self._encoder, target.options, target.path, target.notices)
+        save(target.made, data, target.path)
         self._written = True
 
     def close(self) -> None:
@@ -167,7 +169,7 @@ class FolderSink:
         target, name = self._target, self._name(frame)
         encoder = ENCODERS[name.suffix.lower()]
         data = encode_picture(frame, encoder, target.options, target.path / name, target.notices)
-        save(target.made / name, data)
+        save(target.made / name, data, target.path / name)
 
     def close(self) -> None:
         """Raises OutputError when no frame came."""

@@ -1,0 +1,180 @@
+#include "composite.h"
+
+#include <algorithm>
+#include <vector>
+
+#include "kernels.h"
+#include "parallel.h"
+
+namespace fs {
+namespace {
+
+// What one face needs while it is worked on. Faces are taken in groups, so memory does not grow with the
+// batch.
+struct FaceScratch {
+  MaskScratch mask_scratch;
+  Buffer<float> mask, lab;
+  Buffer<std::uint16_t> layers;
+};
+
+constexpr int kGroup = 8;
+
+struct Block {
+  int y0, y1;  // rows of the crop
+  Moments face, target;
+};
+
+struct Face {
+  Rect rect;   // where the mask was worked out
+  Rect shown;  // where it is above 0; its columns start at multiples of 16, as those of `rect` do
+  float* mask;
+  ChannelRows lab;  // the face in L*a*b*, kept from the statistics for the map
+  Layers layers;
+  LayerParams params;
+  std::vector<Block> blocks;
+};
+
+// Blocks are cut at multiples of kMomentRows of the crop, as match_color cuts them.
+std::vector<Block> blocks_of(const Rect& rect) {
+  std::vector<Block> blocks;
+  for (int y = rect.y0; y < rect.y0 + rect.height;) {
+    const int end = std::min(rect.y0 + rect.height, (y / kMomentRows + 1) * kMomentRows);
+    blocks.push_back({y, end, {}, {}});
+    y = end;
+  }
+  return blocks;
+}
+
+// Where face.shown begins in rows of face.rect.
+std::ptrdiff_t shown_offset(const Face& face) {
+  return static_cast<std::ptrdiff_t>(face.shown.y0 - face.rect.y0) * face.rect.width + face.shown.x0 -
+         face.rect.x0;
+}
+
+// The pixels of face.shown.
+PixelRows shown_rows(const float* rgb, int size, const Face& face) {
+  const std::ptrdiff_t area = static_cast<std::ptrdiff_t>(size) * size;
+  const float* at = rgb + static_cast<std::ptrdiff_t>(face.shown.y0) * size + face.shown.x0;
+  const float* mask = face.mask + shown_offset(face);
+  return {{at, at + area, at + 2 * area}, size, mask, face.rect.width, face.shown.width, face.shown.height};
+}
+
+template <class T>
+class Group {
+ public:
+  Group(const CompositeJob<T>* jobs, int count, const CompositeParams& params, FaceScratch* scratch)
+      : jobs_(jobs), params_(params), scratch_(scratch), faces_(static_cast<std::size_t>(count)) {}
+
+  void run(DrawScratch& draw_scratch) {
+    parallel_for(static_cast<int>(faces_.size()), [&](int n) { prepare(n); });
+    std::vector<std::pair<int, int>> work;  // face and block
+    for (std::size_t n = 0; n < faces_.size(); ++n) {
+      for (std::size_t b = 0; b < faces_[n].blocks.size(); ++b)
+        work.emplace_back(static_cast<int>(n), static_cast<int>(b));
+    }
+    const auto each_block = [&](auto&& body) {
+      parallel_for(static_cast<int>(work.size()), [&](int i) {
+        const auto [n, b] = work[static_cast<std::size_t>(i)];
+        Face& face = faces_[static_cast<std::size_t>(n)];
+        body(n, face, face.blocks[static_cast<std::size_t>(b)]);
+      });
+    };
+    if (params_.color != ColorMode::kNone) {
+      each_block([&](int n, Face& face, Block& block) { measure(n, face, block); });
+      for (Face& face : faces_) map_colors(face);
+    }
+    each_block([&](int n, Face& face, Block& block) { make_layers(n, face, block); });
+    for (std::size_t n = 0; n < faces_.size(); ++n) {
+      if (faces_[n].shown.area() > 0)
+        draw(jobs_[n].picture, jobs_[n].to_coded, faces_[n].layers, draw_scratch);
+    }
+  }
+
+ private:
+  bool in_lab() const { return params_.color == ColorMode::kReinhard; }
+
+  void prepare(int n) {
+    const CompositeJob<T>& job = jobs_[n];
+    FaceScratch& scratch = scratch_[n];
+    Face& face = faces_[static_cast<std::size_t>(n)];
+    face.rect = mask_rect(job.mask, params_.mask.size);
+    if (face.rect.area() == 0) return;
+    const std::size_t area = face.rect.area();
+    face.mask = scratch.mask.get(area);
+    build_mask(params_.mask, job.mask, face.rect, scratch.mask_scratch, face.mask);
+    face.shown = extent_of(face.mask, face.rect.width, face.rect, params_.mask.size);
+    if (face.shown.area() == 0) return;
+    if (in_lab()) {
+      float* lab = scratch.lab.get(3 * face.shown.area());
+      const std::size_t plane = face.shown.area();
+      face.lab = {{lab, lab + plane, lab + 2 * plane}, face.shown.width};
+    }
+    face.layers = make_room(face.shown, scratch.layers);
+    face.blocks = blocks_of(face.shown);
+    face.params.opacity = params_.opacity;
+    face.params.color = yuv_transform(job.picture.color);
+    face.params.out_pitch = face.layers.rect.width;
+    face.params.source = LayerSource::kRgb;
+  }
+
+  void measure(int n, Face& face, Block& block) {
+    const int size = params_.mask.size, y0 = block.y0 - face.shown.y0, y1 = block.y1 - face.shown.y0;
+    ChannelRows lab = face.lab;
+    for (float*& c : lab.channel) c += y0 * lab.pitch;
+    kernels().moments(shown_rows(jobs_[n].face, size, face).rows(y0, y1), in_lab(), block.face,
+                      in_lab() ? &lab : nullptr);
+    kernels().moments(shown_rows(jobs_[n].target, size, face).rows(y0, y1), in_lab(), block.target, nullptr);
+  }
+
+  void map_colors(Face& face) {
+    Moments drawn, target;
+    for (const Block& block : face.blocks) {
+      drawn.add(block.face);
+      target.add(block.target);
+    }
+    face.params.map = color_map(drawn, target, params_.color);
+    face.params.source = in_lab() ? LayerSource::kMappedLab : LayerSource::kMappedRgb;
+  }
+
+  void make_layers(int n, Face& face, const Block& block) {
+    LayerParams p = face.params;
+    const int y0 = block.y0 - face.shown.y0, y1 = block.y1 - face.shown.y0;
+    PixelRows pixels = shown_rows(jobs_[n].face, params_.mask.size, face);
+    if (p.source == LayerSource::kMappedLab) {
+      for (int c = 0; c < 3; ++c) pixels.channel[c] = face.lab.channel[c];
+      pixels.pitch = face.lab.pitch;
+    }
+    p.pixels = pixels.rows(y0, y1);
+    for (int c = 0; c < 4; ++c) p.out[c] = face.layers.plane[c] + (y0 + 1) * p.out_pitch + 1;
+    kernels().make_layers(p);
+  }
+
+  const CompositeJob<T>* jobs_;
+  const CompositeParams& params_;
+  FaceScratch* scratch_;
+  std::vector<Face> faces_;
+};
+
+}  // namespace
+
+template <class T>
+void composite(const CompositeJob<T>* jobs, int count, const CompositeParams& params) {
+  thread_local FaceScratch scratch[kGroup];
+  thread_local DrawScratch draw_scratch;
+  for (int n = 0; n < count; ++n) {
+    require_sane(jobs[n].to_coded);
+    require_sane(jobs[n].mask);
+  }
+  // One thread works face by face, so that a face stays in its cache.
+  const int group = std::clamp(get_threads(), 1, kGroup);
+  for (int n = 0; n < count; n += group) {
+    // Scratch is the caller's own, handed to the workers by pointer: inside a worker the name means the
+    // worker's.
+    Group<T>(jobs + n, std::min(group, count - n), params, scratch).run(draw_scratch);
+  }
+}
+
+template void composite(const CompositeJob<std::uint8_t>*, int, const CompositeParams&);
+template void composite(const CompositeJob<std::uint16_t>*, int, const CompositeParams&);
+
+}  // namespace fs

@@ -1,0 +1,158 @@
+// Draws the layers of a face into a picture.
+#include <algorithm>
+#include <cmath>
+
+#include "blend.h"
+#include "kernels.h"
+#include "parallel.h"
+#include "window.h"
+
+namespace fs {
+namespace {
+
+constexpr int kBlockRows = 32;
+
+// An axis-aligned box of continuous crop coordinates.
+struct Box {
+  double left, top, right, bottom;
+};
+
+// Half-open range of integers.
+struct Span {
+  int begin, end;
+};
+
+// The part of the crop that can change a sample: where filtered alpha may be above zero.
+Box reach(const Rect& rect, const Footprint& f) {
+  const double spread_x = 0.5 * ((f.count_1 - 1) * std::abs(f.tap_1x) + (f.count_2 - 1) * std::abs(f.tap_2x));
+  const double spread_y = 0.5 * ((f.count_1 - 1) * std::abs(f.tap_1y) + (f.count_2 - 1) * std::abs(f.tap_2y));
+  const double x = spread_x + 1.5 * (1 << f.log2_x), y = spread_y + 1.5 * (1 << f.log2_y);
+  return {rect.x0 + 1 - x, rect.y0 + 1 - y, rect.x0 + rect.width - 1 + x, rect.y0 + rect.height - 1 + y};
+}
+
+// Rows of a plane whose sample centres may fall into the box under `to_plane`.
+Span rows_of(const Affine& to_plane, const Box& box, int height) {
+  const double xs[2] = {to_plane.yx * box.left, to_plane.yx * box.right};
+  const double ys[2] = {to_plane.yy * box.top, to_plane.yy * box.bottom};
+  const double low = std::min(xs[0], xs[1]) + std::min(ys[0], ys[1]) + to_plane.y0;
+  const double high = std::max(xs[0], xs[1]) + std::max(ys[0], ys[1]) + to_plane.y0;
+  const double limit = height;
+  return {static_cast<int>(std::clamp(std::floor(low - 0.5), 0.0, limit)),
+          static_cast<int>(std::clamp(std::ceil(high + 0.5), 0.0, limit))};
+}
+
+// Narrows begin..end to the columns x with low <= slope * (x + 0.5) + rest <= high.
+void clip(double slope, double rest, double low, double high, double& begin, double& end) {
+  if (std::abs(slope) < 1e-12) {
+    if (rest < low || rest > high) end = begin;
+    return;
+  }
+  const double a = (low - rest) / slope - 0.5, b = (high - rest) / slope - 0.5;
+  begin = std::max(begin, std::ceil(std::min(a, b)));
+  end = std::min(end, std::floor(std::max(a, b)) + 1.0);
+}
+
+Span columns_of(const Affine& to_crop, const Box& box, int y, int width) {
+  double begin = 0.0, end = width;
+  clip(to_crop.xx, to_crop.xy * (y + 0.5) + to_crop.x0, box.left, box.right, begin, end);
+  clip(to_crop.yx, to_crop.yy * (y + 0.5) + to_crop.y0, box.top, box.bottom, begin, end);
+  if (!(begin < end)) return {0, 0};
+  return {static_cast<int>(begin), static_cast<int>(end)};
+}
+
+// One plane or two of the picture that share positions.
+template <class T>
+struct Target {
+  PlaneView<T> planes[2];
+  int count;
+  Affine to_crop;
+  Sampler sampler;
+  Box box;
+  Span rows;
+
+  int blocks() const { return std::max(0, (rows.end - rows.begin + kBlockRows - 1) / kBlockRows); }
+
+  void draw_block(int block, int bits) const {
+    const int y0 = rows.begin + block * kBlockRows, y1 = std::min(rows.end, y0 + kBlockRows);
+    BlendRow<T> p{};
+    p.sampler = sampler;
+    p.count = count;
+    p.unit = std::ldexp(1.0f, bits - 16);
+    p.most = std::ldexp(1.0f, bits) - 1.0f;
+    for (int i = 0; i < count; ++i) p.step[i] = planes[i].step;
+    for (p.y = y0; p.y < y1; ++p.y) {
+      const Span x = columns_of(to_crop, box, p.y, planes[0].width);
+      if (x.begin >= x.end) continue;
+      p.x0 = x.begin;
+      p.x1 = x.end;
+      for (int i = 0; i < count; ++i) p.row[i] = planes[i].row(p.y);
+      kernels().blend_row(p);
+    }
+  }
+};
+
+// Points the sampler at the layers themselves, or at reductions of them where the map to the picture shrinks
+// a lot.
+Sampler layer_sampler(const Affine& to_crop, const Footprint& footprint, const Layers& layers, int first,
+                      int count, Buffer<std::uint16_t>& reduced, Buffer<std::uint32_t>& sums) {
+  const Rect& rect = layers.rect;
+  const int index[3] = {0, first, first + 1};
+  // Layers begin at (rect.x0, rect.y0); reduced cells do too, so both are sampled in coordinates relative to
+  // it.
+  Affine relative = to_crop;
+  relative.x0 -= rect.x0;
+  relative.y0 -= rect.y0;
+  WindowShape shape{footprint, 0, 0, rect.width, rect.height};
+  if (footprint.log2_x == 0 && footprint.log2_y == 0) {
+    Sampler sampler = window_sampler(relative, shape);
+    for (int i = 0; i < count; ++i) sampler.plane[i] = layers.plane[index[i]];
+    return sampler;
+  }
+  shape.cell_x0 = shape.cell_y0 = -1;
+  shape.width = ((rect.width - 1) >> footprint.log2_x) + 3;
+  shape.height = ((rect.height - 1) >> footprint.log2_y) + 3;
+  Sampler sampler = window_sampler(relative, shape);
+  const std::size_t area = static_cast<std::size_t>(shape.width) * static_cast<std::size_t>(shape.height);
+  std::uint16_t* out = reduced.get(area * 3);
+  std::uint32_t* scratch = sums.get(2 * window_scratch(shape));
+  for (int i = 0; i < count; ++i, out += area) {
+    const PlaneView<const std::uint16_t> plane{layers.plane[index[i]], rect.width, 1, rect.width,
+                                               rect.height};
+    kernels().fill_window_u16({plane, 16, shape, Border::kBlack, 0, out, scratch});
+    sampler.plane[i] = out;
+  }
+  return sampler;
+}
+
+}  // namespace
+
+template <class T>
+void draw(const Picture<T>& picture, const Affine& to_coded, const Layers& layers, DrawScratch& scratch) {
+  if (std::abs(determinant(to_coded)) < 1e-12) return;
+  const Affine from_luma = inverse(to_coded);
+  for (const double part : {from_luma.xx, from_luma.xy, from_luma.yx, from_luma.yy}) {
+    if (!(std::abs(part) <= kMaxScale)) return;  // the whole crop is smaller than a sample
+  }
+  const Affine to_chroma = compose(chroma_from_luma(picture.color), to_coded);
+  const auto target = [&](const PlaneView<T>& a, const PlaneView<T>& b, int count, const Affine& to_plane,
+                          int first) {
+    Target<T> t{{a, b}, count, inverse(to_plane), {}, {}, {}};
+    const Footprint footprint = plan(t.to_crop);
+    t.sampler = layer_sampler(t.to_crop, footprint, layers, first, count + 1, scratch.reduced[first - 1],
+                              scratch.sums);
+    t.box = reach(layers.rect, footprint);
+    t.rows = rows_of(to_plane, t.box, a.height);
+    return t;
+  };
+  const Target<T> luma = target(picture.y, picture.y, 1, to_coded, 1);
+  const Target<T> chroma = target(picture.u, picture.v, 2, to_chroma, 2);
+  const int luma_blocks = luma.blocks(), bits = picture.color.bits;
+  parallel_for(luma_blocks + chroma.blocks(), [&](int i) {
+    i < luma_blocks ? luma.draw_block(i, bits) : chroma.draw_block(i - luma_blocks, bits);
+  });
+}
+
+template void draw(const Picture<std::uint8_t>&, const Affine&, const Layers&, DrawScratch&);
+template void draw(const Picture<std::uint16_t>&, const Affine&, const Layers&, DrawScratch&);
+
+}  // namespace fs

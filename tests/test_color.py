@@ -1,0 +1,141 @@
+"""The colour match against the float64 reference, and how it behaves when there is little to go by."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+
+import compare
+import pictures
+import reference
+from fastswap import _cpu, ops
+
+MODES = ("reinhard", "mkl")
+
+
+def faces_of(count: int, size: int, seed: int) -> NDArray[np.float32]:
+    """Pictures with strong colours, each with its own contrast and tint."""
+    rng = np.random.default_rng(seed)
+    out = []
+    for n in range(count):
+        rgb = pictures.smooth_rgb(size, size, seed + n, detail=9.0)
+        tint, gain = rng.uniform(0.2, 0.6, (3, 1, 1)), rng.uniform(0.3, 0.9)
+        out.append(np.clip(tint + gain * (rgb - 0.5) + rng.normal(0, 0.02, rgb.shape), 0, 1))
+    return np.array(out, np.float32)
+
+
+def round_mask(size: int) -> NDArray[np.float32]:
+    """A disc with a soft edge."""
+    y, x = np.mgrid[0:size, 0:size] + 0.5 - size / 2
+    return np.clip((0.4 * size - np.hypot(x, y)) / 4, 0, 1).astype(np.float32)
+
+
+@pytest.mark.parametrize("size", [16, 37, 64, 101])
+@pytest.mark.parametrize("mode", MODES)
+def test_matches_the_definition(mode: str, size: int) -> None:
+    faces, targets = faces_of(3, size, 1), faces_of(3, size, 50)
+    masks = np.stack([round_mask(size), np.ones((size, size)), round_mask(size) * 0.5]).astype(np.float32)
+    got = ops.match_color(faces, targets, masks, mode)  # type: ignore[arg-type]
+    method = reference.reinhard if mode == "reinhard" else reference.mkl
+    for n in range(3):
+        f, t, m = (a[n].astype(np.float64) for a in (faces, targets, masks))
+        assert np.abs(got[n] - method(f, t, m)).max() < compare.COLOR_RGB
+
+
+@pytest.mark.parametrize("mode", MODES)
+def test_the_result_has_the_targets_statistics(mode: str) -> None:
+    """Where no gain or value is cut off, mean and deviation (or covariance) become the target's."""
+    size = 64
+    faces = 0.4 + 0.6 * (faces_of(1, size, 3) - 0.5)
+    targets = 0.5 + 0.7 * (faces_of(1, size, 9) - 0.5)
+    mask = round_mask(size)
+    got = ops.match_color(faces, targets, mask[None], mode)[0].astype(np.float64)  # type: ignore[arg-type]
+    space = reference.lab_from_rgb if mode == "reinhard" else lambda rgb: 100.0 * rgb
+    mean, covariance = reference.weighted_statistics(space(got), mask)
+    want_mean, want = reference.weighted_statistics(space(targets[0].astype(np.float64)), mask)
+    assert np.abs(mean - want_mean).max() < 0.3
+    measured = np.diag(covariance) if mode == "reinhard" else covariance
+    assert (
+        np.abs(measured - (np.diag(want) if mode == "reinhard" else want)).max() < 0.1 * np.diag(want).max()
+    )
+
+
+def test_none_copies() -> None:
+    faces = faces_of(2, 16, 0) * 3 - 1
+    got = ops.match_color(faces, faces[::-1], np.ones((2, 16, 16), np.float32), "none")
+    assert np.array_equal(got, faces)
+    assert got is not faces
+
+
+@pytest.mark.parametrize("mode", MODES)
+def test_pixels_outside_the_mask_do_not_count(mode: str) -> None:
+    size = 40
+    faces, targets, mask = faces_of(1, size, 1), faces_of(1, size, 2), round_mask(size)[None]
+    clean = ops.match_color(faces, targets, mask, mode)  # type: ignore[arg-type]
+    outside = np.broadcast_to(mask[:, None] == 0, faces.shape)
+    for spoiled in (faces, targets):
+        spoiled[outside] = np.nan
+    dirty = ops.match_color(faces, targets, mask, mode)  # type: ignore[arg-type]
+    assert np.array_equal(clean[~outside], dirty[~outside])
+    assert np.isfinite(dirty).all()
+
+
+@pytest.mark.parametrize("mode", MODES)
+def test_a_mask_of_a_few_pixels_changes_nothing(mode: str) -> None:
+    faces, targets = faces_of(1, 32, 1), faces_of(1, 32, 2)
+    mask = np.zeros((1, 32, 32), np.float32)
+    for count in (0, 1, 15):
+        mask[0, 4, :count] = 1.0
+        got = ops.match_color(faces, targets, mask, mode)  # type: ignore[arg-type]
+        assert np.abs(got - faces).max() < compare.COLOR_RGB
+
+
+@pytest.mark.parametrize("mode", MODES)
+def test_flat_faces_do_not_explode(mode: str) -> None:
+    """A face without contrast takes the target's mean; its noise is amplified by the largest gain at most."""
+    size = 48
+    rng = np.random.default_rng(0)
+    flat = np.full((1, 3, size, size), 0.5) + rng.normal(0, 0.002, (1, 3, size, size))
+    targets, mask = faces_of(1, size, 2), np.ones((1, size, size), np.float32)
+    got = ops.match_color(flat, targets, mask, mode).astype(np.float64)  # type: ignore[arg-type]
+    assert got[0].std(axis=(1, 2)).max() < 0.02
+    back = ops.match_color(targets, flat, mask, mode)  # type: ignore[arg-type]
+    assert np.isfinite(back).all()
+    black = ops.match_color(np.zeros_like(flat), np.ones_like(flat), mask, mode)  # type: ignore[arg-type]
+    assert np.abs(black - 1.0).max() < 1e-3
+
+
+def test_garbage_is_cut_to_colours() -> None:
+    size = 24
+    faces = np.full((1, 3, size, size), np.nan, np.float32)
+    faces[0, 0], faces[0, 1, :8] = np.inf, -np.inf
+    for mode in MODES:
+        got = ops.match_color(faces, faces_of(1, size, 0), np.full((1, size, size), np.nan), mode)  # type: ignore[arg-type]
+        assert np.isfinite(got).all()
+        got = ops.match_color(faces, faces_of(1, size, 0), np.full((1, size, size), np.inf), mode)  # type: ignore[arg-type]
+        assert (got >= 0).all()
+        assert (got <= 1).all()
+
+
+def test_any_number_of_threads_gives_the_same_bytes() -> None:
+    faces, targets = faces_of(2, 150, 1), faces_of(2, 150, 5)
+    masks = np.stack([round_mask(150)] * 2)
+    before = ops.get_threads()
+    for mode in MODES:
+        results = []
+        for threads in (1, 2, 5):
+            ops.set_threads(threads)
+            results.append(ops.match_color(faces, targets, masks, mode))  # type: ignore[arg-type]
+        assert all(np.array_equal(results[0], other) for other in results[1:])
+    ops.set_threads(before)
+
+
+def test_wrong_arguments_are_named() -> None:
+    faces, masks = np.zeros((1, 3, 8, 8), np.float32), np.zeros((1, 8, 8), np.float32)
+    with pytest.raises(ValueError, match="colour mode is 'lab'"):
+        _cpu.match_color(faces, faces, masks, "lab", faces.copy())
+    with pytest.raises(ValueError, match="masks"):
+        _cpu.match_color(faces, faces, masks[:, :4].copy(), "mkl", faces.copy())
+    with pytest.raises(ValueError, match="faces, targets and out"):
+        _cpu.match_color(faces, faces[:, :, :4].copy(), masks, "mkl", faces.copy())
