@@ -24,8 +24,9 @@ std::string device_name(int index) {
 }
 
 void bind_crop(const py::sequence& pictures, const Doubles& to_coded, Floats out, const std::string& border) {
-  crop_pictures(pictures, to_coded, out, border,
-                [](const auto* jobs, int count, int size, Border how) { crop(jobs, count, size, how); });
+  crop_pictures(pictures, to_coded, out, border, [](const auto* jobs, int count, int size, Border how) {
+    cuda::crop(jobs, count, size, how);
+  });
 }
 
 }  // namespace

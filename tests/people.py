@@ -17,6 +17,7 @@ FPS = 25.0
 STRAIGHT = Pose()
 SMALL = Scene(size=(400, 300), face_px=110.0)
 LARGE = Scene(size=(1280, 720), face_px=26.0)
+CLOSE = Scene(size=(720, 640), face_px=390.0)
 
 
 @cache

@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-import ast
-import inspect
 import os
-import re
 import subprocess
 import sys
 import threading
@@ -17,13 +14,11 @@ import numpy as np
 import pytest
 
 import compare
-import fastswap
 import pictures
 import reference
+import signatures
 from fastswap import _cpu, ops
 from reference import Color
-
-PACKAGE = Path(inspect.getfile(fastswap)).parent
 
 
 @pytest.fixture(params=[level for level in _cpu.simd_levels() if level != "scalar"])
@@ -182,26 +177,5 @@ sys.exit(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]))
     assert done.returncode == 0, done.stderr
 
 
-def stub_signatures(path: Path) -> dict[str, list[str]]:
-    """Function name to parameter names, from a .pyi file."""
-    tree = ast.parse(path.read_text())
-    return {n.name: [a.arg for a in n.args.args] for n in tree.body if isinstance(n, ast.FunctionDef)}
-
-
-def module_signatures(module: Any) -> dict[str, list[str]]:
-    """The same from the docstrings that pybind11 writes: `name(a: int, b: float) -> None`."""
-    out = {}
-    for name, value in vars(module).items():
-        if callable(value) and not name.startswith("_"):
-            first = value.__doc__.splitlines()[0]
-            inner = re.fullmatch(rf"{name}\((.*)\) -> .*", first)
-            assert inner, first
-            flat = inner[1]
-            while "[" in flat:
-                flat = re.sub(r"\[[^\[\]]*\]", "", flat)
-            out[name] = re.findall(r"(\w+):", flat)
-    return out
-
-
 def test_the_stub_and_the_module_agree() -> None:
-    assert stub_signatures(PACKAGE / "_cpu.pyi") == module_signatures(_cpu)
+    assert signatures.of_stub("_cpu") == signatures.of_module(_cpu)

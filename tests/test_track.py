@@ -79,12 +79,12 @@ def test_the_same_frames_give_the_same_faces() -> None:
 
 
 def test_fast_motion_is_followed() -> None:
-    # 9 % of the mesh's square a frame, which one pass of the mesh alone would draw short.
-    found = follow([people.moved(FACE, 18 * i - 54, 4 * i) for i in range(7)])
-    assert tracks(found) == [[0]] * 7
+    # A fifth of the mesh's square a frame: one pass of the mesh falls behind and loses the face.
+    found = follow([people.moved(FACE, 36 * i - 72, 4 * i) for i in range(5)])
+    assert tracks(found) == [[0]] * 5
     first = found[0].faces[0].landmarks
     for i, frame in enumerate(found):
-        off = frame.faces[0].landmarks[:, :2] - first[:, :2] - (18 * i, 4 * i)
+        off = frame.faces[0].landmarks[:, :2] - first[:, :2] - (36 * i, 4 * i)
         assert np.abs(off).mean() < compare.FAST_MESH_PX
 
 
@@ -142,9 +142,9 @@ def test_two_tracks_never_share_a_face() -> None:
             assert (detect.overlaps(boxes[i], boxes[:i]) < 0.4).all()
     # Cleo, behind, is lost and found again; Bo never is. Each keeps their number.
     assert tracks(found)[0] == tracks(found)[-1] == [0, 1]
-    assert all(1 in numbers for numbers in tracks(found))
-    assert [1] in tracks(found)
-    for first, last, moved in zip(found[0].faces, found[-1].faces, (0.0, 0.55 * 400), strict=True):
+    assert all(0 in numbers for numbers in tracks(found))
+    assert [0] in tracks(found)
+    for first, last, moved in zip(found[0].faces, found[-1].faces, (0.55 * 400, 0.0), strict=True):
         assert (last.box[0] + last.box[2] - first.box[0] - first.box[2]) / 2 == pytest.approx(moved, abs=15)
 
 
@@ -162,6 +162,13 @@ def test_a_small_face_in_a_large_frame() -> None:
     found = follow([picture] * 3)
     assert tracks(found) == [[0]] * 3
     assert found[0].faces[0].score > 0.98
+
+
+def test_parts_of_a_large_face_are_no_faces() -> None:
+    # Tiles cut such a face in every way: the detector looks at one of them in each frame here.
+    picture = people.person(BO, Pose(y=0.5), people.CLOSE).rgb
+    found = follow([picture] * 9, TrackerSettings(detect_every=1))
+    assert tracks(found) == [[0]] * 9
 
 
 def test_smallest_and_most() -> None:

@@ -159,6 +159,23 @@ def test_a_cover_picture_is_no_video_and_is_kept(tmp_path: Path) -> None:
     assert len(covers[0]) == 1
 
 
+def test_a_second_video_is_copied(tmp_path: Path) -> None:
+    sources = [clip(tmp_path / f"{i}.mp4", size=size) for i, size in enumerate([(96, 80), (32, 32)])]
+    both = tmp_path / "both.mkv"
+    with av.open(str(both), "w") as container:
+        inputs = [av.open(str(path)) for path in sources]
+        targets = [container.add_stream_from_template(i.streams.video[0], opaque=True) for i in inputs]
+        for source, target in zip(inputs, targets, strict=True):
+            for packet in source.demux():
+                if packet.size:
+                    container.mux(_copy(packet, target))
+    copy(both, tmp_path / "out.mkv")
+    before, after = facts(both), facts(tmp_path / "out.mkv")
+    assert (before.last.width, after.last.width) == (96, 96)
+    assert after.others == before.others
+    assert len(after.others) == 1
+
+
 def test_subtitles_that_do_not_fit_are_left_out_with_a_notice(tmp_path: Path) -> None:
     source = film(tmp_path / "in.mkv")
     notices = copy(source, tmp_path / "out.mp4")

@@ -19,16 +19,17 @@ def source(tmp_path: Path) -> Path:
     return clip(tmp_path / "in.mp4")
 
 
+def _copy(source: Path, output: Path, **settings) -> None:
+    with video.Reader(source) as reader, video.Writer(output, reader, **settings) as writer:
+        for frame in reader:
+            writer.write(frame)
+
+
 def line(source: Path, output: Path, **settings) -> str:
     """The one line with which writing fails; checks that nothing is left and that the input is as it was."""
     before = {p: p.read_bytes() for p in source.parent.iterdir() if p.is_file()}
-    with (
-        pytest.raises(OutputError) as caught,
-        video.Reader(source) as reader,
-        video.Writer(output, reader, **settings) as writer,
-    ):
-        for frame in reader:
-            writer.write(frame)
+    with pytest.raises(OutputError) as caught:
+        _copy(source, output, **settings)
     after = {p: p.read_bytes() for p in source.parent.iterdir() if p.is_file()}
     assert after == before
     assert not [p for p in source.parent.iterdir() if p.name.endswith(".partial")]
@@ -86,29 +87,28 @@ def test_missing_folder(source: Path) -> None:
     assert "does not exist" in line(source, source.parent / "no" / "o.mp4")
 
 
-@pytest.mark.skipif(os.geteuid() == 0, reason="root may write anywhere")
-def test_unwritable_folder(source: Path, tmp_path: Path) -> None:
-    closed = tmp_path / "closed"
-    closed.mkdir(mode=0o500)
-    assert str(closed) in line(source, closed / "o.mp4")
+def test_unwritable_folder(source: Path) -> None:
+    """Not even root can make files in /proc."""
+    assert line(source, Path("/proc/o.mp4")).startswith("/proc/o.mp4: cannot write in /proc")
 
 
 def test_folder_in_a_place_that_is_no_folder(source: Path) -> None:
     assert "o.mp4" in line(source, source / "o.mp4")
 
 
-def test_an_exception_in_the_block_leaves_nothing_and_keeps_an_older_output(source: Path) -> None:
-    output = source.with_name("o.mp4")
-    output.write_bytes(b"older")
-    with (
-        pytest.raises(KeyboardInterrupt),
-        video.Reader(source) as reader,
-        video.Writer(output, reader) as writer,
-    ):
+def _interrupted(source: Path, output: Path) -> None:
+    with video.Reader(source) as reader, video.Writer(output, reader) as writer:
         for index, frame in enumerate(reader):
             writer.write(frame)
             if index == 5:
                 raise KeyboardInterrupt
+
+
+def test_an_exception_in_the_block_leaves_nothing_and_keeps_an_older_output(source: Path) -> None:
+    output = source.with_name("o.mp4")
+    output.write_bytes(b"older")
+    with pytest.raises(KeyboardInterrupt):
+        _interrupted(source, output)
     assert output.read_bytes() == b"older"
     assert sorted(p.name for p in source.parent.iterdir()) == ["in.mp4", "o.mp4"]
 
@@ -148,7 +148,7 @@ def fill(source: Path, output: Path, limit: int, encoder: str = "") -> subproces
 @pytest.mark.parametrize(
     ("limit", "name", "encoder"),
     [
-        (200_000, "o.mp4", "ffv1"),
+        (200_000, "o.mov", "prores_ks"),
         (200_000, "o.mkv", "ffv1"),
         (30_000, "o.mp4", ""),
         (100, "o.mkv", ""),
@@ -162,9 +162,6 @@ def test_a_full_disk(tmp_path: Path, limit: int, name: str, encoder: str) -> Non
         with video.Reader(source) as reader:
             video.save_picture(tmp_path / "in.png", video.rgb_from_frame(next(iter(reader))))
         source = tmp_path / "in.png"
-    elif encoder:
-        name = name.replace("mp4", "mov")
-        encoder = "prores_ks" if name.endswith("mov") else encoder
     before = sorted(p.name for p in tmp_path.iterdir())
     done = fill(source, tmp_path / name, limit, encoder)
     assert done.returncode == 4, done.stderr
@@ -173,17 +170,18 @@ def test_a_full_disk(tmp_path: Path, limit: int, name: str, encoder: str) -> Non
     assert sorted(p.name for p in tmp_path.iterdir()) == before
 
 
-@pytest.mark.skipif(os.geteuid() != 0, reason="only root may mount a small disk")
 def test_a_small_disk(tmp_path: Path) -> None:
+    """On a disk of 64 kB where mounting is allowed, under a limit of that size elsewhere."""
     source = clip(tmp_path / "in.mp4", size=(320, 240), times=range(30), options={"crf": "12"})
     disk = tmp_path / "disk"
     disk.mkdir()
-    if subprocess.run(["mount", "-t", "tmpfs", "-o", "size=64k", "tmpfs", str(disk)], check=False).returncode:
-        pytest.skip("mounting is not allowed here")
+    mount = ["mount", "-t", "tmpfs", "-o", "size=64k", "tmpfs", str(disk)]
+    mounted = subprocess.run(mount, check=False, capture_output=True).returncode == 0
     try:
-        done = fill(source, disk / "o.mkv", 0, "ffv1")
+        done = fill(source, disk / "o.mkv", 0 if mounted else 65536, "ffv1")
         assert done.returncode == 4, done.stderr
         assert "disk full" in done.stdout
         assert list(disk.iterdir()) == []
     finally:
-        subprocess.run(["umount", str(disk)], check=True)
+        if mounted:
+            subprocess.run(["umount", str(disk)], check=True)

@@ -65,6 +65,22 @@ def test_a_second_iteration_and_a_seek_give_the_same_frames(tmp_path: Path) -> N
         assert len(list(reader)) == 40
 
 
+@pytest.mark.parametrize("name", ["a.ts", "a.h264", "a.mkv", "a.nut"])
+def test_seeking_without_an_index(tmp_path: Path, name: str) -> None:
+    path = clip(tmp_path / name, times=range(40), options={"g": "100"})
+    with video.Reader(path) as reader:
+        lumas = [f.planes[0].copy() for f in reader]
+        shown, last = reader.frame_at(1.0), reader.frame_at(99.0)
+        reader.seek(1.0)
+        later = list(reader)
+    assert (shown.index, last.index) == (25, 39)
+    assert np.array_equal(shown.planes[0], lumas[25])
+    assert np.array_equal(last.planes[0], lumas[39])
+    assert later[0].time <= 1.0
+    assert later[-1].index == 39
+    assert np.array_equal(later[0].planes[0], lumas[later[0].index])
+
+
 def test_a_first_time_other_than_zero_is_kept(tmp_path: Path) -> None:
     path = clip(tmp_path / "a.mp4", times=range(50, 60))
     info = video.probe(path)

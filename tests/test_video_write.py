@@ -223,6 +223,24 @@ def test_odd_sizes_keep_their_size(tmp_path: Path, size: tuple[int, int], encode
     assert any("odd" in notice for notice in notices) == (encoder == "libx264")
 
 
+def test_interlaced_stays_interlaced(tmp_path: Path) -> None:
+    source = clip(
+        tmp_path / "in.mkv", codec="mpeg2video", options={"flags": "+ildct+ilme", "field_order": "tt"}
+    )
+    assert video.probe(source).interlaced == "top"
+    copy(source, tmp_path / "out.mp4")
+    assert facts(tmp_path / "out.mp4").last.interlaced_frame
+    assert video.probe(tmp_path / "out.mp4").interlaced == "top"
+
+
+@pytest.mark.parametrize("name", ["12:30 %03d.mp4", "-i.mkv", "späß 🎬.mp4", "a'b\"c.mov"])
+def test_strange_names(tmp_path: Path, name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    clip(tmp_path / "in.mp4").rename(name)
+    copy(Path(name), Path("2" + name))
+    assert len(facts(tmp_path / ("2" + name)).times) == 12
+
+
 def test_the_default_is_x264_where_it_fits(tmp_path: Path) -> None:
     source = clip(tmp_path / "in.mp4", times=range(40))  # FFmpeg cannot read a much shorter transport stream
     defaults = {"mp4": "h264", "ts": "h264", "webm": "vp9", "gif": "gif", "avi": "h264", "mpg": "mpeg2video"}

@@ -22,8 +22,7 @@ frame."""
 
 # Decorrelation (1 - correlation, after the best shift) and change of histogram (half the sum of absolute
 # differences, 0..1) that make a cut. Unrelated pictures measured above 0.5 and above 0.25, punch-ins above
-# 0.4 and 0.1; fast heads, zooms, pans of a tenth of the frame, flashes and fades stayed below 0.25 in the
-# first.
+# 0.4 and 0.1; fast heads, zooms, pans of a tenth of the frame, flashes and fades stayed below 0.25 in the first.
 _CERTAIN: Final = 0.5
 _LIKELY: Final = 0.3
 _HISTOGRAM: Final = 0.15

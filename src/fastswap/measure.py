@@ -38,8 +38,7 @@ def measure(frame: Frame, mesh: Mesh, squares: Sequence[Affine]) -> list[tuple[F
 
 
 def twice(frame: Frame, mesh: Mesh, detection: Detection) -> tuple[Floats, float]:
-    """Landmarks measured again in their own square, and the lower presence: background seldom passes
-    twice."""
+    """Landmarks measured again in their own square, and the lower presence: background seldom passes twice."""
     ((landmarks, first),) = mesh(frame, [detect.square_of_detection(detection)])
     ((landmarks, second),) = mesh(frame, [detect.square_of_landmarks(landmarks)])
     return landmarks, min(first, second)

@@ -110,8 +110,7 @@ def _nearest(frames: Iterable[FrameFaces], seconds: float) -> FrameFaces | None:
 
 
 def _distance(face: Face, x: float, y: float) -> float:
-    """Distance of a point from a face's box in units of its longer side, less than 0 inside: best in the
-    middle."""
+    """Distance of a point from a face's box in units of its longer side, less than 0 inside: best in the middle."""
     left, top, right, bottom = face.box
     size = max(right - left, bottom - top, 1e-6)
     outside = math.hypot(max(left - x, 0.0, x - right), max(top - y, 0.0, y - bottom))

@@ -61,8 +61,7 @@ def content_hash(source: Path) -> str:
 
 
 def default_path(source: Path) -> Path:
-    """Where the analysis of `source` is kept: beside it, or in the cache folder where that cannot be
-    written."""
+    """Where the analysis of `source` is kept: beside it, or in the cache folder where that cannot be written."""
     beside, cached = _places(source)
     return beside if os.access(beside.parent, os.W_OK) else cached
 

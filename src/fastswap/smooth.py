@@ -141,8 +141,7 @@ class Smoother:
         return replace(face, landmarks=_join(place, shape))
 
     def _run(self, track: int) -> tuple[list[_Sample], Floats, int]:
-        """Unbroken samples of a track around the current frame, their times from it, and its position in
-        them."""
+        """Unbroken samples of a track around the current frame, their times from it, and its position in them."""
         first = last = self._next
         while first > 0 and not self._frames[first][0].cut and track in self._frames[first - 1][1]:
             first -= 1

@@ -39,6 +39,8 @@ _SAME: Final = 0.4
 _DRIFTED: Final = 0.25
 """Disagreement with the detector from which a mesh is measured anew; faces of 40 px and more measured up to
 0.24."""
+_WITHIN: Final = 0.7
+"""Part of a box that must lie within a larger face to be a part of that face."""
 _EXPLAINED: Final = 0.45
 """Overlap (IoU) of a detector's box with the box of the mesh on the same face; measured 0.57 to 0.89."""
 
@@ -110,6 +112,8 @@ class Tracker:
     def update(self, frame: Frame) -> FrameFaces:
         """The faces of the next frame, ordered by track, landmarks as measured (see `smooth`).
 
+        Tracks are numbered as they appear, the larger face first where two appear together.
+
         Raises WeightsError when the face models cannot be had.
         """
         detector, mesh = self._models = self._models or (Detector(), Mesh())
@@ -172,8 +176,7 @@ class Tracker:
         return regions + [_around(track.box) for track in lost]
 
     def _some_tiles(self, frame: Frame, cut: bool) -> list[Affine]:
-        """All tiles in a new shot or while there is no face, else the next one: its cost is then no
-        matter."""
+        """All tiles in a new shot or while there is no face, else the next one: its cost is then no matter."""
         if max(frame.display_size) < _TILED_FROM:
             return []
         tiles = detect.tiles(frame, max(frame.display_size) * _TILE)
@@ -183,16 +186,18 @@ class Tracker:
         return [tiles[self._next_tile]]
 
     def _admit(self, frame: Frame, found: Sequence[Detection], detector: Detector, mesh: Mesh) -> int:
-        """Gives the detected faces that no track follows to lost, mistaken or new tracks; how many were
-        doubtful."""
+        """Gives the detected faces that no track follows to lost, mistaken or new tracks; how many were doubtful."""
         doubted = 0
+        # Larger faces first: a tile that cuts one often shows a smaller "face" of its mouth and chin.
+        found = sorted(found, key=lambda detection: detection.box[0] - detection.box[2])
         boxes = np.array([detection.box for detection in found]).reshape(-1, 4)
         for detection, box in zip(found, boxes, strict=True):
             seen = self._seen()
             small = min(box[2:] - box[:2]) < self.settings.smallest
             owner = _overlapping(box, seen, _EXPLAINED)
             followed = owner is not None and measure.disagreement(owner.landmarks, detection) < _DRIFTED
-            if small or followed or (owner is None and len(seen) >= self.settings.most):
+            sure = [track for track in seen if _borne_out(track, found)]
+            if small or followed or _inside(box, sure) or (owner is None and len(seen) >= self.settings.most):
                 continue
             landmarks, presence = self._approach(frame, detection, detector, mesh)
             unsure = _SURE_START if detection.score < _SURE_SCORE else 0.0
@@ -203,15 +208,14 @@ class Tracker:
                 if better < measure.disagreement(same.landmarks, detection) / 2:
                     same.see(landmarks, presence)
             elif len(seen) < self.settings.most:
-                self._unseat(_box(landmarks), boxes)
+                self._unseat(_box(landmarks), found)
                 self._assign(landmarks, presence)
         return doubted
 
-    def _unseat(self, box: Floats, detected: Floats) -> None:
-        """Tracks that reach into a face now found, and that no detection bears out, were drawn across two
-        faces."""
+    def _unseat(self, box: Floats, found: Sequence[Detection]) -> None:
+        """Tracks that reach into a face now found, and that no detection bears out, were drawn across two faces."""
         while track := _overlapping(box, self._seen(), 0.1):
-            if detect.overlaps(track.box, detected).max() >= _EXPLAINED:
+            if _borne_out(track, found):
                 break
             track.missed = 1
 
@@ -264,6 +268,23 @@ def _overlapping(box: Floats, tracks: Sequence[_Track], least: float) -> _Track 
     overlaps = detect.overlaps(box, np.stack([track.box for track in tracks]))
     best = int(np.argmax(overlaps))
     return tracks[best] if overlaps[best] > least else None
+
+
+def _borne_out(track: _Track, found: Sequence[Detection]) -> bool:
+    """Whether a detection shows the face of this track, where the track has it."""
+    overlaps = detect.overlaps(track.box, np.array([detection.box for detection in found]))
+    best = found[int(np.argmax(overlaps))]
+    return bool(overlaps.max() >= _EXPLAINED and measure.disagreement(track.landmarks, best) < _DRIFTED)
+
+
+def _inside(box: Floats, tracks: Sequence[_Track]) -> bool:
+    """Whether most of a box lies within the box of a face that is clearly larger."""
+    area = float(np.prod(box[2:] - box[:2]))
+    for track in tracks:
+        shared = np.clip(np.minimum(box[2:], track.box[2:]) - np.maximum(box[:2], track.box[:2]), 0.0, None)
+        if np.prod(shared) > _WITHIN * area and np.prod(track.box[2:] - track.box[:2]) > 1.5 * area:
+            return True
+    return False
 
 
 def _rounded(landmarks: Floats) -> NDArray[np.float32]:

@@ -14,7 +14,7 @@ from fastswap.actors.identity import Features, Head, Identity
 from fastswap.actors.mathkit import F64, bell, both, rotation, smoothstep, spline, unit
 from fastswap.actors.topology import EYE_IN, EYE_OUT, EYE_X, MOUTH_OUT, MOUTH_ROW, RINGS, grid, ring_coordinates
 
-EYE_Z, EYE_RADIUS = 6.45, 1.6  # larger than life, so that the lids rest on it from corner to corner
+EYE_Z, EYE_RADIUS = 6.58, 1.6  # larger than life, so that the lids rest on it from corner to corner
 LID_RADIUS = EYE_RADIUS + 0.07
 JAW_AXIS = np.array([0.0, -0.9, 1.0])
 JAW_SWING = 17.0  # degrees at jaw = 1
@@ -120,8 +120,8 @@ class Sculptor:
         f, x, y = self.features, self.x, self.y
         bridge = 0.24 * f.nose_bridge
         heights = [1.9, 1.1, 0.3, -0.8, -1.8, -2.7, -3.35, -3.8, -4.15, -4.45, -4.75, -5.05, -5.4]
-        rise = [0.0, 0.12 + bridge, 0.34 + 1.2 * bridge, 0.82 + bridge, 1.3 + 0.8 * bridge, 1.72 + 0.4 * bridge, 2.0, 2.1,
-                1.9, 1.4, 0.78, 0.28, 0.0]  # fmt: skip
+        rise = [0.0, 0.12 + bridge, 0.34 + 1.2 * bridge, 0.82 + bridge, 1.3 + 0.8 * bridge, 1.7 + 0.4 * bridge, 1.95, 2.0,
+                1.82, 1.35, 0.78, 0.28, 0.0]  # fmt: skip
         profile = np.maximum(spline(np.clip(y, -5.4, 1.9), heights[::-1], rise[::-1]), 0.0)
         profile += 0.18 * f.nose_hump * np.exp(-(((y + 1.0) / 0.7) ** 2))
         wide = 1.0 + 0.16 * f.nose_width

@@ -29,14 +29,14 @@ RINGS = np.array([
     [9.70, 6.2, 5.75, 9.60, -0.9, 9.90, -7.1],
     [7.00, 8.4, 6.95, 7.00, -1.1, 7.20, -9.1],
     [4.50, 9.3, 7.40, 4.50, -1.0, 4.60, -9.9],
-    [2.20, 9.5, 7.42, 2.20, -0.8, 2.20, -10.0],  # brow
-    [0.00, 9.0, 7.20, 0.00, -0.5, 0.00, -9.6],  # eyes
-    [-2.40, 8.95, 7.00, -2.40, -0.3, -2.40, -8.7],
-    [-4.70, 9.2, 6.55, -4.70, -0.2, -4.50, -7.9],  # base of the nose
-    [-6.80, 9.2, 6.00, -6.75, -0.2, -6.00, -7.4],  # mouth
-    [-8.70, 8.9, 5.35, -8.00, 0.0, -7.10, -7.2],
-    [-10.20, 8.8, 4.65, -8.75, 0.2, -7.90, -7.1],
-    [-11.20, 8.0, 4.05, -9.40, 0.2, -8.50, -7.0],  # chin
+    [2.20, 9.45, 7.65, 2.20, -1.0, 2.20, -10.0],  # brow
+    [0.00, 9.0, 7.80, 0.00, -1.1, 0.00, -9.6],  # eyes
+    [-2.40, 8.95, 7.70, -2.40, -1.1, -2.40, -8.7],
+    [-4.70, 9.2, 7.20, -4.70, -1.0, -4.50, -7.9],  # base of the nose
+    [-6.80, 9.1, 6.60, -6.75, -0.7, -6.00, -7.4],  # mouth
+    [-8.70, 8.75, 5.85, -8.00, -0.3, -7.10, -7.2],
+    [-10.20, 8.55, 5.00, -8.75, 0.1, -7.90, -7.1],
+    [-11.20, 7.8, 4.25, -9.40, 0.2, -8.50, -7.0],  # chin
     [-11.60, 6.6, 4.10, -10.10, -0.2, -9.20, -6.9],
     [-11.75, 4.9, 4.65, -11.00, -1.0, -10.20, -6.9],
     [-12.80, 3.6, 5.05, -12.60, -1.6, -12.00, -7.0],
@@ -71,7 +71,7 @@ class Grid:
 
 def _columns() -> F64:
     """Azimuths: eye and mouth corners fall on columns."""
-    at_eye, at_mouth = 7.20, 6.00
+    at_eye, at_mouth = 7.80, 6.60
     marks = [0.0, np.arcsin(EYE_IN / at_eye), np.arcsin(MOUTH_OUT / at_mouth), np.arcsin(EYE_OUT / at_eye), 1.5, np.pi]
     parts = [np.linspace(a, b, n, endpoint=False) for a, b, n in zip(marks, marks[1:], (11, 9, 13, 22, 16), strict=False)]
     right = np.concatenate([*parts, [np.pi]])
@@ -172,9 +172,9 @@ class _Builder:
         mouth_row = int(np.argmin(np.abs(self.heights - MOUTH_ROW)))
         # The widths of the rings at the eyes and the mouth turn corners into azimuths.
         for sign, part in ((-1, 1), (1, 2)):
-            ends = sorted(self._column(sign * np.arcsin(x / 7.20)) for x in (EYE_IN, EYE_OUT))
+            ends = sorted(self._column(sign * np.arcsin(x / 7.80)) for x in (EYE_IN, EYE_OUT))
             self._slit(eye_row, ends[0], ends[1], part, depth=2)
-        corner = float(np.arcsin(MOUTH_OUT / 6.00))
+        corner = float(np.arcsin(MOUTH_OUT / 6.60))
         self._slit(mouth_row, self._column(-corner), self._column(corner), 3, depth=4)
         triangles = self._triangles()
         row, column = np.array(self.row), np.array(self.column)

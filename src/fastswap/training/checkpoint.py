@@ -60,7 +60,7 @@ def check_same(folder: Path, was: dict[str, Any], now: dict[str, Any]) -> None:
         if was.get(name) != value:
             raise TrainingError(
                 f"{folder}: its checkpoint was trained with {name} {_short(was.get(name))}, now it is "
-                f"{_short(value)}; ask for the same, or choose another output or --restart"
+                f"{_short(value)}; ask for the same, or choose another output or --fresh"
             )
 
 

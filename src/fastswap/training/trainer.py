@@ -3,20 +3,17 @@
 from __future__ import annotations
 
 import json
-import signal
-import threading
 import time
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
-from types import FrameType, TracebackType
 from typing import Any
 
 import torch
 
 from fastswap import video
-from fastswap.errors import OutputError
+from fastswap.errors import OutputError, TrainingError
 from fastswap.model import Contract
 from fastswap.progress import Progress, ProgressCallback
 from fastswap.training import checkpoint
@@ -26,6 +23,7 @@ from fastswap.training.learner import PARTS, Learner, pick_device, to_numpy, wan
 from fastswap.training.preview import preview_grid
 from fastswap.training.schedule import Budget, rate_factor
 from fastswap.training.settings import TrainSettings
+from fastswap.training.stop import StopSignal
 from fastswap.training.store import FaceArrays, load_faces
 
 COVERAGE = 1.0
@@ -84,8 +82,16 @@ def run(
     with StopSignal() as stop:
         training = Training(own, other, out, settings, device, progress=progress)
         training.resume()
-        training.loop(stop)
-        return training.finish(stop)
+        try:
+            training.loop(stop)
+            return training.finish(stop)
+        except (MemoryError, RuntimeError) as error:  # torch reports a lack of memory as either
+            if "memory" not in str(error).lower() and not isinstance(error, MemoryError):
+                raise
+            raise TrainingError(
+                f"out of memory on {device} with {settings.faces} faces of each person in a step; "
+                "use a smaller --batch"
+            ) from error
 
 
 class Training:
@@ -176,7 +182,7 @@ class Training:
     def finish(self, stop: StopSignal) -> TrainReport:
         """Saves, draws the last preview and exports."""
         report = self.report
-        self._tell(0.0, report.faces_per_second)
+        self._tell(0.0, report.faces_per_second, last=True)
         report.steps, report.seconds = self.learner.step_count, round(self.elapsed, 1)
         report.interrupted = stop.asked
         if self.learner.step_count > report.resumed_at:
@@ -211,7 +217,7 @@ class Training:
             created=datetime.now(UTC).isoformat(timespec="seconds"),
         )
 
-    def _tell(self, rate: float, speed: float) -> None:
+    def _tell(self, rate: float, speed: float, *, last: bool = False) -> None:
         """Means since the last report go to the callback and into the history."""
         if not self._count:
             return
@@ -221,11 +227,10 @@ class Training:
         self.report.losses = {name: round(value, 5) for name, value in means.items()}
         step = self.learner.step_count
         line = {"step": step, "seconds": round(self.elapsed, 2), "rate": rate} | self.report.losses
-        if self.elapsed >= self._next_line:
+        if last or self.elapsed >= self._next_line:
             # Sparser as the run grows, so the history of a week is no larger than that of an hour.
             self._next_line = self.elapsed * HISTORY_GROWTH + 1.0
-            with (self.folder / HISTORY).open("a", encoding="utf-8") as file:
-                file.write(json.dumps(line) + "\n")
+            self._note(line)
         if self.progress is None:
             return
         steps, seconds = self.budget.steps, self.budget.seconds
@@ -235,6 +240,14 @@ class Training:
         unit = "steps" if steps is not None else "seconds"
         per_second = speed / (2 * self.settings.faces) if steps is not None else 1.0
         self.progress(Progress("train", done, total, unit, rate=per_second, values=values))
+
+    def _note(self, line: dict[str, Any]) -> None:
+        path = self.folder / HISTORY
+        try:
+            with path.open("a", encoding="utf-8") as file:
+                file.write(json.dumps(line) + "\n")
+        except OSError as error:
+            raise OutputError(f"{path}: cannot be written ({error.strerror})") from None
 
     def _preview(self) -> None:
         learner = self.learner
@@ -251,35 +264,6 @@ class Training:
             "faces": list(self.report.faces),
         }
         checkpoint.save(self.folder, state)
-
-
-class StopSignal:
-    """Turns the first Ctrl-C (or SIGTERM) into a wish to stop after this step; the second one ends at once.
-
-    Python's own KeyboardInterrupt could strike in the middle of an optimiser step and leave weights half
-    updated.
-    """
-
-    def __init__(self) -> None:
-        self.asked = False
-        self._previous: dict[int, Any] = {}
-
-    def __enter__(self) -> StopSignal:
-        if threading.current_thread() is threading.main_thread():
-            for number in (signal.SIGINT, signal.SIGTERM):
-                self._previous[number] = signal.signal(number, self._ask)
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, value: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        for number, handler in self._previous.items():
-            signal.signal(number, handler)
-
-    def _ask(self, number: int, frame: FrameType | None) -> None:
-        if self.asked:
-            raise KeyboardInterrupt
-        self.asked = True
 
 
 def _check_output(out: Path) -> None:

@@ -132,7 +132,7 @@ class VideoSink:
 
     def _open(self, target: Target) -> OutputContainer:
         try:
-            container = av.open(str(target.made), "w", metadata_errors="surrogateescape")
+            container = av.open(f"file:{target.made}", "w", metadata_errors="surrogateescape")
         except ValueError as error:
             name = target.path.suffix or "a name without suffix"
             raise OutputError(f"{target.path}: no container is known for {name}") from error

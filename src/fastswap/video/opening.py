@@ -11,6 +11,7 @@ from av.video.stream import VideoStream
 
 from fastswap.errors import InputError
 
+_HEIF = frozenset({"heic", "heix", "heim", "heis", "mif1", "avif"})
 _TEXT_ART = frozenset({"tty", "bin", "xbin", "adf", "idf"})
 """Formats in which FFmpeg makes pictures of any text file."""
 
@@ -80,6 +81,8 @@ def main_stream(container: InputContainer, path: Path) -> VideoStream:
 
     Raises InputError when there is none, no decoder for it, or its size is out of reach.
     """
+    if container.metadata.get("major_brand") in _HEIF and len(container.streams.video) > 1:
+        raise InputError(f"{path}: a HEIF picture made of tiles; convert it to JPEG or PNG")
     if container.format.name in _TEXT_ART:
         raise InputError(f"{path}: not a video or a picture but text")
     videos = [s for s in container.streams.video if not s.disposition & Disposition.attached_pic]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import platform
 from collections.abc import Mapping
 from functools import cache
@@ -27,6 +28,18 @@ about twice the size at the same CRF."""
 
 _RATE_CONTROL = frozenset({"quality", "crf", "qp", "b", "q", "global_quality", "cq", "rc", "lossless"})
 _LISTS = ("x264-params", "x265-params")
+_PRESETS = (
+    "ultrafast",
+    "superfast",
+    "veryfast",
+    "faster",
+    "fast",
+    "medium",
+    "slow",
+    "slower",
+    "veryslow",
+    "placebo",
+)
 
 
 def merged_options(name: str, given: Mapping[str, str] | None) -> dict[str, str]:
@@ -40,6 +53,11 @@ def merged_options(name: str, given: Mapping[str, str] | None) -> dict[str, str]
         defaults = {k: v for k, v in defaults.items() if k not in _RATE_CONTROL and k != "flags"}
     if "q" in user:  # FFmpeg's command line makes this of -q
         user |= {"global_quality": _quantiser(name, user.pop("q")), "flags": "+qscale"}
+    if name in ("libx264", "libx265") and user.get("preset", "fast") not in _PRESETS:
+        # Both complain on the terminal by themselves when they are asked for another one.
+        raise OutputError(f"encoder {name}: no preset {user['preset']!r}; there are {', '.join(_PRESETS)}")
+    if name == "libsvtav1":
+        os.environ.setdefault("SVT_LOG", "1")  # errors alone; it writes to the terminal, not to FFmpeg's log
     if name == "libx264" and _has_avx512():
         defaults["x264-params"] = "asm=avx2,fma3,bmi2"
     for key in _LISTS:

@@ -42,16 +42,24 @@ class Extras:
 def picture_format(path: Path) -> str | None:
     """FFmpeg's demuxer for the still picture in a file, by its first bytes; None when it may be something else."""
     with path.open("rb") as file:
-        head = file.read(64)
-    if head.startswith(b"\xff\xd8\xff") and path.suffix.lower() not in _MOTION_JPEG:
+        head = file.read(4096)
+    suffix = path.suffix.lower()
+    if head.startswith(b"\xff\xd8\xff") and suffix not in _MOTION_JPEG:
         return "jpeg_pipe"
-    if head.startswith(b"\x89PNG\r\n\x1a\n") and b"acTL" not in head:  # acTL: an animation
+    if (
+        head.startswith(b"\x89PNG\r\n\x1a\n") and b"acTL" not in head.partition(b"IDAT")[0]
+    ):  # acTL: an animation
         return "png_pipe"
-    if head[8:12] == b"WEBP":
+    if head[8:12] == b"WEBP" and not (head[12:16] == b"VP8X" and head[20] & 2):  # 2: an animation
         return "webp_pipe"
-    if head.startswith((b"II*\0", b"MM\0*")):
+    if head.startswith((b"II*\0", b"MM\0*")) and suffix in (".tif", ".tiff"):
         return "tiff_pipe"
-    return "bmp_pipe" if head.startswith(b"BM") and path.suffix.lower() == ".bmp" else None
+    return {".bmp": "bmp_pipe", ".ppm": "ppm_pipe"}.get(suffix)
+
+
+def is_picture(path: Path) -> bool:
+    """True for a file with one still picture."""
+    return picture_format(path) is not None or path.suffix.lower() == ".tga"
 
 
 def natural_order(path: Path) -> tuple[list[tuple[int, int | str]], str]:

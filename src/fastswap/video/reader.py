@@ -10,7 +10,7 @@ from typing import Protocol
 from fastswap.frame import Frame
 from fastswap.video.info import VideoInfo
 from fastswap.video.opening import check_file
-from fastswap.video.pictures import PictureSource, picture_format
+from fastswap.video.pictures import PictureSource, is_picture
 from fastswap.video.stream import StreamSource
 
 
@@ -78,7 +78,7 @@ class Reader:
 
 
 def _open(path: Path, threads: int, notices: list[str]) -> Source:
-    if path.is_dir() or picture_format(path):
+    if path.is_dir() or is_picture(path):
         return PictureSource(path, notices)
     return StreamSource(path, threads, notices)
 

@@ -89,7 +89,7 @@ class StreamCopier:
 
     def _add(self, stream: Stream, add_video: AddVideo) -> None:
         if self._accepts(stream, add_video):
-            copy = self._output.add_stream_from_template(stream)
+            copy = self._output.add_stream_from_template(stream, opaque=True)
             _copy_tags(stream, copy)
             self._streams[stream.index] = copy
             return
@@ -106,7 +106,7 @@ class StreamCopier:
         with contextlib.suppress(av.FFmpegError, ValueError):
             trial = av.open(io.BytesIO(), "w", format=self._output.format.name)
             _copy_tags(self._input.streams[self._main], add_video(trial), _STALE_VIDEO)
-            _copy_tags(stream, trial.add_stream_from_template(stream))
+            _copy_tags(stream, trial.add_stream_from_template(stream, opaque=True))
             trial.start_encoding()
             return True
         return False

@@ -25,6 +25,9 @@ _READ_ERRORS = 32
 
 _AVFMT_FLAG_GENPTS = 0x0001
 
+_MARGINS_S = (0.0, 2.0, 10.0, 60.0)
+"""How far before the wanted place to look for a key frame, seconds: containers without an index land behind it."""
+
 
 class _Decoder:
     """Decodes one stream from where its container stands. A damaged packet costs its own frames, not the rest."""
@@ -97,6 +100,7 @@ class StreamSource:
         self._pending: deque[av.VideoFrame] = deque()
         self._at_start, self._sought, self._closed = True, False, False
         self._end = 0.0
+        self._skipped_frames = 0  # by a seek in a stream without times
         try:
             first = next(self._frames, None)
             if first is None:
@@ -105,6 +109,7 @@ class StreamSource:
         except BaseException:
             self.close()
             raise
+        self._first_pts = first.pts
         self._pending.append(first)
         self._normalise = Normaliser(path.name, self.info.width, self.info.height, self.info.tags, notices)
         self._to_coded = self.info.geometry.to_coded()
@@ -124,35 +129,65 @@ class StreamSource:
             self._reopen()
         whole = not self._sought
         self._at_start = self._sought = False
-        index = 0
+        index, count = self._index_here(), 0
         while (decoded := self._next()) is not None:
-            yield self._frame(decoded, index)
-            index += 1
-        self._report(index, whole)
+            yield self._frame(decoded, index + count)
+            count += 1
+        self._report(count, whole)
 
     def frame_at(self, seconds: float) -> Frame:
         """The frame that is shown `seconds` after the first frame; the last one when the video is shorter."""
         self.seek(seconds)
-        shown = self._next()
-        while shown is not None and (following := self._next()) is not None:
-            if self._seconds(following, 0) > seconds:
-                break
-            shown = following
         self._sought = False
+        shown, index = self._next(), self._skipped_frames
+        while shown is not None and (following := self._next()) is not None:
+            if self._seconds(following, index + 1) > seconds:
+                break
+            shown, index = following, index + 1
         if shown is None:
             raise InputError(f"{self.path}: no frame can be decoded at {seconds:g} s")
-        return self._frame(shown, round(self._seconds(shown, 0) * self.info.fps))
+        return self._frame(shown, round(self._seconds(shown, index) * self.info.fps))
 
     def seek(self, seconds: float) -> None:
-        """Goes to the last key frame at or before `seconds` after the first frame."""
-        target = self.info.start + int(max(0.0, seconds) / self.info.time_base)
+        """Goes to a key frame at or before `seconds` after the first frame."""
+        if self._first_pts is None or not any(self._seek(seconds, margin) for margin in _MARGINS_S):
+            self._reopen()  # no times or no usable index: from the start
+        self._at_start, self._sought = False, True
+        if self._first_pts is None:
+            self._skip(int(seconds * self.info.fps))
+
+    def _index_here(self) -> int:
+        """Index of the next frame; an estimate after a seek in a video of variable rate."""
+        if not self._pending or self._first_pts is None:
+            return self._skipped_frames
+        return max(0, round(self._seconds(self._pending[0], 0) * self.info.fps))
+
+    def _skip(self, count: int) -> None:
+        """Leaves out frames by counting, the last one never."""
+        self._skipped_frames, held = 0, self._next()
+        while held is not None and self._skipped_frames < count and (following := self._next()) is not None:
+            self._skipped_frames, held = self._skipped_frames + 1, following
+        if held is not None:
+            self._pending.appendleft(held)
+
+    def _seek(self, seconds: float, margin: float) -> bool:
+        """True when frames come from a place at or before `seconds`."""
+        place = seconds - margin
+        if place <= 0:
+            return False
         try:
-            self._decoder.container.seek(target, stream=self._decoder.stream)
+            self._decoder.container.seek(
+                self.info.start + int(place / self.info.time_base), stream=self._decoder.stream
+            )
         except av.FFmpegError:
-            self._reopen()  # a file without an index is read from its start
+            return False
         self._pending.clear()
         self._frames = self._decoder.frames()
-        self._at_start, self._sought = False, True
+        first = next(self._frames, None)
+        if first is None or self._seconds(first, 0) > seconds:
+            return False
+        self._pending.append(first)
+        return True
 
     def close(self) -> None:
         """Releases the file; an iteration that still goes on ends."""
@@ -164,6 +199,7 @@ class StreamSource:
 
     def _reopen(self) -> None:
         self._frames.close()
+        self._skipped_frames = 0
         self._pending.clear()
         self._decoder.container.close()
         self._decoder = _Decoder(self.path, self._threads)

@@ -1,0 +1,34 @@
+"""Compares a native module with its stub."""
+
+from __future__ import annotations
+
+import ast
+import inspect
+import re
+from pathlib import Path
+from typing import Any
+
+import fastswap
+
+PACKAGE = Path(inspect.getfile(fastswap)).parent
+
+
+def of_stub(name: str) -> dict[str, list[str]]:
+    """Function name to parameter names, from the package's `name`.pyi."""
+    tree = ast.parse((PACKAGE / f"{name}.pyi").read_text())
+    return {n.name: [a.arg for a in n.args.args] for n in tree.body if isinstance(n, ast.FunctionDef)}
+
+
+def of_module(module: Any) -> dict[str, list[str]]:
+    """The same from the docstrings that pybind11 writes: `name(a: int, b: float) -> None`."""
+    out = {}
+    for name, value in vars(module).items():
+        if callable(value) and not name.startswith("_"):
+            first = value.__doc__.splitlines()[0]
+            inner = re.fullmatch(rf"{name}\((.*)\) -> .*", first)
+            assert inner, first
+            flat = inner[1]
+            while "[" in flat:
+                flat = re.sub(r"\[[^\[\]]*\]", "", flat)
+            out[name] = re.findall(r"(\w+):", flat)
+    return out
