@@ -1,6 +1,7 @@
 #include "crop.h"
 
 #include <algorithm>
+#include <cmath>
 
 #include "kernels.h"
 #include "parallel.h"
@@ -15,6 +16,28 @@ struct Scratch {
   Buffer<std::uint32_t> sums;
   Buffer<std::uint16_t> luma, chroma[2];
 };
+
+// How far a footprint reaches from its middle, in luma samples: taps, a reduced cell, interpolation.
+double reach_of(double tap_1, double tap_2, const Footprint& f, int log2, int log2_sub) {
+  const double spread = 0.5 * ((f.count_1 - 1) * std::abs(tap_1) + (f.count_2 - 1) * std::abs(tap_2));
+  return std::ldexp(spread + 2.0 * (1 << log2) + 1.0, log2_sub);
+}
+
+CropLimits limits_of(const WindowShape& luma, const WindowShape& chroma, const ColorSpec& color, int width,
+                     int height) {
+  const Footprint &l = luma.footprint, &c = chroma.footprint;
+  const double x = std::max(reach_of(l.tap_1x, l.tap_2x, l, l.log2_x, 0),
+                            reach_of(c.tap_1x, c.tap_2x, c, c.log2_x, color.log2_sub_x));
+  const double y = std::max(reach_of(l.tap_1y, l.tap_2y, l, l.log2_y, 0),
+                            reach_of(c.tap_1y, c.tap_2y, c, c.log2_y, color.log2_sub_y));
+  const auto u = [&](double at) {
+    return static_cast<float>(std::ldexp(at, -l.log2_x) - 0.5 - luma.cell_x0);
+  };
+  const auto v = [&](double at) {
+    return static_cast<float>(std::ldexp(at, -l.log2_y) - 0.5 - luma.cell_y0);
+  };
+  return {u(-x), u(width + x), v(-y), v(height + y)};
+}
 
 // Rows y0..y1-1 of one crop. The block copies its own windows, so they stay in the cache of the thread that
 // reads them.
@@ -32,12 +55,13 @@ void crop_block(const CropJob<T>& job, int size, Border border, int y0, int y1) 
   p.chroma = window_sampler(to_chroma, chroma);
   p.color = yuv_transform(color);
   p.size = size;
+  p.skips = border == Border::kBlack;
+  p.limits = limits_of(luma, chroma, color, job.picture.y.width, job.picture.y.height);
   const std::size_t area = static_cast<std::size_t>(size) * static_cast<std::size_t>(size);
   for (int c = 0; c < 3; ++c) p.out[c] = job.out + area * static_cast<std::size_t>(c);
   const auto fill = [&](const PlaneView<const T>& plane, const WindowShape& shape, int black,
                         Buffer<std::uint16_t>& to) {
-    std::uint16_t* out =
-        to.get(static_cast<std::size_t>(shape.width) * static_cast<std::size_t>(shape.height));
+    std::uint16_t* out = to.get(window_size(shape));
     std::uint32_t* sums = scratch.sums.get(2 * window_scratch(shape));
     kernels().fill_window(WindowFill<T>{plane, color.bits, shape, border, black, out, sums});
     return out;

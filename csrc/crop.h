@@ -7,8 +7,15 @@
 
 namespace fs {
 
+// Luma coordinates between which a pixel's footprint may touch the picture.
+struct CropLimits {
+  float least_u, most_u, least_v, most_v;
+};
+
 struct CropParams {
   Sampler luma, chroma;  // chroma.plane holds U and V
+  bool skips;            // pixels beyond `limits` are black
+  CropLimits limits;
   YuvTransform color;
   float* out[3];  // R, G, B rows of `size` floats each
   int size;
@@ -28,14 +35,29 @@ FS_HD Triple<F> crop_pixels(const CropParams& p, float luma_u, float luma_v, flo
           clamp_unit(row3(m[2], o[2], luma[0], chroma[0], chroma[1]))};
 }
 
+// True when all of these pixels lie beyond the limits.
+template <class F>
+FS_HD bool crop_is_outside(const CropParams& p, float luma_u, float luma_v, int x) {
+  using L = Lanes<F>;
+  const F column = L::index() + L::set(static_cast<float>(x));
+  const F u = fmadd(column, L::set(p.luma.du), L::set(luma_u)),
+          v = fmadd(column, L::set(p.luma.dv), L::set(luma_v));
+  const F inside_u = lower(u - L::set(p.limits.least_u), L::set(p.limits.most_u) - u);
+  const F inside_v = lower(v - L::set(p.limits.least_v), L::set(p.limits.most_v) - v);
+  return !any_above_zero(lower(inside_u, inside_v));
+}
+
 template <class F>
 FS_HD void crop_store(const CropParams& p, int x, int y) {
   using L = Lanes<F>;
-  const auto rgb =
-      crop_pixels<F>(p, row_u(p.luma, y), row_v(p.luma, y), row_u(p.chroma, y), row_v(p.chroma, y), x);
+  const float luma_u = row_u(p.luma, y), luma_v = row_v(p.luma, y);
+  const F zero = L::set(0.0f);
+  Triple<F> rgb = {zero, zero, zero};
+  if (!p.skips || !crop_is_outside<F>(p, luma_u, luma_v, x)) {
+    rgb = crop_pixels<F>(p, luma_u, luma_v, row_u(p.chroma, y), row_v(p.chroma, y), x);
+  }
   const int left = p.size - x, count = left < L::width ? left : L::width;
-  const std::size_t at =
-      static_cast<std::size_t>(y) * static_cast<std::size_t>(p.size) + static_cast<std::size_t>(x);
+  const std::ptrdiff_t at = static_cast<std::ptrdiff_t>(y) * p.size + x;
   L::store(p.out[0] + at, rgb.a, count);
   L::store(p.out[1] + at, rgb.b, count);
   L::store(p.out[2] + at, rgb.c, count);

@@ -112,7 +112,7 @@ Sampler layer_sampler(const Affine& to_crop, const Footprint& footprint, const L
   shape.width = ((rect.width - 1) >> footprint.log2_x) + 3;
   shape.height = ((rect.height - 1) >> footprint.log2_y) + 3;
   Sampler sampler = window_sampler(relative, shape);
-  const std::size_t area = static_cast<std::size_t>(shape.width) * static_cast<std::size_t>(shape.height);
+  const std::size_t area = window_size(shape);
   std::uint16_t* out = reduced.get(area * 3);
   std::uint32_t* scratch = sums.get(2 * window_scratch(shape));
   for (int i = 0; i < count; ++i, out += area) {

@@ -23,6 +23,7 @@ struct Lanes;
 template <>
 struct Lanes<float> {
   static constexpr int width = 1;
+  using Int = int;
   static FS_HD float set(float x) { return x; }
   static FS_HD float index() { return 0.0f; }  // the lane's own number
   static FS_HD float load(const float* p, int) { return *p; }
@@ -56,6 +57,14 @@ FS_HD float from_bits(int a) {
 FS_HD void load_pair(const std::uint16_t* data, int index, float& left, float& right) {
   left = static_cast<float>(data[index]);
   right = static_cast<float>(data[index + 1]);
+}
+
+// The pairs at `index` and at `index + apart`, where apart is 0, 1 or 2. May read four samples from `index`
+// on.
+FS_HD void load_two_pairs(const std::uint16_t* data, int index, int apart, float& a, float& b, float& p,
+                          float& q) {
+  load_pair(data, index, a, b);
+  load_pair(data, index + apart, p, q);
 }
 
 template <class F>

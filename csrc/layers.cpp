@@ -31,7 +31,7 @@ Rect extent_of(const float* mask, std::ptrdiff_t pitch, const Rect& within, int 
 
 Layers make_room(const Rect& rect, Buffer<std::uint16_t>& memory) {
   Layers layers{{}, {rect.x0 - 1, rect.y0 - 1, rect.width + 2, rect.height + 2}};
-  const std::size_t area = (layers.rect.area() + 31) / 32 * 32;
+  const std::size_t area = (layers.rect.area() + 4 + 31) / 32 * 32;  // readable beyond its end, see Sampler
   std::uint16_t* at = memory.get(4 * area);
   const int pitch = layers.rect.width, height = layers.rect.height;
   for (std::uint16_t*& plane : layers.plane) {

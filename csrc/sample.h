@@ -24,22 +24,52 @@ struct Sampler {
   float first_u, first_v;                // offset of the first tap
   float tap_1u, tap_1v, tap_2u, tap_2v;  // steps between taps
   float weight;                          // of one tap
+  bool paired;  // count_1 is 2 and its taps lie side by side, at most two samples apart
 };
+
+// A position between four samples.
+template <class F>
+struct Position {
+  typename Lanes<F>::Int index;  // of the sample before
+  F fraction;
+};
+
+template <class F>
+FS_HD Position<F> position(F x, float most, int last) {
+  using L = Lanes<F>;
+  const F inside = lower(upper(x, L::set(0.0f)), L::set(most));
+  const auto index = lower(truncate(inside), last);
+  return {index, inside - to_float(index)};
+}
 
 template <int C, class F>
 FS_HD void add_bilinear(const Sampler& s, F u, F v, F (&total)[C]) {
-  using L = Lanes<F>;
-  u = lower(upper(u, L::set(0.0f)), L::set(s.max_u));
-  v = lower(upper(v, L::set(0.0f)), L::set(s.max_v));
-  const auto iu = lower(truncate(u), s.last_u), iv = lower(truncate(v), s.last_v);
-  const F fu = u - to_float(iu), fv = v - to_float(iv);
-  const auto index = iv * s.stride + iu;
+  const Position<F> x = position(u, s.max_u, s.last_u), y = position(v, s.max_v, s.last_v);
+  const auto index = y.index * s.stride + x.index;
   for (int c = 0; c < C; ++c) {
     F a, b, p, q;
     load_pair(s.plane[c], index, a, b);
     load_pair(s.plane[c] + s.stride, index, p, q);
-    const F top = fmadd(fu, b - a, a), bottom = fmadd(fu, q - p, p);
-    total[c] = total[c] + fmadd(fv, bottom - top, top);
+    const F top = fmadd(x.fraction, b - a, a), bottom = fmadd(x.fraction, q - p, p);
+    total[c] = total[c] + fmadd(y.fraction, bottom - top, top);
+  }
+}
+
+// Two taps in a row whose distance is at most two samples: both lie within four neighbours, which one load
+// brings.
+template <int C, class F>
+FS_HD void add_bilinear_twice(const Sampler& s, F u, F v, F (&total)[C]) {
+  const Position<F> x = position(u, s.max_u, s.last_u), y = position(v, s.max_v, s.last_v);
+  const Position<F> x2 = position(u + Lanes<F>::set(s.tap_1u), s.max_u, s.last_u);
+  const auto index = y.index * s.stride + x.index;
+  for (int c = 0; c < C; ++c) {
+    F sums[2];
+    for (int row = 0; row < 2; ++row) {
+      F a, b, p, q;
+      load_two_pairs(s.plane[c] + row * s.stride, index, x2.index - x.index, a, b, p, q);
+      sums[row] = fmadd(x.fraction, b - a, a) + fmadd(x2.fraction, q - p, p);
+    }
+    total[c] = total[c] + fmadd(y.fraction, sums[1] - sums[0], sums[0]);
   }
 }
 
@@ -51,11 +81,18 @@ FS_HD void sample(const Sampler& s, float row_u, float row_v, int x, F (&out)[C]
   const F u = fmadd(column, L::set(s.du), L::set(row_u + s.first_u));
   const F v = fmadd(column, L::set(s.dv), L::set(row_v + s.first_v));
   for (int c = 0; c < C; ++c) out[c] = L::set(0.0f);
-  for (int i = 0; i < s.count_1; ++i) {
+  if (s.paired) {
     for (int j = 0; j < s.count_2; ++j) {
-      const float fi = static_cast<float>(i), fj = static_cast<float>(j);
-      add_bilinear<C>(s, u + L::set(fi * s.tap_1u + fj * s.tap_2u), v + L::set(fi * s.tap_1v + fj * s.tap_2v),
-                      out);
+      const float fj = static_cast<float>(j);
+      add_bilinear_twice<C>(s, u + L::set(fj * s.tap_2u), v + L::set(fj * s.tap_2v), out);
+    }
+  } else {
+    for (int i = 0; i < s.count_1; ++i) {
+      for (int j = 0; j < s.count_2; ++j) {
+        const float fi = static_cast<float>(i), fj = static_cast<float>(j);
+        add_bilinear<C>(s, u + L::set(fi * s.tap_1u + fj * s.tap_2u),
+                        v + L::set(fi * s.tap_1v + fj * s.tap_2v), out);
+      }
     }
   }
   for (int c = 0; c < C; ++c) out[c] = out[c] * L::set(s.weight);

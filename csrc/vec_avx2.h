@@ -19,6 +19,7 @@ FS_HD F8 operator-(F8 a, F8 b) { return {_mm256_sub_ps(a.v, b.v)}; }
 FS_HD F8 operator*(F8 a, F8 b) { return {_mm256_mul_ps(a.v, b.v)}; }
 FS_HD F8 operator/(F8 a, F8 b) { return {_mm256_div_ps(a.v, b.v)}; }
 FS_HD I8 operator+(I8 a, I8 b) { return {_mm256_add_epi32(a.v, b.v)}; }
+FS_HD I8 operator-(I8 a, I8 b) { return {_mm256_sub_epi32(a.v, b.v)}; }
 FS_HD I8 operator*(I8 a, int b) { return {_mm256_mullo_epi32(a.v, _mm256_set1_epi32(b))}; }
 
 FS_HD F8 fmadd(F8 a, F8 b, F8 c) { return {_mm256_fmadd_ps(a.v, b.v, c.v)}; }
@@ -48,9 +49,31 @@ FS_HD void load_pair(const std::uint16_t* data, I8 index, F8& left, F8& right) {
   right.v = _mm256_cvtepi32_ps(_mm256_srli_epi32(both, 16));
 }
 
+// The even 32-bit numbers of both.
+FS_HD __m256i even_of(__m256i low, __m256i high) {
+  const __m256 both =
+      _mm256_shuffle_ps(_mm256_castsi256_ps(low), _mm256_castsi256_ps(high), _MM_SHUFFLE(2, 0, 2, 0));
+  return _mm256_permute4x64_epi64(_mm256_castps_si256(both), _MM_SHUFFLE(3, 1, 2, 0));
+}
+
+FS_HD void load_two_pairs(const std::uint16_t* data, I8 index, I8 apart, F8& a, F8& b, F8& p, F8& q) {
+  const long long* base = reinterpret_cast<const long long*>(data);
+  const __m256i low = _mm256_i32gather_epi64(base, _mm256_castsi256_si128(index.v), 2);
+  const __m256i high = _mm256_i32gather_epi64(base, _mm256_extracti128_si256(index.v, 1), 2);
+  const __m256i bits = _mm256_slli_epi32(apart.v, 4);
+  const __m256i low_far = _mm256_srlv_epi64(low, _mm256_cvtepu32_epi64(_mm256_castsi256_si128(bits)));
+  const __m256i high_far = _mm256_srlv_epi64(high, _mm256_cvtepu32_epi64(_mm256_extracti128_si256(bits, 1)));
+  const __m256i near = even_of(low, high), far = even_of(low_far, high_far), mask = _mm256_set1_epi32(0xffff);
+  a.v = _mm256_cvtepi32_ps(_mm256_and_si256(near, mask));
+  b.v = _mm256_cvtepi32_ps(_mm256_srli_epi32(near, 16));
+  p.v = _mm256_cvtepi32_ps(_mm256_and_si256(far, mask));
+  q.v = _mm256_cvtepi32_ps(_mm256_srli_epi32(far, 16));
+}
+
 template <>
 struct Lanes<F8> {
   static constexpr int width = 8;
+  using Int = I8;
   static FS_HD F8 set(float x) { return {_mm256_set1_ps(x)}; }
   static FS_HD F8 index() { return {_mm256_setr_ps(0, 1, 2, 3, 4, 5, 6, 7)}; }
   static FS_HD __m256i first(int n) {

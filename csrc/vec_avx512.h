@@ -19,6 +19,7 @@ FS_HD F16 operator-(F16 a, F16 b) { return {_mm512_sub_ps(a.v, b.v)}; }
 FS_HD F16 operator*(F16 a, F16 b) { return {_mm512_mul_ps(a.v, b.v)}; }
 FS_HD F16 operator/(F16 a, F16 b) { return {_mm512_div_ps(a.v, b.v)}; }
 FS_HD I16 operator+(I16 a, I16 b) { return {_mm512_add_epi32(a.v, b.v)}; }
+FS_HD I16 operator-(I16 a, I16 b) { return {_mm512_sub_epi32(a.v, b.v)}; }
 FS_HD I16 operator*(I16 a, int b) { return {_mm512_mullo_epi32(a.v, _mm512_set1_epi32(b))}; }
 
 FS_HD F16 fmadd(F16 a, F16 b, F16 c) { return {_mm512_fmadd_ps(a.v, b.v, c.v)}; }
@@ -42,9 +43,26 @@ FS_HD void load_pair(const std::uint16_t* data, I16 index, F16& left, F16& right
   right.v = _mm512_cvtepi32_ps(_mm512_srli_epi32(both, 16));
 }
 
+FS_HD void load_two_pairs(const std::uint16_t* data, I16 index, I16 apart, F16& a, F16& b, F16& p, F16& q) {
+  const __m512i low = _mm512_i32gather_epi64(_mm512_castsi512_si256(index.v), data, 2);
+  const __m512i high = _mm512_i32gather_epi64(_mm512_extracti64x4_epi64(index.v, 1), data, 2);
+  const __m512i bits = _mm512_slli_epi32(apart.v, 4);
+  const __m512i low_far = _mm512_srlv_epi64(low, _mm512_cvtepu32_epi64(_mm512_castsi512_si256(bits)));
+  const __m512i high_far = _mm512_srlv_epi64(high, _mm512_cvtepu32_epi64(_mm512_extracti64x4_epi64(bits, 1)));
+  const __m512i even = _mm512_setr_epi32(0, 2, 4, 6, 8, 10, 12, 14, 16, 18, 20, 22, 24, 26, 28, 30);
+  const __m512i near = _mm512_permutex2var_epi32(low, even, high);
+  const __m512i far = _mm512_permutex2var_epi32(low_far, even, high_far);
+  const __m512i mask = _mm512_set1_epi32(0xffff);
+  a.v = _mm512_cvtepi32_ps(_mm512_and_si512(near, mask));
+  b.v = _mm512_cvtepi32_ps(_mm512_srli_epi32(near, 16));
+  p.v = _mm512_cvtepi32_ps(_mm512_and_si512(far, mask));
+  q.v = _mm512_cvtepi32_ps(_mm512_srli_epi32(far, 16));
+}
+
 template <>
 struct Lanes<F16> {
   static constexpr int width = 16;
+  using Int = I16;
   static FS_HD F16 set(float x) { return {_mm512_set1_ps(x)}; }
   static FS_HD F16 index() { return {_mm512_setr_ps(0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15)}; }
   static FS_HD __mmask16 first(int n) { return static_cast<__mmask16>(n >= 16 ? 0xffffu : (1u << n) - 1u); }

@@ -63,7 +63,8 @@ Footprint plan(const Affine& map) {
   while (smaller_eigenvalue(remainder()) < -1e-9 && (f.log2_x > 0 || f.log2_y > 0)) {
     (f.log2_x >= f.log2_y ? f.log2_x : f.log2_y) -= 1;
   }
-  const Symmetric k = positive_root(remainder());
+  Symmetric k = positive_root(remainder());
+  if (std::abs(k.xy) < 1e-6 * (k.xx + k.yy)) k.xy = 0.0;  // rounding of a similarity; see Sampler::paired
   const double rx = std::ldexp(1.0, -f.log2_x), ry = std::ldexp(1.0, -f.log2_y);
   f.count_1 = tap_count(std::hypot(k.xx * rx, k.xy * ry));
   f.count_2 = tap_count(std::hypot(k.xy * rx, k.yy * ry));
@@ -123,6 +124,7 @@ Sampler window_sampler(const Affine& map, const WindowShape& shape) {
       -0.5f * (static_cast<float>(f.count_1 - 1) * s.tap_1u + static_cast<float>(f.count_2 - 1) * s.tap_2u);
   s.first_v =
       -0.5f * (static_cast<float>(f.count_1 - 1) * s.tap_1v + static_cast<float>(f.count_2 - 1) * s.tap_2v);
+  s.paired = f.count_1 == 2 && s.tap_1v == 0.0f && s.tap_1u >= 0.0f && s.tap_1u <= 2.0f;
   s.weight = 1.0f / static_cast<float>(f.count_1 * f.count_2);
   return s;
 }

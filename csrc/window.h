@@ -91,6 +91,11 @@ FS_HD std::uint16_t window_cell(const WindowFill<T>& p, int cell_x, int cell_y) 
   return cell_mean(total, p.bits, f.log2_x + f.log2_y);
 }
 
+// How many samples a window needs, those that may be read after it included.
+inline std::size_t window_size(const WindowShape& shape) {
+  return static_cast<std::size_t>(shape.width) * static_cast<std::size_t>(shape.height) + 4;
+}
+
 // How many 32-bit numbers a window's scratch holds.
 inline std::size_t window_scratch(const WindowShape& shape) {
   return static_cast<std::size_t>(shape.width) << (shape.footprint.log2_x + 1);

@@ -64,10 +64,6 @@ class Uploads {
   std::map<const T*, DeviceArray<T>> arrays_;
 };
 
-std::size_t cells(const WindowShape& shape) {
-  return static_cast<std::size_t>(shape.width) * static_cast<std::size_t>(shape.height);
-}
-
 // The windows of one face and the parameters of its crop; pointers into `windows` and `out` are set by
 // place().
 template <class T>
@@ -91,12 +87,12 @@ struct Face {
     params.size = size;
   }
 
-  std::size_t window_size() const { return cells(fills[0].shape) + 2 * cells(fills[1].shape); }
+  std::size_t window_size() const { return window_size(fills[0].shape) + 2 * window_size(fills[1].shape); }
 
   std::uint16_t* place(std::uint16_t* windows, float* out) {
     for (WindowFill<T>& fill : fills) {
       fill.out = windows;
-      windows += cells(fill.shape);
+      windows += window_size(fill.shape);
     }
     params.luma.plane[0] = fills[0].out;
     params.chroma.plane[0] = fills[1].out;

@@ -185,6 +185,20 @@ Array<float> visibility(const Array<float>& positions, const Array<std::int32_t>
   return out;
 }
 
+Array<float> smoothed(const Array<float>& values, const Array<std::int32_t>& triangles, int rounds) {
+  check(values, "values", -1, 0);
+  check(triangles, "triangles", -1, 3);
+  check_indices(triangles, values.shape(0));
+  Array<float> out(values.shape(0));
+  std::copy(values.data(), values.data() + values.size(), out.mutable_data());
+  float* target = out.mutable_data();
+  {
+    const py::gil_scoped_release release;
+    raster::smooth(target, count32(values.shape(0)), triangles_of(triangles), count32(triangles.shape(0)), rounds);
+  }
+  return out;
+}
+
 }  // namespace
 
 PYBIND11_MODULE(_raster, m) {
@@ -209,4 +223,5 @@ PYBIND11_MODULE(_raster, m) {
   m.def("visibility", &visibility, py::arg("positions").noconvert(), py::arg("triangles").noconvert(),
         py::arg("receivers").noconvert(), py::arg("normals").noconvert(), py::arg("toward"), py::arg("radius"), py::arg("bias"),
         py::arg("resolution") = 384);
+  m.def("smoothed", &smoothed, py::arg("values").noconvert(), py::arg("triangles").noconvert(), py::arg("rounds"));
 }

@@ -83,6 +83,9 @@ void visibility(const Vec3* positions, std::int32_t vertices, const Triangle* tr
                 const Vec3* receivers, const Vec3* normals, std::int32_t receiver_count, Vec3 toward, float radius,
                 float bias, std::int32_t resolution, float* out);
 
+// Averages values at vertices with those of their triangles.
+void smooth(float* values, std::int32_t vertices, const Triangle* triangles, std::int32_t count, std::int32_t rounds);
+
 // --- shared by the passes -------------------------------------------------------------------------------------
 
 // A window of samples: depth (larger is nearer) and the triangle seen there, -1 for none.

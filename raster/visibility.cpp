@@ -83,6 +83,25 @@ void visibility(const Vec3* positions, std::int32_t vertices, const Triangle* tr
   }
 }
 
+void smooth(float* values, std::int32_t vertices, const Triangle* triangles, std::int32_t count, std::int32_t rounds) {
+  std::vector<float> sums(static_cast<std::size_t>(vertices)), weights(static_cast<std::size_t>(vertices));
+  for (std::int32_t round = 0; round < rounds; ++round) {
+    std::copy(values, values + vertices, sums.begin());
+    std::fill(weights.begin(), weights.end(), 1.0F);
+    for (std::int32_t t = 0; t < count; ++t) {
+      const float mean = (values[triangles[t][0]] + values[triangles[t][1]] + values[triangles[t][2]]) / 3.0F;
+      for (int k = 0; k < 3; ++k) {
+        const auto at = static_cast<std::size_t>(triangles[t][k]);
+        sums[at] += mean;
+        weights[at] += 1.0F;
+      }
+    }
+    for (std::int32_t i = 0; i < vertices; ++i) {
+      values[i] = sums[static_cast<std::size_t>(i)] / weights[static_cast<std::size_t>(i)];
+    }
+  }
+}
+
 void vertex_normals(const Vec3* positions, std::int32_t vertices, const Triangle* triangles, std::int32_t count,
                     const std::int32_t* weld, Vec3* normals) {
   std::vector<Vec3> sums(static_cast<std::size_t>(vertices));

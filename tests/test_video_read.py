@@ -146,6 +146,16 @@ def test_other_formats_are_converted_once_with_a_notice(
         assert np.abs(shown - picture(SMALL, 1)).mean() < PASS_THROUGH_8BIT
 
 
+def test_a_conversion_keeps_the_full_range(tmp_path: Path) -> None:
+    path = clip(tmp_path / "a.mkv", codec="ffv1", pixel_format="yuv444p", times=(0,), tags={"color_range": 2})
+    with av.open(str(path)) as container:
+        stored = next(container.decode(video=0)).to_ndarray()[0]
+    with video.Reader(path) as reader:
+        frame = next(iter(reader))
+    assert frame.color.full_range
+    assert np.array_equal(frame.planes[0], stored)
+
+
 def test_ten_bit_luma_becomes_the_nearest_eight_bit(tmp_path: Path) -> None:
     path = clip(tmp_path / "a.mkv", codec="ffv1", pixel_format="yuv420p10le", times=(0,), tags=HD_TAGS)
     with av.open(str(path)) as container:

@@ -7,6 +7,7 @@ from fractions import Fraction
 from pathlib import Path
 from typing import Any
 
+import av
 import numpy as np
 import pytest
 
@@ -239,6 +240,13 @@ def test_strange_names(tmp_path: Path, name: str, monkeypatch: pytest.MonkeyPatc
     clip(tmp_path / "in.mp4").rename(name)
     copy(Path(name), Path("2" + name))
     assert len(facts(tmp_path / ("2" + name)).times) == 12
+
+
+def test_the_encoder_chooses_its_own_frame_types(tmp_path: Path) -> None:
+    source = clip(tmp_path / "in.mp4", options={"g": "1"})
+    copy(source, tmp_path / "out.mp4")
+    with av.open(str(tmp_path / "out.mp4")) as container:
+        assert [p.is_keyframe for p in container.demux(video=0) if p.size].count(True) == 1
 
 
 def test_the_default_is_x264_where_it_fits(tmp_path: Path) -> None:

@@ -10,7 +10,7 @@ if TYPE_CHECKING:
     from fastswap.look import Look
     from fastswap.model import Contract, load_contract
     from fastswap.pipeline import render
-    from fastswap.provenance import verify
+    from fastswap.provenance.verify import verify
     from fastswap.report import Report
     from fastswap.swapper import Swapper
 
@@ -27,7 +27,7 @@ _HOME = {
     "Swapper": "fastswap.swapper",
     "load_contract": "fastswap.model",
     "render": "fastswap.pipeline",
-    "verify": "fastswap.provenance",
+    "verify": "fastswap.provenance.verify",
 }
 
 __all__ = [

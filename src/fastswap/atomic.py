@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import shutil
 import tempfile
 from pathlib import Path
@@ -53,6 +52,6 @@ class Staging:
         made = sorted(self._folder.iterdir(), key=lambda path: (path == self.path, path.name))
         try:
             for path in made:
-                os.replace(path, self.output.with_name(path.name))
+                path.replace(self.output.with_name(path.name))
         except OSError as error:
             raise OutputError(f"{self.output}: cannot be written: {error.strerror}") from error

@@ -66,9 +66,9 @@ def scene(size: tuple[int, int] = SIZE, face_px: float = FACE_PX) -> actors.Scen
     return actors.Scene(size=size, background="room", light="studio", face_px=face_px)
 
 
-def footage(who: actors.Identity, frames: int, seed: int, kind: actors.Kind = "range") -> Iterator[NDArray[np.uint8]]:
+def footage(who: actors.Identity, frames: int, seed: int) -> Iterator[NDArray[np.uint8]]:
     """Training footage of an actor: all poses and expressions."""
-    return actors.render_clip(who, actors.performance(kind, frames=frames, fps=FPS, seed=seed), scene())
+    return actors.render_clip(who, actors.performance("range", frames=frames, fps=FPS, seed=seed), scene())
 
 
 def run(
@@ -89,7 +89,9 @@ def run(
         out.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise OutputError(f"{out}: cannot make the folder: {error.strerror}") from error
-    files = {name: out / name for name in ("source.mp4", "target.mp4", "truth.mp4", "model.onnx", "swapped.mp4")}
+    files = {
+        name: out / name for name in ("source.mp4", "target.mp4", "truth.mp4", "model.onnx", "swapped.mp4")
+    }
     frames = max(int(seconds * FPS), 1)
     play = actors.performance("talk", frames=frames, fps=FPS, seed=77)
     _clip(files["source.mp4"], footage(SOURCE, 250, 1), 250, progress)
@@ -150,14 +152,17 @@ def _sign(files: dict[str, Path]) -> None:
     """The clips of the actors and the sheet are synthetic as well, and say so."""
     contract = load_contract(files["model.onnx"])
     record = provenance.ModelRecord(
-        name="model.onnx", sha256=model_hash(files["model.onnx"]), subject=contract.subject, consent=contract.consent
+        name="model.onnx",
+        sha256=model_hash(files["model.onnx"]),
+        subject=contract.subject,
+        consent=contract.consent,
     )
-    provenance.sign(files["before_after.png"], source=files["swapped.mp4"], model=record, settings={"demo": True})
+    provenance.sign(
+        files["before_after.png"], source=files["swapped.mp4"], model=record, settings={"demo": True}
+    )
 
 
-def _compare(
-    before: Path, after: Path, truth: Path
-) -> tuple[Closeness, Closeness, NDArray[np.uint8]]:
+def _compare(before: Path, after: Path, truth: Path) -> tuple[Closeness, Closeness, NDArray[np.uint8]]:
     rows: list[NDArray[np.uint8]] = []
     found: tuple[list[Closeness], list[Closeness]] = ([], [])
     with video.Reader(before) as b, video.Reader(after) as a, video.Reader(truth) as t:

@@ -50,4 +50,4 @@ def _box(x: NDArray[np.float64]) -> NDArray[np.float64]:
     """Mean over every full 7x7 window, by running sums."""
     total = np.pad(x.cumsum(0).cumsum(1), ((1, 0), (1, 0)))
     w = _WINDOW
-    return (total[w:, w:] - total[:-w, w:] - total[w:, :-w] + total[:-w, :-w]) / (w * w)
+    return np.asarray((total[w:, w:] - total[:-w, w:] - total[w:, :-w] + total[:-w, :-w]) / (w * w))

@@ -44,7 +44,7 @@ def crop(
         out = np.empty((len(frames), 3, size, size), np.float32)
     elif out.shape != (len(frames), 3, size, size):
         raise SettingsError(f"crop: out has the shape {out.shape}, not {(len(frames), 3, size, size)}")
-    _cpu.crop([_picture(frame) for frame in frames], _maps(to_coded), out, border)
+    _cpu.crop([picture_of(frame) for frame in frames], _maps(to_coded), out, border)
     return out
 
 
@@ -90,7 +90,7 @@ def blend(
 
     Later faces draw over earlier ones. Samples where the mask is zero, or that lie outside the crop, keep their bytes.
     """
-    pictures = [_picture(frame) for frame in frames]
+    pictures = [picture_of(frame) for frame in frames]
     _cpu.blend(pictures, _maps(to_coded), _floats(faces), _floats(masks), opacity)
 
 
@@ -110,7 +110,7 @@ def composite(
     """
     use_outlines, use_generated = look.mask in ("mesh", "both"), look.mask in ("generator", "both")
     _cpu.composite(
-        [_picture(frame) for frame in frames],
+        [picture_of(frame) for frame in frames],
         _maps(to_coded),
         _floats(targets),
         _floats(faces),
@@ -123,7 +123,8 @@ def composite(
     )
 
 
-def _picture(frame: Frame) -> _cpu.Picture:
+def picture_of(frame: Frame) -> _cpu.Picture:
+    """What the native modules take: the planes and what their numbers mean. Raises SettingsError for other formats."""
     if frame.format not in NATIVE_FORMATS:
         raise SettingsError(
             f"pixel format {frame.format} is not native; choose one of {', '.join(NATIVE_FORMATS)}"

@@ -14,12 +14,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fastswap import video
+from fastswap.analysis import analyse
 from fastswap.errors import SettingsError
-from fastswap.faces import FrameFaces
 from fastswap.frame import Frame
 from fastswap.look import Look
 from fastswap.select import parse_selection
-from fastswap.smooth import Smoother
 from fastswap.swap import FaceSwap, Work, drawing_order
 from fastswap.track import Tracker
 
@@ -31,8 +30,8 @@ class Swapper:
     """Swaps the face in single frames or in a stream of them.
 
     model: the trained face. device, look, select, threads: as for `fastswap.render()`; a selection that needs the
-    whole video ("at:...") is refused. Frames are taken as one video: faces are tracked from call to call. One
-    `Swapper` may be used from several threads, one call at a time; several may live in one process.
+    whole video ("at:...") is refused. Calls take their frames as one video: faces are tracked from call to call; each
+    `stream` is a video of its own. One `Swapper` may be used from several threads, several may live in one process.
 
     What leaves a `Swapper` is not signed, since it is no file yet: sign what you write with `fastswap.provenance.sign`.
     """
@@ -47,7 +46,7 @@ class Swapper:
         batch: int = 1,
         threads: int = 0,
     ) -> None:
-        self._selection = parse_selection(select)
+        self._select, self._selection = select, parse_selection(select)
         if self._selection.needs_full_analysis:
             raise SettingsError(
                 f"select {select!r} needs the whole video; a Swapper sees one frame at a time"
@@ -77,39 +76,38 @@ class Swapper:
     def __call__(self, picture: Picture) -> Picture:
         """Swaps one frame at once. Landmarks are not smoothed, since that looks a few frames ahead: see `stream`."""
         with self._lock:
-            frame = self._frame(picture)
+            frame = _frame(picture, self._count)
+            self._count += 1
             faces = self._tracker.update(frame)
             work = Work(frame, drawing_order(self._selection(faces)))
             (made,) = self._swap.composite(self._swap.generate(self._swap.cut([work])))
-        return _back(picture, frame, made)
+        made_like: Picture = _back(picture, frame, made)
+        return made_like
 
     def stream(self, pictures: Iterable[Picture]) -> Iterator[Picture]:
         """Swaps a stream of frames, in order, batched and smoothed; each comes out a few frames after it went in."""
-        self.reset()
         inputs: deque[tuple[Picture, Frame]] = deque()
         works = self._works(pictures, inputs)
         for made in self._swap.composite(self._swap.generate(self._swap.cut(works))):
             picture, frame = inputs.popleft()
             yield _back(picture, frame, made)
 
-    def _frame(self, picture: Any) -> Frame:
-        index, self._count = self._count, self._count + 1
-        if isinstance(picture, np.ndarray):
-            return _kept(video.frame_from_rgb(picture, index=index))
-        return video.frame_from_av(picture, index=index)
-
     def _works(self, pictures: Iterable[Picture], inputs: deque[tuple[Picture, Frame]]) -> Iterator[Work]:
-        smoother, waiting = Smoother(), deque[Frame]()
-        for picture in pictures:
-            frame = self._frame(picture)
-            inputs.append((picture, frame))
-            waiting.append(frame)
-            yield from self._ready(smoother.push(self._tracker.update(frame)), waiting)
-        yield from self._ready(smoother.flush(), waiting)
+        def frames() -> Iterator[Frame]:
+            for index, picture in enumerate(pictures):
+                frame = _frame(picture, index)
+                inputs.append((picture, frame))
+                yield frame
 
-    def _ready(self, found: Iterable[FrameFaces], waiting: deque[Frame]) -> Iterator[Work]:
-        for faces in found:
-            yield Work(waiting.popleft(), drawing_order(self._selection(faces)))
+        selection = parse_selection(self._select)
+        for frame, faces in analyse(frames()):
+            yield Work(frame, drawing_order(selection(faces)))
+
+
+def _frame(picture: Any, index: int) -> Frame:
+    if isinstance(picture, np.ndarray):
+        return _kept(video.frame_from_rgb(picture, index=index))
+    return video.frame_from_av(picture, index=index)
 
 
 def _kept(frame: Frame) -> Frame:

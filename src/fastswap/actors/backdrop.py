@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from functools import lru_cache
-from typing import Literal, get_args
+from typing import Any, Literal, get_args
 
 import numpy as np
 from numpy.typing import NDArray
@@ -28,7 +28,7 @@ def backdrop(kind: Backdrop, size: tuple[int, int], seed: int) -> NDArray[np.uin
     return np.clip(image + 0.5, 0, 255).astype(np.uint8)
 
 
-def _mix(image: F64, color: tuple[float, float, float], mask: F64) -> None:
+def _mix(image: F64, color: tuple[float, float, float], mask: NDArray[Any]) -> None:
     image += (np.array(color) - image) * mask[..., None]
 
 

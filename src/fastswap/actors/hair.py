@@ -62,7 +62,7 @@ def grow(identity: Identity, skin: F64, grid: Grid) -> list[Part]:
     roots, normals = _roots(cut, identity.head, skin, grid, rng)
     out = [_cards(cut, _curves(cut, roots, normals, skull, rng), rng)]
     if cut.hull is not None:
-        out.append(_sheet(cut, cut.hull, skull, rng))
+        out.append(_sheet(cut, cut.hull, skull))
     return out
 
 
@@ -176,14 +176,14 @@ def _beside_face(points: F64, own: F64) -> F64:
     """Long hair falls beside the face, not over it. own: 0..1, spreads the strands."""
     x, y, z = points.T
     turn = np.arctan2(x, np.maximum(z + 1.0, 1e-3))
-    least = (0.86 + 0.3 * own) * smoothstep(6.5 + own, 1.0 + own, y) * (z > -1.0)
+    least = (0.86 + 0.3 * own) * smoothstep(6.5, 1.0, y - own) * (z > -1.0)
     turned = np.where(np.abs(turn) < least, np.sign(x + 1e-6) * least, turn)
     radius = np.hypot(x, z + 1.0)
     moved = np.stack([radius * np.sin(turned), y, radius * np.cos(turned) - 1.0], axis=1)
     return np.asarray(np.where((np.abs(turn) < least)[:, None], moved, points))
 
 
-def _sheet(cut: Cut, hull: tuple[float, float], skull: _Skull, rng: np.random.Generator) -> Part:
+def _sheet(cut: Cut, hull: tuple[float, float], skull: _Skull) -> Part:
     """A bell of hair under the cards: from the crown to behind the hairline in front, to the tips elsewhere."""
     short, long = hull
     n, steps = 100, 18
@@ -204,7 +204,6 @@ def _sheet(cut: Cut, hull: tuple[float, float], skull: _Skull, rng: np.random.Ge
     tangents = unit(np.gradient(curves, axis=0)).reshape(-1, 3)
     v, u = np.meshgrid(np.linspace(0.1, 1, steps + 1), 0.98 * np.abs(np.linspace(-1, 1, n)), indexing="ij")
     uv = np.stack([u + 0.01, v], axis=-1).reshape(-1, 2)
-    _ = rng
     return Part(curves.reshape(-1, 3), uv, lattice(steps + 1, n), "head", "hair", tangents=tangents)
 
 
@@ -226,4 +225,4 @@ def _cards(cut: Cut, curves: F64, rng: np.random.Generator) -> Part:
 
 def _card_triangles(n: int, k: int) -> I32:
     start = (np.arange(n)[:, None] * 2 * k + np.arange(k - 1)[None, :] * 2).reshape(-1, 1)
-    return (start + np.array([[0, 1, 2, 1, 3, 2]])).reshape(-1, 3).astype(np.int32)
+    return np.asarray((start + np.array([[0, 1, 2, 1, 3, 2]])).reshape(-1, 3), np.int32)

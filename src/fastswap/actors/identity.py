@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field, fields, replace
-from typing import Literal, get_args
+from typing import Any, Literal, get_args
 
 import numpy as np
 
@@ -135,7 +135,7 @@ class Identity:
         return Identity(f"{other.name}-in-{self.name}", other.features, self.head)
 
 
-def _draw(rng: np.random.Generator, kind: type) -> dict[str, float]:
+def _draw(rng: np.random.Generator, kind: type[Features] | type[Head]) -> dict[str, Any]:
     """A bounded normal deviate for every number of `kind` that is 0 on average."""
     return {
         f.name: float(np.clip(rng.normal(0.0, 0.45), -1.0, 1.0))

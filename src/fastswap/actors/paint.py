@@ -84,7 +84,8 @@ class Canvas:
     def relief(self) -> NDArray[np.int8]:
         """[size, size, 2]: slopes along u and v in units of 1/64."""
         slope_v, slope_u = np.gradient(self.height, 1.0 / self.scale)
-        return np.clip(np.stack([slope_u, slope_v], axis=-1) * 64, -127, 127).astype(np.int8)
+        slopes = np.stack([slope_u, slope_v], axis=-1) * 64
+        return np.asarray(np.clip(slopes, -127, 127).astype(np.int8))
 
 
 def pyramid(texture: NDArray[np.uint8], levels: int = 5) -> list[NDArray[np.uint8]]:

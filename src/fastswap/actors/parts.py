@@ -145,8 +145,8 @@ def ear(sign: int, head: Head, side: F64) -> Part:
 
 # The body below the neck: height, half width, front and back depth, roundness of the section.
 TORSO = np.array([
-    [-13.6, 5.9, 3.4, -7.8],
-    [-15.0, 6.9, 3.7, -8.3],
+    [-13.6, 5.5, 3.4, -7.8],
+    [-15.0, 6.6, 3.7, -8.3],
     [-16.6, 9.8, 4.3, -8.8],
     [-18.2, 14.2, 5.2, -9.0],
     [-20.2, 18.2, 6.4, -9.0],

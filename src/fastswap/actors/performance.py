@@ -137,7 +137,10 @@ def _nod(t: F64, rng: np.random.Generator, length: float) -> Tracks:
 def _range(t: F64, rng: np.random.Generator, length: float) -> Tracks:
     """Sweeps the poses on a slow Lissajous path while expressions change faster."""
     p = 2 * np.pi * t / max(length, 1e-6)
-    gate = lambda period: np.clip(0.9 * _wander(t, rng, period), 0, 1)  # noqa: E731
+
+    def gate(period: float) -> F64:
+        return np.clip(0.9 * _wander(t, rng, period), 0, 1)
+
     return {
         "yaw": 33 * np.sin(3 * p), "pitch": 16 * np.sin(2 * p + 0.6) + 2 * _wander(t, rng, 2.0),
         "roll": 8 * np.sin(5 * p + 0.3), "x": 0.03 * np.sin(4 * p), "y": 0.02 * np.sin(5 * p),

@@ -19,7 +19,7 @@ from fastswap.actors.parts import Anchor, Part
 from fastswap.actors.performance import Pose
 from fastswap.actors.shape import JAW_AXIS, JAW_SWING, Expression, Sculptor
 from fastswap.actors.skin import paint_skin
-from fastswap.actors.topology import EYE_X, MOUTH_OUT, MOUTH_ROW, I32, grid
+from fastswap.actors.topology import MOUTH_OUT, MOUTH_ROW, I32, grid
 
 PIVOT = np.array([0.0, -7.0, -2.5])
 """Where the head turns, cm: the top of the neck."""
@@ -94,7 +94,7 @@ class Actor:
         distance = np.abs(self.rest[:, 1] + 0.9) + np.abs(self.rest[:, 2] + 0.9) - 0.01 * sign * self.rest[:, 0]
         distance = distance + 100.0 * ((self.rest[:, 0] * sign < 0) | (g.inside > 0))
         root = self.rest[int(np.argmin(distance))].copy()
-        return root - np.array([sign * 0.35, 0.0, 0.0])
+        return np.asarray(root - np.array([sign * 0.35, 0.0, 0.0]))
 
     def _vertex(self, x: float, y: float) -> int:
         g = self.grid
@@ -177,7 +177,6 @@ class Actor:
     def _bake(self) -> None:
         """Ambient openness of every vertex at rest: the share of the sky it sees (cosine-weighted)."""
         posed = self.pose(Pose())
-        rng = np.random.default_rng(7)
         k = np.arange(_DIRECTIONS) + 0.5
         z = 1 - 2 * k / _DIRECTIONS
         turn = np.pi * (1 + 5**0.5) * k
@@ -189,8 +188,8 @@ class Actor:
         total = np.full(len(posed.points), 1e-6, np.float32)
         for d in directions:
             weight = np.maximum(normals @ d.astype(np.float32), 0)
-            open_ = _raster.visibility(posed.points, self.casters, posed.points, normals, tuple(map(float, d)), 0.3, 0.12,
-                                       160)  # fmt: skip
+            open_ = _raster.visibility(posed.points, self.casters, posed.points, normals, (float(d[0]), float(d[1]), float(d[2])), 0.3,
+                                       0.12, 160)  # fmt: skip
             seen += weight * open_
             total += weight
         openness = seen / total
@@ -202,9 +201,8 @@ class Actor:
         rim = np.concatenate([(g.part == 3) * g.inside]).astype(np.float32)
         openness[head] = np.where(rim > 0, np.interp(rim, [0, 1, 2, 3, 4], [0.8, 0.65, 0.4, 0.15, 0.05]), openness[head])
         lid_rim = ((g.part == 1) | (g.part == 2)) & (g.inside > 0)
-        openness[head][lid_rim] = 0.6
+        openness[head] = np.where(lid_rim, 0.6, openness[head])
         self.openness = openness.astype(np.float32)
-        _ = rng
 
     # --- posing --------------------------------------------------------------------------------------------------
 
@@ -261,7 +259,6 @@ class Actor:
             upper = self._vertex(0.0, MOUTH_ROW)
             lower = int(np.argmin(np.abs(g.x) + 100.0 * ~((g.part == 3) & (g.side < 0) & (g.inside == 0))))
             self._marks = (*corners, [tip], [mouth[0]], [mouth[1]], [upper], [lower])
-            assert abs(g.x[corners[0][0]]) < EYE_X
         return np.array([points[m].mean(axis=0) for m in self._marks], np.float64)
 
 

@@ -41,7 +41,7 @@ class Scene:
     size: tuple[int, int] = (640, 480)
     background: Backdrop = "room"
     light: Light = "studio"
-    face_px: float = 180.0
+    face_px: float = 130.0
     noise: float = 1.2
     seed: int = 0
 
@@ -119,6 +119,7 @@ def _draw(identity: Identity, pose: Pose, scene: Scene, rgb: U8, cover: U8, face
     light, toward = _lighting(scene.light)
     casters = person.casters
     lit = _raster.visibility(camera, casters, camera, normals, toward, 0.42, 0.1, 256)
+    lit = _raster.smoothed(lit, person.triangles, 2)
     exposure = np.ascontiguousarray(np.stack([person.openness, lit, person.inner], axis=1))
     cx, cy = pose.x * width, pose.y * height
     _raster.draw(rgb, cover, face, camera, normals, person.uv, exposure, person.triangles, person.material_of,

@@ -162,10 +162,10 @@ def _pores(c: Canvas) -> None:
     """Fine relief everywhere, coarser on nose and cheeks; where the skin shines."""
     fine = c.rng.standard_normal((c.size, c.size)).astype(np.float32)
     fine = 0.25 * (fine + np.roll(fine, 1, 0) + np.roll(fine, 1, 1) + np.roll(np.roll(fine, 1, 0), 1, 1))
-    zone = 0.55 + 0.6 * bell(c.x, c.y, 0, -3.0, 2.2, 2.0) + 0.45 * both(c.x, c.y, 3.4, -3.2, 1.6, 1.5)
+    zone: F64 | F32 = 0.55 + 0.6 * bell(c.x, c.y, 0, -3.0, 2.2, 2.0) + 0.45 * both(c.x, c.y, 3.4, -3.2, 1.6, 1.5)
     c.height += (0.0042 * zone * fine + 0.004 * c.noise(0.14)).astype(np.float32)
     c.rgb *= (1 + 0.018 * zone * fine)[..., None].astype(np.float32)
-    shine = 0.32 * bell(c.x, c.y, 0, 4.0, 3.4, 2.4) + 0.4 * bell(c.x, c.y, 0, -1.8, 0.9, 2.6)
+    shine: F64 = 0.32 * bell(c.x, c.y, 0, 4.0, 3.4, 2.4) + 0.4 * bell(c.x, c.y, 0, -1.8, 0.9, 2.6)
     shine += 0.18 * both(c.x, c.y, 4.2, -1.6, 1.3, 0.9) + 0.15 * bell(c.x, c.y, 0, -10, 1.3, 0.9)
     c.gloss += ((shine - 0.08) * _front(c) + 0.04 * c.noise(0.25)).astype(np.float32)
 

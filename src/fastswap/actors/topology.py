@@ -29,19 +29,19 @@ RINGS = np.array([
     [9.70, 6.2, 5.75, 9.60, -0.9, 9.90, -7.1],
     [7.00, 8.4, 6.95, 7.00, -1.1, 7.20, -9.1],
     [4.50, 9.3, 7.40, 4.50, -1.0, 4.60, -9.9],
-    [2.20, 9.45, 7.65, 2.20, -1.0, 2.20, -10.0],  # brow
-    [0.00, 9.0, 7.80, 0.00, -1.1, 0.00, -9.6],  # eyes
-    [-2.40, 8.95, 7.70, -2.40, -1.1, -2.40, -8.7],
-    [-4.70, 9.2, 7.20, -4.70, -1.0, -4.50, -7.9],  # base of the nose
-    [-6.80, 9.1, 6.60, -6.75, -0.7, -6.00, -7.4],  # mouth
-    [-8.70, 8.75, 5.85, -8.00, -0.3, -7.10, -7.2],
-    [-10.20, 8.55, 5.00, -8.75, 0.1, -7.90, -7.1],
-    [-11.20, 7.8, 4.25, -9.40, 0.2, -8.50, -7.0],  # chin
-    [-11.60, 6.6, 4.10, -10.10, -0.2, -9.20, -6.9],
-    [-11.75, 4.9, 4.65, -11.00, -1.0, -10.20, -6.9],
-    [-12.80, 3.6, 5.05, -12.60, -1.6, -12.00, -7.0],
-    [-15.50, 3.0, 5.30, -15.50, -2.2, -15.00, -7.2],
-    [-19.50, 3.0, 6.60, -19.00, -2.8, -18.00, -7.8],  # base of the neck
+    [2.20, 9.45, 7.55, 2.20, -1.0, 2.20, -10.0],  # brow
+    [0.00, 9.0, 7.60, 0.00, -1.1, 0.00, -9.6],  # eyes
+    [-2.40, 8.95, 7.45, -2.40, -1.1, -2.40, -8.7],
+    [-4.70, 9.2, 6.92, -4.70, -1.0, -4.50, -7.9],  # base of the nose
+    [-6.80, 9.1, 6.30, -6.75, -0.7, -6.00, -7.4],  # mouth
+    [-8.70, 8.75, 5.55, -8.00, -0.3, -7.10, -7.2],
+    [-10.20, 8.55, 4.75, -8.75, 0.1, -7.90, -7.1],
+    [-11.20, 7.8, 4.05, -9.40, 0.2, -8.50, -7.0],  # chin
+    [-11.55, 6.4, 3.90, -10.10, -0.2, -9.20, -6.9],
+    [-11.70, 4.7, 4.10, -11.00, -1.0, -10.20, -6.9],
+    [-12.80, 3.5, 4.55, -12.60, -1.6, -12.00, -7.0],
+    [-15.50, 2.9, 4.95, -15.50, -2.2, -15.00, -7.2],
+    [-19.50, 2.9, 6.20, -19.00, -2.8, -18.00, -7.8],  # base of the neck
 ])  # fmt: skip
 
 
@@ -71,9 +71,10 @@ class Grid:
 
 def _columns() -> F64:
     """Azimuths: eye and mouth corners fall on columns."""
-    at_eye, at_mouth = 7.80, 6.60
+    at_eye, at_mouth = 7.60, 6.30
     marks = [0.0, np.arcsin(EYE_IN / at_eye), np.arcsin(MOUTH_OUT / at_mouth), np.arcsin(EYE_OUT / at_eye), 1.5, np.pi]
-    parts = [np.linspace(a, b, n, endpoint=False) for a, b, n in zip(marks, marks[1:], (11, 9, 13, 22, 16), strict=False)]
+    counts = (11, 9, 13, 22, 16)
+    parts = [np.linspace(a, b, n, endpoint=False) for a, b, n in zip(marks, marks[1:], counts, strict=False)]
     right = np.concatenate([*parts, [np.pi]])
     return np.concatenate([-right[:0:-1], right])
 
@@ -158,8 +159,8 @@ class _Builder:
         heights = spline(self.ring, np.arange(len(RINGS)), RINGS[:, 0])
         self.heights = np.round(heights, 4)  # rows of the slits lie exactly at EYE_ROW and MOUTH_ROW
         rows, columns = len(self.ring), len(self.phi)
-        self.row = list(np.repeat(np.arange(rows), columns))
-        self.column = list(np.tile(np.arange(columns), rows))
+        self.row: list[int] = np.repeat(np.arange(rows), columns).tolist()
+        self.column: list[int] = np.tile(np.arange(columns), rows).tolist()
         self.side = [0] * len(self.row)
         self.inside = [0] * len(self.row)
         self.part = [0] * len(self.row)
@@ -172,9 +173,9 @@ class _Builder:
         mouth_row = int(np.argmin(np.abs(self.heights - MOUTH_ROW)))
         # The widths of the rings at the eyes and the mouth turn corners into azimuths.
         for sign, part in ((-1, 1), (1, 2)):
-            ends = sorted(self._column(sign * np.arcsin(x / 7.80)) for x in (EYE_IN, EYE_OUT))
+            ends = sorted(self._column(sign * np.arcsin(x / 7.60)) for x in (EYE_IN, EYE_OUT))
             self._slit(eye_row, ends[0], ends[1], part, depth=2)
-        corner = float(np.arcsin(MOUTH_OUT / 6.60))
+        corner = float(np.arcsin(MOUTH_OUT / 6.30))
         self._slit(mouth_row, self._column(-corner), self._column(corner), 3, depth=4)
         triangles = self._triangles()
         row, column = np.array(self.row), np.array(self.column)
@@ -224,7 +225,8 @@ class _Builder:
         out = []
         for r in range(rows - 1):
             for c in range(columns - 1):
-                a, b = self.below.get((r, c), int(self.index[r, c])), self.below.get((r, c + 1), int(self.index[r, c + 1]))
+                a = self.below.get((r, c), int(self.index[r, c]))
+                b = self.below.get((r, c + 1), int(self.index[r, c + 1]))
                 d, e = int(self.index[r + 1, c]), int(self.index[r + 1, c + 1])
                 out += [[a, d, b], [b, d, e]]
         return np.array(out + self.extra, np.int32)

@@ -14,8 +14,8 @@ from typing import Any
 from rich.console import Console
 from rich.table import Table
 
-from fastswap import video
-from fastswap.demo import demo_model
+from fastswap import actors, video
+from fastswap.demo import TARGET, demo_model
 from fastswap.frame import Frame
 from fastswap.look import Look
 from fastswap.pipeline import DEFAULT_BATCH, render
@@ -58,9 +58,9 @@ def _drain(items: Iterable[Any]) -> int:
 
 def make_clip(path: Path, frames: int) -> None:
     """Writes the benchmark's clip: one synthetic actor who moves and talks, forth and back without a cut."""
-    from fastswap import actors
-
-    unique = list(actors.render_clip(*actors.benchmark_scene(SIZE, FACE_PX, frames=min(frames, 60))))
+    scene = actors.Scene(size=SIZE, face_px=FACE_PX)
+    play = actors.performance("talk", frames=min(frames, 60), fps=30.0, seed=11)
+    unique = list(actors.render_clip(TARGET, play, scene))
     cycle = unique + unique[::-1]
     video.write_video(path, (cycle[i % len(cycle)] for i in range(frames)), fps=30)
 

@@ -51,6 +51,18 @@ def render(
         cases.print_table(result, show.out)
 
 
+@bench_app.command()
+def gpu(json: options.Json = False) -> None:
+    """The CUDA kernels against the CPU's, on the same pixels."""
+    from fastswap.bench import gpu as cases
+
+    result = cases.run()
+    if json:
+        show.as_json(result)
+    else:
+        cases.print_table(result, show.out)
+
+
 def register(app: typer.Typer) -> None:
     """Adds the commands."""
     app.add_typer(bench_app, name="bench")

@@ -14,7 +14,8 @@ def demo(
     out: Annotated[Path, typer.Option("--out", help="Folder for the results.")],
     seconds: Annotated[float, typer.Option(help="Length of the target video.")] = 6.0,
     train: Annotated[
-        float | None, typer.Option("--train", help="Train a tiny model for so many minutes first (needs torch).")
+        float | None,
+        typer.Option("--train", help="Train a tiny model for so many minutes first (needs torch)."),
     ] = None,
     json: options.Json = False,
     quiet: options.Quiet = False,

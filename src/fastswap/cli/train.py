@@ -11,14 +11,20 @@ from fastswap.cli import options, show
 
 
 def train(
-    source: Annotated[list[Path], typer.Option("--source", help="Faceset of the face to learn; may be repeated.")],
-    target: Annotated[list[Path], typer.Option("--target", help="Faceset of the performer; may be repeated.")],
+    source: Annotated[
+        list[Path], typer.Option("--source", help="Faceset of the face to learn; may be repeated.")
+    ],
+    target: Annotated[
+        list[Path], typer.Option("--target", help="Faceset of the performer; may be repeated.")
+    ],
     out: Annotated[Path, typer.Option("--out", help="The model to write (.onnx).")],
     consent: Annotated[
         str, typer.Option(help="The statement under which the source's face may be used; kept in the model.")
     ] = "",
     subject: Annotated[str, typer.Option(help="Who the model shows; default the source folder's name.")] = "",
-    preset: Annotated[str, typer.Option(help="tiny (64 px), small (96), medium (128) or large (224).")] = "tiny",
+    preset: Annotated[
+        str, typer.Option(help="tiny (64 px), small (96), medium (128) or large (224).")
+    ] = "tiny",
     steps: Annotated[int | None, typer.Option(help="Steps in all, resumed ones included.")] = None,
     minutes: Annotated[float | None, typer.Option(help="Minutes in all, resumed ones included.")] = None,
     batch: Annotated[int | None, typer.Option(help="Faces of each person in one step.")] = None,

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import threading
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
-from fastswap.errors import ModelError
+from fastswap.errors import DeviceError, ModelError
 
 
 class OpenVinoEngine:
@@ -44,6 +45,7 @@ class OpenVinoEngine:
         self.name = f"OpenVINO {ov.__version__.split('-')[0]}"
         self.device = "cpu"
         self.batch = batch
+        self._lock = threading.Lock()  # one request, so one call at a time
         self._request = compiled.create_infer_request()
         self._input: NDArray[np.float32] = np.zeros((batch, channels, height, width), np.float32)
         self._tensor = ov.Tensor(self._input, shared_memory=True)
@@ -53,15 +55,19 @@ class OpenVinoEngine:
     def infer(self, faces: NDArray[np.float32]) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
         """Runs any number of crops, `batch` at a time. See `Engine.infer`."""
         swaps, masks = [], []
-        for start in range(0, len(faces), self.batch):
-            part = faces[start : start + self.batch]
-            self._input[: len(part)] = part
-            self._input[len(part) :] = 0.0
-            self._request.infer([self._tensor])
-            swaps.append(np.array(self._request.get_tensor(self._swap).data[: len(part)], np.float32))
-            masks.append(np.array(self._request.get_tensor(self._mask).data[: len(part), 0], np.float32))
+        with self._lock:
+            if self._request is None:
+                raise DeviceError("this engine is closed")
+            for start in range(0, len(faces), self.batch):
+                part = faces[start : start + self.batch]
+                self._input[: len(part)] = part
+                self._input[len(part) :] = 0.0
+                self._request.infer([self._tensor])
+                swaps.append(np.array(self._request.get_tensor(self._swap).data[: len(part)], np.float32))
+                masks.append(np.array(self._request.get_tensor(self._mask).data[: len(part), 0], np.float32))
         return np.concatenate(swaps), np.concatenate(masks)
 
     def close(self) -> None:
-        """Drops the compiled network."""
-        del self._request
+        """Drops the compiled network; using the engine afterwards raises DeviceError."""
+        with self._lock:
+            self._request = None

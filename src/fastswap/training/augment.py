@@ -28,10 +28,10 @@ class Augment:
     keeps its colours.
     """
 
-    turn: float = 8.0
-    zoom: float = 0.06
-    shift: float = 0.04
-    warp: float = 0.028
+    turn: float = 4.0
+    zoom: float = 0.04
+    shift: float = 0.02
+    warp: float = 0.02
     nodes: int = 5
     flip: float = 0.0
     transfer: float = 0.7
