@@ -20,9 +20,10 @@ void blend(const BlendJob<T>* jobs, int count, int size, float opacity) {
   const std::ptrdiff_t area = static_cast<std::ptrdiff_t>(size) * size;
   for (int i = 0; i < count; ++i) {
     const BlendJob<T>& job = jobs[i];
-    const Rect rect = extent_of(job.mask, size, {0, 0, size, size}, size);
+    const Extent extent = extent_of(job.mask, size, {0, 0, size, size}, size);
+    const Rect& rect = extent.rect;
     if (rect.area() == 0) continue;
-    const Layers layers = make_room(rect, memory);
+    const Layers layers = make_room(extent, memory);
     const std::ptrdiff_t corner = static_cast<std::ptrdiff_t>(rect.y0) * size + rect.x0;
     const PixelRows pixels{{job.face + corner, job.face + area + corner, job.face + 2 * area + corner},
                            size,
@@ -30,13 +31,15 @@ void blend(const BlendJob<T>* jobs, int count, int size, float opacity) {
                            size,
                            rect.width,
                            rect.height};
-    LayerParams p{pixels, LayerSource::kRgb, {}, opacity, yuv_transform(job.picture.color),
-                  {},     layers.rect.width};
+    LayerParams p{};
+    p.source = LayerSource::kRgb;
+    p.opacity = opacity;
+    p.color = yuv_transform(job.picture.color);
     parallel_for((rect.height + kBlockRows - 1) / kBlockRows, [&](int block) {
       LayerParams part = p;
       const int y0 = block * kBlockRows;
       part.pixels = pixels.rows(y0, std::min(rect.height, y0 + kBlockRows));
-      for (int c = 0; c < 4; ++c) part.out[c] = layers.plane[c] + (y0 + 1) * p.out_pitch + 1;
+      aim(part, layers, 1, y0 + 1);
       kernels().make_layers(part);
     });
     draw(job.picture, job.to_coded, layers, scratch);

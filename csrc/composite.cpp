@@ -102,18 +102,18 @@ class Group {
     const std::size_t area = face.rect.area();
     face.mask = scratch.mask.get(area);
     build_mask(params_.mask, job.mask, face.rect, scratch.mask_scratch, face.mask);
-    face.shown = extent_of(face.mask, face.rect.width, face.rect, params_.mask.size);
+    const Extent extent = extent_of(face.mask, face.rect.width, face.rect, params_.mask.size);
+    face.shown = extent.rect;
     if (face.shown.area() == 0) return;
     if (in_lab()) {
       float* lab = scratch.lab.get(3 * face.shown.area());
       const std::size_t plane = face.shown.area();
       face.lab = {{lab, lab + plane, lab + 2 * plane}, face.shown.width};
     }
-    face.layers = make_room(face.shown, scratch.layers);
+    face.layers = make_room(extent, scratch.layers);
     face.blocks = blocks_of(face.shown);
     face.params.opacity = params_.opacity;
     face.params.color = yuv_transform(job.picture.color);
-    face.params.out_pitch = face.layers.rect.width;
     face.params.source = LayerSource::kRgb;
   }
 
@@ -145,7 +145,7 @@ class Group {
       pixels.pitch = face.lab.pitch;
     }
     p.pixels = pixels.rows(y0, y1);
-    for (int c = 0; c < 4; ++c) p.out[c] = face.layers.plane[c] + (y0 + 1) * p.out_pitch + 1;
+    aim(p, face.layers, 1, y0 + 1);
     kernels().make_layers(p);
   }
 

@@ -14,7 +14,7 @@ constexpr int kBlockRows = 64;
 
 struct Scratch {
   Buffer<std::uint32_t> sums;
-  Buffer<std::uint16_t> luma, chroma[2];
+  Buffer<std::uint16_t> luma, chroma[2], both;
 };
 
 // How far a footprint reaches from its middle, in luma samples: taps, a reduced cell, interpolation.
@@ -67,8 +67,17 @@ void crop_block(const CropJob<T>& job, int size, Border border, int y0, int y1) 
     return out;
   };
   p.luma.plane[0] = fill(job.picture.y, luma, black_luma(color) >> (16 - color.bits), scratch.luma);
-  p.chroma.plane[0] = fill(job.picture.u, chroma, kBlackChroma >> (16 - color.bits), scratch.chroma[0]);
-  p.chroma.plane[1] = fill(job.picture.v, chroma, kBlackChroma >> (16 - color.bits), scratch.chroma[1]);
+  const int grey = kBlackChroma >> (16 - color.bits);
+  const std::uint16_t* u = fill(job.picture.u, chroma, grey, scratch.chroma[0]);
+  const std::uint16_t* v = fill(job.picture.v, chroma, grey, scratch.chroma[1]);
+  p.chroma.plane[0] = u;
+  p.chroma.plane[1] = v;
+  if (!p.chroma.paired) {  // one load for both planes
+    std::uint16_t* both = scratch.both.get(2 * window_size(chroma));
+    kernels().zip(u, v, both, chroma.width * chroma.height);
+    p.chroma.plane[0] = both;
+    p.chroma.in_turns = true;
+  }
   kernels().crop_rows(p, y0, y1);
 }
 

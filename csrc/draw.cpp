@@ -12,9 +12,10 @@ namespace {
 
 constexpr int kBlockRows = 32;
 
-// An axis-aligned box of continuous crop coordinates.
-struct Box {
+// An octagon in continuous crop coordinates.
+struct Region {
   double left, top, right, bottom;
+  double least_sum, most_sum, least_difference, most_difference;
 };
 
 // Half-open range of integers.
@@ -23,17 +24,25 @@ struct Span {
 };
 
 // The part of the crop that can change a sample: where filtered alpha may be above zero.
-Box reach(const Rect& rect, const Footprint& f) {
+Region reach(const Extent& e, const Footprint& f) {
   const double spread_x = 0.5 * ((f.count_1 - 1) * std::abs(f.tap_1x) + (f.count_2 - 1) * std::abs(f.tap_2x));
   const double spread_y = 0.5 * ((f.count_1 - 1) * std::abs(f.tap_1y) + (f.count_2 - 1) * std::abs(f.tap_2y));
   const double x = spread_x + 1.5 * (1 << f.log2_x), y = spread_y + 1.5 * (1 << f.log2_y);
-  return {rect.x0 + 1 - x, rect.y0 + 1 - y, rect.x0 + rect.width - 1 + x, rect.y0 + rect.height - 1 + y};
+  const Rect& r = e.rect;
+  return {r.x0 - x,
+          r.y0 - y,
+          r.x0 + r.width + x,
+          r.y0 + r.height + y,
+          e.least_sum - x - y,
+          e.most_sum + x + y,
+          e.least_difference - x - y,
+          e.most_difference + x + y};
 }
 
-// Rows of a plane whose sample centres may fall into the box under `to_plane`.
-Span rows_of(const Affine& to_plane, const Box& box, int height) {
-  const double xs[2] = {to_plane.yx * box.left, to_plane.yx * box.right};
-  const double ys[2] = {to_plane.yy * box.top, to_plane.yy * box.bottom};
+// Rows of a plane whose sample centres may fall into the region's box under `to_plane`.
+Span rows_of(const Affine& to_plane, const Region& region, int height) {
+  const double xs[2] = {to_plane.yx * region.left, to_plane.yx * region.right};
+  const double ys[2] = {to_plane.yy * region.top, to_plane.yy * region.bottom};
   const double low = std::min(xs[0], xs[1]) + std::min(ys[0], ys[1]) + to_plane.y0;
   const double high = std::max(xs[0], xs[1]) + std::max(ys[0], ys[1]) + to_plane.y0;
   const double limit = height;
@@ -52,10 +61,13 @@ void clip(double slope, double rest, double low, double high, double& begin, dou
   end = std::min(end, std::floor(std::max(a, b)) + 1.0);
 }
 
-Span columns_of(const Affine& to_crop, const Box& box, int y, int width) {
+Span columns_of(const Affine& to_crop, const Region& region, int y, int width) {
   double begin = 0.0, end = width;
-  clip(to_crop.xx, to_crop.xy * (y + 0.5) + to_crop.x0, box.left, box.right, begin, end);
-  clip(to_crop.yx, to_crop.yy * (y + 0.5) + to_crop.y0, box.top, box.bottom, begin, end);
+  const double u = to_crop.xy * (y + 0.5) + to_crop.x0, v = to_crop.yy * (y + 0.5) + to_crop.y0;
+  clip(to_crop.xx, u, region.left, region.right, begin, end);
+  clip(to_crop.yx, v, region.top, region.bottom, begin, end);
+  clip(to_crop.xx + to_crop.yx, u + v, region.least_sum, region.most_sum, begin, end);
+  clip(to_crop.xx - to_crop.yx, u - v, region.least_difference, region.most_difference, begin, end);
   if (!(begin < end)) return {0, 0};
   return {static_cast<int>(begin), static_cast<int>(end)};
 }
@@ -67,7 +79,7 @@ struct Target {
   int count;
   Affine to_crop;
   Sampler sampler;
-  Box box;
+  Region region;
   Span rows;
 
   int blocks() const { return std::max(0, (rows.end - rows.begin + kBlockRows - 1) / kBlockRows); }
@@ -81,7 +93,7 @@ struct Target {
     p.most = std::ldexp(1.0f, bits) - 1.0f;
     for (int i = 0; i < count; ++i) p.step[i] = planes[i].step;
     for (p.y = y0; p.y < y1; ++p.y) {
-      const Span x = columns_of(to_crop, box, p.y, planes[0].width);
+      const Span x = columns_of(to_crop, region, p.y, planes[0].width);
       if (x.begin >= x.end) continue;
       p.x0 = x.begin;
       p.x1 = x.end;
@@ -91,34 +103,42 @@ struct Target {
   }
 };
 
-// Points the sampler at the layers themselves, or at reductions of them where the map to the picture shrinks
-// a lot.
-Sampler layer_sampler(const Affine& to_crop, const Footprint& footprint, const Layers& layers, int first,
-                      int count, Buffer<std::uint16_t>& reduced, Buffer<std::uint32_t>& sums) {
+// Layers as planes: alpha first, then those of luma (chroma = false) or chroma.
+struct LayerViews {
+  PlaneView<const std::uint16_t> plane[3];
+  int count;
+};
+
+LayerViews views_of(const Layers& layers, bool chroma) {
+  const int w = layers.rect.width, h = layers.rect.height;
+  if (!chroma) return {{{layers.luma, 2 * w, 2, w, h}, {layers.luma + 1, 2 * w, 2, w, h}, {}}, 2};
+  const auto view = [&](int c) { return PlaneView<const std::uint16_t>{layers.chroma[c], w, 1, w, h}; };
+  return {{view(0), view(1), view(2)}, 3};
+}
+
+// A sampler of the layers themselves, or of reductions of them where the map to the picture shrinks a lot.
+// The reduced cells are a grid of the crop, whatever part of it the layers cover, so that it does not move
+// with the mask.
+Sampler layer_sampler(const Affine& to_crop, const Footprint& f, const Layers& layers, bool chroma,
+                      Buffer<std::uint16_t>& reduced, Buffer<std::uint32_t>& sums) {
   const Rect& rect = layers.rect;
-  const int index[3] = {0, first, first + 1};
-  // Layers begin at (rect.x0, rect.y0); reduced cells do too, so both are sampled in coordinates relative to
-  // it.
-  Affine relative = to_crop;
-  relative.x0 -= rect.x0;
-  relative.y0 -= rect.y0;
-  WindowShape shape{footprint, 0, 0, rect.width, rect.height};
-  if (footprint.log2_x == 0 && footprint.log2_y == 0) {
-    Sampler sampler = window_sampler(relative, shape);
-    for (int i = 0; i < count; ++i) sampler.plane[i] = layers.plane[index[i]];
+  const LayerViews views = views_of(layers, chroma);
+  if (f.log2_x == 0 && f.log2_y == 0) {
+    Sampler sampler = window_sampler(to_crop, {f, rect.x0, rect.y0, rect.width, rect.height});
+    for (int i = 0; i < views.count; ++i) sampler.plane[i] = views.plane[i].data;
+    sampler.in_turns = !chroma;
+    sampler.paired = sampler.paired && chroma;
     return sampler;
   }
-  shape.cell_x0 = shape.cell_y0 = -1;
-  shape.width = ((rect.width - 1) >> footprint.log2_x) + 3;
-  shape.height = ((rect.height - 1) >> footprint.log2_y) + 3;
-  Sampler sampler = window_sampler(relative, shape);
-  const std::size_t area = window_size(shape);
-  std::uint16_t* out = reduced.get(area * 3);
+  const int cell_x0 = (rect.x0 >> f.log2_x) - 1, cell_y0 = (rect.y0 >> f.log2_y) - 1;
+  const WindowShape shape{f, cell_x0, cell_y0, ((rect.x0 + rect.width - 1) >> f.log2_x) + 2 - cell_x0,
+                          ((rect.y0 + rect.height - 1) >> f.log2_y) + 2 - cell_y0};
+  Sampler sampler = window_sampler(to_crop, shape);
+  const std::size_t size = window_size(shape);
+  std::uint16_t* out = reduced.get(size * 3);
   std::uint32_t* scratch = sums.get(2 * window_scratch(shape));
-  for (int i = 0; i < count; ++i, out += area) {
-    const PlaneView<const std::uint16_t> plane{layers.plane[index[i]], rect.width, 1, rect.width,
-                                               rect.height};
-    kernels().fill_window_u16({plane, 16, shape, Border::kBlack, 0, out, scratch});
+  for (int i = 0; i < views.count; ++i, out += size) {
+    kernels().fill_window_u16({views.plane[i], 16, shape, Border::kBlack, 0, out, scratch, rect.x0, rect.y0});
     sampler.plane[i] = out;
   }
   return sampler;
@@ -134,18 +154,18 @@ void draw(const Picture<T>& picture, const Affine& to_coded, const Layers& layer
     if (!(std::abs(part) <= kMaxScale)) return;  // the whole crop is smaller than a sample
   }
   const Affine to_chroma = compose(chroma_from_luma(picture.color), to_coded);
-  const auto target = [&](const PlaneView<T>& a, const PlaneView<T>& b, int count, const Affine& to_plane,
-                          int first) {
+  const auto target = [&](const PlaneView<T>& a, const PlaneView<T>& b, int count, const Affine& to_plane) {
     Target<T> t{{a, b}, count, inverse(to_plane), {}, {}, {}};
     const Footprint footprint = plan(t.to_crop);
-    t.sampler = layer_sampler(t.to_crop, footprint, layers, first, count + 1, scratch.reduced[first - 1],
-                              scratch.sums);
-    t.box = reach(layers.rect, footprint);
-    t.rows = rows_of(to_plane, t.box, a.height);
+    const bool is_chroma = count == 2;
+    t.sampler =
+        layer_sampler(t.to_crop, footprint, layers, is_chroma, scratch.reduced[is_chroma], scratch.sums);
+    t.region = reach(layers.extent, footprint);
+    t.rows = rows_of(to_plane, t.region, a.height);
     return t;
   };
-  const Target<T> luma = target(picture.y, picture.y, 1, to_coded, 1);
-  const Target<T> chroma = target(picture.u, picture.v, 2, to_chroma, 2);
+  const Target<T> luma = target(picture.y, picture.y, 1, to_coded);
+  const Target<T> chroma = target(picture.u, picture.v, 2, to_chroma);
   const int luma_blocks = luma.blocks(), bits = picture.color.bits;
   parallel_for(luma_blocks + chroma.blocks(), [&](int i) {
     i < luma_blocks ? luma.draw_block(i, bits) : chroma.draw_block(i - luma_blocks, bits);

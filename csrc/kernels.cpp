@@ -6,7 +6,7 @@
 
 namespace fs {
 
-extern const Kernels kScalarKernels;
+extern const Kernels kScalarKernels, kVec4Kernels;
 #if defined(FASTSWAP_HAVE_X86_SIMD)
 extern const Kernels kAvx2Kernels, kAvx512Kernels;
 #endif
@@ -14,7 +14,7 @@ extern const Kernels kAvx2Kernels, kAvx512Kernels;
 namespace {
 
 std::vector<const Kernels*> available() {
-  std::vector<const Kernels*> tables = {&kScalarKernels};
+  std::vector<const Kernels*> tables = {&kScalarKernels, &kVec4Kernels};
 #if defined(FASTSWAP_HAVE_X86_SIMD)
   __builtin_cpu_init();
   if (__builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma")) {

@@ -17,6 +17,7 @@ struct Kernels {
   const char* name;
   void (*fill_window_u8)(const WindowFill<std::uint8_t>& params);
   void (*fill_window_u16)(const WindowFill<std::uint16_t>& params);
+  void (*zip)(const std::uint16_t* a, const std::uint16_t* b, std::uint16_t* out, int count);
   void (*crop_rows)(const CropParams& params, int y0, int y1);
   // Adds to `total`; `values`, if not null, receives the channels in the statistics' space where the mask is
   // above 0.
@@ -41,7 +42,7 @@ struct Kernels {
 // The level in use: the widest that this processor has, or what FASTSWAP_SIMD or set_simd chose.
 const Kernels& kernels();
 
-// "scalar", "avx2", "avx512" as far as this build and this processor have them, narrowest first.
+// "scalar", "vec4", "avx2", "avx512" as far as this build and this processor have them, narrowest first.
 std::vector<std::string> simd_levels();
 void set_simd(const std::string& name);
 std::string get_simd();

@@ -31,6 +31,10 @@ struct Lanes<float> {
   static FS_HD void store_u16(std::uint16_t* p, float x, int) {
     *p = static_cast<std::uint16_t>(lower(x, 65535.0f) + 0.5f);
   }
+  static FS_HD void store_u16_pair(std::uint16_t* p, float a, float b, int) {
+    store_u16(p, a, 1);
+    store_u16(p + 1, b, 1);
+  }
 };
 
 FS_HD float fmadd(float a, float b, float c) { return a * b + c; }
@@ -57,6 +61,12 @@ FS_HD float from_bits(int a) {
 FS_HD void load_pair(const std::uint16_t* data, int index, float& left, float& right) {
   left = static_cast<float>(data[index]);
   right = static_cast<float>(data[index + 1]);
+}
+
+// The neighbours `index` and `index + 1`, each two numbers that lie in turns.
+FS_HD void load_pair_in_turns(const std::uint16_t* data, int index, float (&left)[2], float (&right)[2]) {
+  load_pair(data, 2 * index, left[0], left[1]);
+  load_pair(data, 2 * index + 2, right[0], right[1]);
 }
 
 // The pairs at `index` and at `index + apart`, where apart is 0, 1 or 2. May read four samples from `index`

@@ -9,20 +9,29 @@
 
 namespace fs {
 
+// Where a mask is above 0: a rectangle, and limits of x + y and x - y that cut its corners. Continuous crop
+// coordinates.
+struct Extent {
+  Rect rect;  // columns widened to multiples of 16, as far as the crop goes
+  double least_sum, most_sum, least_difference, most_difference;
+};
+
 // Window values (see colorspace.h) of the part of the crop where alpha may be above 0, with one ring of zeros
 // around it.
 struct Layers {
-  std::uint16_t* plane[4];  // alpha (65535 is 1), alpha Y, alpha U, alpha V
-  Rect rect;                // with the ring: starts at -1 if the mask starts at 0
+  std::uint16_t*
+      luma;  // alpha (65535 is 1) and alpha Y in turns: luma is most of the work, and one load brings both
+  std::uint16_t* chroma[3];  // alpha, alpha U, alpha V
+  Rect rect;                 // with the ring: starts at -1 if the mask starts at 0
+  Extent extent;             // without it
 };
 
-// The smallest rectangle within `within` around all mask pixels above 0, columns widened to multiples of 16
-// (as far as the crop goes). `mask` points to the first pixel of `within`. It follows from the mask alone:
-// positions are rounded relative to it, so it decides the last bits of a result.
-Rect extent_of(const float* mask, std::ptrdiff_t pitch, const Rect& within, int size);
+// The extent of the mask pixels above 0 within `within`; `mask` points to its first pixel. It follows from
+// the mask alone: positions are rounded relative to its rectangle, so that decides the last bits of a result.
+Extent extent_of(const float* mask, std::ptrdiff_t pitch, const Rect& within, int size);
 
-// Room for the layers of a rectangle of the crop, the ring already set to 0.
-Layers make_room(const Rect& rect, Buffer<std::uint16_t>& memory);
+// Room for the layers of an extent, the ring already set to 0.
+Layers make_room(const Extent& extent, Buffer<std::uint16_t>& memory);
 
 enum class LayerSource { kRgb, kMappedRgb, kMappedLab };
 
@@ -32,9 +41,18 @@ struct LayerParams {
   ColorMap map;
   float opacity;
   YuvTransform color;
-  std::uint16_t* out[4];
-  std::ptrdiff_t out_pitch;
+  std::uint16_t* luma;
+  std::uint16_t* chroma[3];
+  std::ptrdiff_t out_pitch;  // in pixels
 };
+
+// Points the parameters at row y, column x of the layers; the ring is row and column 0.
+inline void aim(LayerParams& p, const Layers& layers, int x, int y) {
+  p.out_pitch = layers.rect.width;
+  const std::ptrdiff_t at = y * p.out_pitch + x;
+  p.luma = layers.luma + 2 * at;
+  for (int c = 0; c < 3; ++c) p.chroma[c] = layers.chroma[c] + at;
+}
 
 // Pixels x, x+1, ... of row y.
 template <LayerSource kSource, class F>
@@ -45,7 +63,9 @@ FS_HD void make_layers(const LayerParams& p, int x, int y) {
   const std::ptrdiff_t to = y * p.out_pitch + x, from = y * in.pitch + x;
   const F alpha = clamp_unit(L::load(in.mask + y * in.mask_pitch + x, count)) * L::set(p.opacity);
   if (!any_above_zero(alpha)) {
-    for (int c = 0; c < 4; ++c) L::store_u16(p.out[c] + to, L::set(0.0f), count);
+    const F zero = L::set(0.0f);
+    L::store_u16_pair(p.luma + 2 * to, zero, zero, count);
+    for (int c = 0; c < 3; ++c) L::store_u16(p.chroma[c] + to, zero, count);
     return;
   }
   Triple<F> t = {L::load(in.channel[0] + from, count), L::load(in.channel[1] + from, count),
@@ -54,8 +74,10 @@ FS_HD void make_layers(const LayerParams& p, int x, int y) {
   if constexpr (kSource != LayerSource::kRgb) t = mapped_rgb<kSource == LayerSource::kMappedLab>(p.map, t);
   const auto& m = p.color.from_rgb;
   const auto& o = p.color.from_rgb_offset;
-  L::store_u16(p.out[0] + to, alpha * L::set(65535.0f), count);
-  for (int c = 0; c < 3; ++c) L::store_u16(p.out[c + 1] + to, alpha * row3(m[c], o[c], t.a, t.b, t.c), count);
+  const F fixed = alpha * L::set(65535.0f);
+  L::store_u16_pair(p.luma + 2 * to, fixed, alpha * row3(m[0], o[0], t.a, t.b, t.c), count);
+  L::store_u16(p.chroma[0] + to, fixed, count);
+  for (int c = 1; c < 3; ++c) L::store_u16(p.chroma[c] + to, alpha * row3(m[c], o[c], t.a, t.b, t.c), count);
 }
 
 }  // namespace fs

@@ -8,6 +8,10 @@
 
 namespace fs {
 
+// Rows that are worked on are short and far apart, and the processor does not see the next ones coming: loops
+// ask for them this many rows ahead.
+inline constexpr int kRowsAhead = 2;
+
 // One plane of samples. Strides count samples and may be negative; `step` is 2 for the interleaved chroma of
 // nv12, so planar and semi-planar pictures are the same code.
 template <class T>

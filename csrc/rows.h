@@ -28,6 +28,10 @@ struct Rows {
       F second[6] = {weight, weight, weight, weight, weight, weight};
       for (int x = 0; x < p.width; x += L::width) {
         const int n = p.width - x < L::width ? p.width - x : L::width;
+        // Rows are short and far apart, so the processor does not see the next ones coming.
+        if (y + kRowsAhead < p.height) {
+          for (const float* channel : p.channel) __builtin_prefetch(channel + at + kRowsAhead * p.pitch + x);
+        }
         const F w = clamp_unit(L::load(p.mask + y * p.mask_pitch + x, n));
         if (!any_above_zero(w)) continue;
         Triple<F> t =
@@ -142,6 +146,7 @@ struct Rows {
     return {name,
             WindowRows<F, std::uint8_t>::fill,
             WindowRows<F, std::uint16_t>::fill,
+            WindowRows<F, std::uint16_t>::zip,
             crop_rows,
             moments,
             apply,

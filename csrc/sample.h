@@ -5,6 +5,9 @@
 
 namespace fs {
 
+// So many numbers after the last of a window may be read, though their values do not matter.
+inline constexpr int kSamplerMargin = 4;
+
 // Reads up to three planes of one shape through an affine map.
 //
 // The planes are windows (window.h): 16-bit copies of the part of a picture that the map can reach,
@@ -24,6 +27,7 @@ struct Sampler {
   float first_u, first_v;                // offset of the first tap
   float tap_1u, tap_1v, tap_2u, tap_2v;  // steps between taps
   float weight;                          // of one tap
+  bool in_turns;                         // plane[0] holds the numbers of two planes in turns
   bool paired;  // count_1 is 2 and its taps lie side by side, at most two samples apart
 };
 
@@ -51,6 +55,20 @@ FS_HD void add_bilinear(const Sampler& s, F u, F v, F (&total)[C]) {
     load_pair(s.plane[c], index, a, b);
     load_pair(s.plane[c] + s.stride, index, p, q);
     const F top = fmadd(x.fraction, b - a, a), bottom = fmadd(x.fraction, q - p, p);
+    total[c] = total[c] + fmadd(y.fraction, bottom - top, top);
+  }
+}
+
+// The same of two planes whose numbers lie in turns.
+template <class F>
+FS_HD void add_bilinear_in_turns(const Sampler& s, F u, F v, F (&total)[2]) {
+  const Position<F> x = position(u, s.max_u, s.last_u), y = position(v, s.max_v, s.last_v);
+  const auto index = y.index * s.stride + x.index;
+  F a[2], b[2], p[2], q[2];
+  load_pair_in_turns(s.plane[0], index, a, b);
+  load_pair_in_turns(s.plane[0] + 2 * s.stride, index, p, q);
+  for (int c = 0; c < 2; ++c) {
+    const F top = fmadd(x.fraction, b[c] - a[c], a[c]), bottom = fmadd(x.fraction, q[c] - p[c], p[c]);
     total[c] = total[c] + fmadd(y.fraction, bottom - top, top);
   }
 }
@@ -90,8 +108,15 @@ FS_HD void sample(const Sampler& s, float row_u, float row_v, int x, F (&out)[C]
     for (int i = 0; i < s.count_1; ++i) {
       for (int j = 0; j < s.count_2; ++j) {
         const float fi = static_cast<float>(i), fj = static_cast<float>(j);
-        add_bilinear<C>(s, u + L::set(fi * s.tap_1u + fj * s.tap_2u),
-                        v + L::set(fi * s.tap_1v + fj * s.tap_2v), out);
+        const F at_u = u + L::set(fi * s.tap_1u + fj * s.tap_2u);
+        const F at_v = v + L::set(fi * s.tap_1v + fj * s.tap_2v);
+        if constexpr (C == 2) {
+          if (s.in_turns) {
+            add_bilinear_in_turns(s, at_u, at_v, out);
+            continue;
+          }
+        }
+        add_bilinear<C>(s, at_u, at_v, out);
       }
     }
   }

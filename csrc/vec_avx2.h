@@ -70,6 +70,18 @@ FS_HD void load_two_pairs(const std::uint16_t* data, I8 index, I8 apart, F8& a, 
   q.v = _mm256_cvtepi32_ps(_mm256_srli_epi32(far, 16));
 }
 
+FS_HD void load_pair_in_turns(const std::uint16_t* data, I8 index, F8 (&left)[2], F8 (&right)[2]) {
+  const long long* base = reinterpret_cast<const long long*>(data);
+  const __m256i low = _mm256_i32gather_epi64(base, _mm256_castsi256_si128(index.v), 4);
+  const __m256i high = _mm256_i32gather_epi64(base, _mm256_extracti128_si256(index.v, 1), 4);
+  const __m256i near = even_of(low, high), mask = _mm256_set1_epi32(0xffff);
+  const __m256i far = even_of(_mm256_srli_epi64(low, 32), _mm256_srli_epi64(high, 32));
+  left[0].v = _mm256_cvtepi32_ps(_mm256_and_si256(near, mask));
+  left[1].v = _mm256_cvtepi32_ps(_mm256_srli_epi32(near, 16));
+  right[0].v = _mm256_cvtepi32_ps(_mm256_and_si256(far, mask));
+  right[1].v = _mm256_cvtepi32_ps(_mm256_srli_epi32(far, 16));
+}
+
 template <>
 struct Lanes<F8> {
   static constexpr int width = 8;
@@ -81,6 +93,12 @@ struct Lanes<F8> {
   }
   static FS_HD F8 load(const float* p, int n) { return {_mm256_maskload_ps(p, first(n))}; }
   static FS_HD void store(float* p, F8 x, int n) { _mm256_maskstore_ps(p, first(n), x.v); }
+  static FS_HD void store_u16_pair(std::uint16_t* p, F8 a, F8 b, int n) {
+    const __m256i low = _mm256_min_epu32(_mm256_cvtps_epi32(a.v), _mm256_set1_epi32(0xffff));
+    const __m256i high = _mm256_min_epu32(_mm256_cvtps_epi32(b.v), _mm256_set1_epi32(0xffff));
+    _mm256_maskstore_epi32(reinterpret_cast<int*>(p), first(n),
+                           _mm256_or_si256(low, _mm256_slli_epi32(high, 16)));
+  }
   static FS_HD void store_u16(std::uint16_t* p, F8 x, int n) {
     const __m256i wide = _mm256_cvtps_epi32(x.v);
     const __m128i words = _mm_packus_epi32(_mm256_castsi256_si128(wide), _mm256_extracti128_si256(wide, 1));

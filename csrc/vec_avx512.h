@@ -59,6 +59,19 @@ FS_HD void load_two_pairs(const std::uint16_t* data, I16 index, I16 apart, F16& 
   q.v = _mm512_cvtepi32_ps(_mm512_srli_epi32(far, 16));
 }
 
+FS_HD void load_pair_in_turns(const std::uint16_t* data, I16 index, F16 (&left)[2], F16 (&right)[2]) {
+  const __m512i low = _mm512_i32gather_epi64(_mm512_castsi512_si256(index.v), data, 4);
+  const __m512i high = _mm512_i32gather_epi64(_mm512_extracti64x4_epi64(index.v, 1), data, 4);
+  const __m512i even = _mm512_setr_epi32(0, 2, 4, 6, 8, 10, 12, 14, 16, 18, 20, 22, 24, 26, 28, 30);
+  const __m512i odd = _mm512_add_epi32(even, _mm512_set1_epi32(1)), mask = _mm512_set1_epi32(0xffff);
+  const __m512i near = _mm512_permutex2var_epi32(low, even, high),
+                far = _mm512_permutex2var_epi32(low, odd, high);
+  left[0].v = _mm512_cvtepi32_ps(_mm512_and_si512(near, mask));
+  left[1].v = _mm512_cvtepi32_ps(_mm512_srli_epi32(near, 16));
+  right[0].v = _mm512_cvtepi32_ps(_mm512_and_si512(far, mask));
+  right[1].v = _mm512_cvtepi32_ps(_mm512_srli_epi32(far, 16));
+}
+
 template <>
 struct Lanes<F16> {
   static constexpr int width = 16;
@@ -68,6 +81,11 @@ struct Lanes<F16> {
   static FS_HD __mmask16 first(int n) { return static_cast<__mmask16>(n >= 16 ? 0xffffu : (1u << n) - 1u); }
   static FS_HD F16 load(const float* p, int n) { return {_mm512_maskz_loadu_ps(first(n), p)}; }
   static FS_HD void store(float* p, F16 x, int n) { _mm512_mask_storeu_ps(p, first(n), x.v); }
+  static FS_HD void store_u16_pair(std::uint16_t* p, F16 a, F16 b, int n) {
+    const __m512i low = _mm512_min_epu32(_mm512_cvtps_epi32(a.v), _mm512_set1_epi32(0xffff));
+    const __m512i high = _mm512_min_epu32(_mm512_cvtps_epi32(b.v), _mm512_set1_epi32(0xffff));
+    _mm512_mask_storeu_epi32(p, first(n), _mm512_or_si512(low, _mm512_slli_epi32(high, 16)));
+  }
   static FS_HD void store_u16(std::uint16_t* p, F16 x, int n) {
     _mm512_mask_cvtusepi32_storeu_epi16(p, first(n), _mm512_cvtps_epi32(x.v));
   }

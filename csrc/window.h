@@ -50,7 +50,8 @@ struct WindowFill {
   Border border;
   int black;
   std::uint16_t* out;
-  std::uint32_t* sums;  // scratch, 2 x `window_scratch(shape)`
+  std::uint32_t* sums;             // scratch, 2 x `window_scratch(shape)`
+  int origin_x = 0, origin_y = 0;  // where the plane's first sample lies in the cells' grid, in samples
 };
 
 template <class T>
@@ -76,10 +77,10 @@ FS_HD std::uint16_t window_cell(const WindowFill<T>& p, int cell_x, int cell_y) 
   const int last = p.plane.width - 1;
   std::uint32_t total = 0;
   for (int j = 0; j < 1 << f.log2_y; ++j) {
-    const int y = cell_y * (1 << f.log2_y) + j;
+    const int y = cell_y * (1 << f.log2_y) + j - p.origin_y;
     const T* row = source_row(p, y);
     for (int i = 0; i < 1 << f.log2_x; ++i) {
-      const int x = cell_x * (1 << f.log2_x) + i;
+      const int x = cell_x * (1 << f.log2_x) + i - p.origin_x;
       const bool black = is_black(p, y) || (p.border == Border::kBlack && (x < 0 || x > last));
       total += black ? static_cast<std::uint32_t>(p.black)
                      : row[(x < 0      ? 0
@@ -93,7 +94,7 @@ FS_HD std::uint16_t window_cell(const WindowFill<T>& p, int cell_x, int cell_y) 
 
 // How many samples a window needs, those that may be read after it included.
 inline std::size_t window_size(const WindowShape& shape) {
-  return static_cast<std::size_t>(shape.width) * static_cast<std::size_t>(shape.height) + 4;
+  return static_cast<std::size_t>(shape.width) * static_cast<std::size_t>(shape.height) + kSamplerMargin;
 }
 
 // How many 32-bit numbers a window's scratch holds.

@@ -16,11 +16,20 @@ struct WindowRows {
   // Sums of two samples over up to 128 rows fit.
   using Sum = std::conditional_t<sizeof(T) == 1, std::uint16_t, std::uint32_t>;
 
+  // Two windows as one whose numbers lie in turns.
+  static void zip(const std::uint16_t* a, const std::uint16_t* b, std::uint16_t* out, int count) {
+    for (int i = 0; i < count; ++i) {
+      out[2 * i] = a[i];
+      out[2 * i + 1] = b[i];
+    }
+  }
+
   static void fill(const WindowFill<T>& p) {
     const Footprint& f = p.shape.footprint;
     const int end = p.shape.cell_x0 + p.shape.width;
-    const int inside_end = p.plane.width >> f.log2_x;
-    const int begin = p.shape.cell_x0 > 0 ? p.shape.cell_x0 : 0;
+    const int inside_begin = (p.origin_x + (1 << f.log2_x) - 1) >> f.log2_x;  // cells that hold samples alone
+    const int inside_end = (p.origin_x + p.plane.width) >> f.log2_x;
+    const int begin = p.shape.cell_x0 > inside_begin ? p.shape.cell_x0 : inside_begin;
     const int stop = end < inside_end ? end : inside_end;
     const int inside = stop > begin ? stop - begin : 0;
     const bool copies = f.log2_x == 0 && f.log2_y == 0;
@@ -37,14 +46,14 @@ struct WindowRows {
   }
 
  private:
-  static void copy_row(const WindowFill<T>& p, int y, int begin, int count, std::uint16_t* out) {
+  static void copy_row(const WindowFill<T>& p, int cell_y, int begin, int count, std::uint16_t* out) {
     std::uint16_t* to = out + (begin - p.shape.cell_x0);
-    const int lift = 16 - p.bits;
+    const int lift = 16 - p.bits, y = cell_y - p.origin_y;
     if (is_black(p, y)) {
       for (int i = 0; i < count; ++i) to[i] = static_cast<std::uint16_t>(p.black << lift);
       return;
     }
-    const T* in = source_row(p, y) + begin * p.plane.step;
+    const T* in = source_row(p, y) + (begin - p.origin_x) * p.plane.step;
     if (p.plane.step == 1) {
       for (int i = 0; i < count; ++i) to[i] = static_cast<std::uint16_t>(in[i] << lift);
     } else if (p.plane.step == 2) {
@@ -63,12 +72,13 @@ struct WindowRows {
     Sum* sums = reinterpret_cast<Sum*>(p.sums);
     memset(sums, 0, static_cast<std::size_t>(count) * sizeof(Sum));
     for (int j = 0; j < 1 << f.log2_y; ++j) {
-      const int y = cell_y * (1 << f.log2_y) + j;
+      const int y = cell_y * (1 << f.log2_y) + j - p.origin_y;
       if (is_black(p, y)) {
         for (int i = 0; i < count; ++i) sums[i] = static_cast<Sum>(sums[i] + p.black * pair);
         continue;
       }
-      const T* in = source_row(p, y) + (static_cast<std::ptrdiff_t>(begin) << f.log2_x) * p.plane.step;
+      const std::ptrdiff_t first = (static_cast<std::ptrdiff_t>(begin) << f.log2_x) - p.origin_x;
+      const T* in = source_row(p, y) + first * p.plane.step;
       pair == 2 ? add_pairs(in, p.plane.step, count, sums) : add_single(in, p.plane.step, count, sums);
     }
     std::uint32_t* wide = p.sums + window_scratch(p.shape);

@@ -38,7 +38,8 @@ const raster::Triangle* triangles_of(const Array<std::int32_t>& a) {
 void check_indices(const Array<std::int32_t>& triangles, py::ssize_t vertices) {
   const std::int32_t* index = triangles.data();
   for (py::ssize_t i = 0; i < triangles.size(); ++i) {
-    if (index[i] < 0 || index[i] >= vertices) throw std::invalid_argument("triangles name a vertex that is not there");
+    if (index[i] < 0 || index[i] >= vertices)
+      throw std::invalid_argument("triangles name a vertex that is not there");
   }
 }
 
@@ -50,9 +51,9 @@ struct BoundMaterial {
   std::vector<Array<std::uint8_t>> textures;
   std::vector<Array<std::int8_t>> reliefs;
 
-  BoundMaterial(std::vector<Array<std::uint8_t>> levels, std::vector<Array<std::int8_t>> slopes, const Triple& wrap,
-                float specular, float strength, int gloss, float sheen, bool fibre, bool two_sided, bool cutout,
-                float density, float shift)
+  BoundMaterial(std::vector<Array<std::uint8_t>> levels, std::vector<Array<std::int8_t>> slopes,
+                const Triple& wrap, float specular, float strength, int gloss, float sheen, bool fibre,
+                bool two_sided, bool cutout, float density, float shift)
       : textures(std::move(levels)), reliefs(std::move(slopes)) {
     if (textures.empty()) throw std::invalid_argument("a material needs one texture level or more");
     if (!reliefs.empty() && reliefs.size() != textures.size()) {
@@ -92,8 +93,8 @@ struct BoundMaterial {
 };
 
 raster::Lighting make_lighting(const Triple& key_direction, const Triple& key, const Triple& fill_direction,
-                               const Triple& fill, const Triple& rim_direction, const Triple& rim, const Triple& sky,
-                               const Triple& ground, float exposure) {
+                               const Triple& fill, const Triple& rim_direction, const Triple& rim,
+                               const Triple& sky, const Triple& ground, float exposure) {
   raster::Lighting light;
   light.key_direction = raster::normalized(vec(key_direction));
   light.fill_direction = raster::normalized(vec(fill_direction));
@@ -109,9 +110,9 @@ raster::Lighting make_lighting(const Triple& key_direction, const Triple& key, c
 
 void draw(Array<std::uint8_t>& rgb, Array<std::uint8_t>& cover, Array<std::uint8_t>& face,
           const Array<float>& positions, const Array<float>& normals, const Array<float>& uv,
-          const Array<float>& exposure, const Array<std::int32_t>& triangles, const Array<std::uint8_t>& material_of,
-          const std::vector<const BoundMaterial*>& bound, const raster::Lighting& light, float focal, float cx,
-          float cy) {
+          const Array<float>& exposure, const Array<std::int32_t>& triangles,
+          const Array<std::uint8_t>& material_of, const std::vector<const BoundMaterial*>& bound,
+          const raster::Lighting& light, float focal, float cx, float cy) {
   if (rgb.ndim() != 3 || rgb.shape(2) != 3) throw std::invalid_argument("rgb is [H, W, 3]");
   check(cover, "cover", rgb.shape(0), rgb.shape(1));
   check(face, "face", rgb.shape(0), rgb.shape(1));
@@ -126,7 +127,8 @@ void draw(Array<std::uint8_t>& rgb, Array<std::uint8_t>& cover, Array<std::uint8
   std::vector<raster::Material> materials;
   for (const BoundMaterial* b : bound) materials.push_back(b->material);
   for (py::ssize_t i = 0; i < material_of.size(); ++i) {
-    if (material_of.data()[i] >= materials.size()) throw std::invalid_argument("material_of names no material");
+    if (material_of.data()[i] >= materials.size())
+      throw std::invalid_argument("material_of names no material");
   }
   raster::Mesh mesh;
   mesh.positions = vectors(positions);
@@ -179,8 +181,8 @@ Array<float> visibility(const Array<float>& positions, const Array<std::int32_t>
   {
     const py::gil_scoped_release release;
     raster::visibility(vectors(positions), count32(positions.shape(0)), triangles_of(triangles),
-                       count32(triangles.shape(0)), vectors(receivers), vectors(normals), count32(receivers.shape(0)),
-                       vec(toward), radius, bias, resolution, values);
+                       count32(triangles.shape(0)), vectors(receivers), vectors(normals),
+                       count32(receivers.shape(0)), vec(toward), radius, bias, resolution, values);
   }
   return out;
 }
@@ -194,7 +196,8 @@ Array<float> smoothed(const Array<float>& values, const Array<std::int32_t>& tri
   float* target = out.mutable_data();
   {
     const py::gil_scoped_release release;
-    raster::smooth(target, count32(values.shape(0)), triangles_of(triangles), count32(triangles.shape(0)), rounds);
+    raster::smooth(target, count32(values.shape(0)), triangles_of(triangles), count32(triangles.shape(0)),
+                   rounds);
   }
   return out;
 }
@@ -204,12 +207,13 @@ Array<float> smoothed(const Array<float>& values, const Array<std::int32_t>& tri
 PYBIND11_MODULE(_raster, m) {
   m.doc() = "Triangle rasteriser of the synthetic actors.";
   py::class_<BoundMaterial>(m, "Material")
-      .def(py::init<std::vector<Array<std::uint8_t>>, std::vector<Array<std::int8_t>>, const Triple&, float, float,
-                    int, float, bool, bool, bool, float, float>(),
+      .def(py::init<std::vector<Array<std::uint8_t>>, std::vector<Array<std::int8_t>>, const Triple&, float,
+                    float, int, float, bool, bool, bool, float, float>(),
            py::arg("levels"), py::arg("relief") = std::vector<Array<std::int8_t>>{},
            py::arg("wrap") = Triple{0, 0, 0}, py::arg("specular") = 0.04F, py::arg("strength") = 1.0F,
-           py::arg("gloss") = 4, py::arg("sheen") = 0.0F, py::arg("fibre") = false, py::arg("two_sided") = false,
-           py::arg("cutout") = false, py::arg("density") = 0.0F, py::arg("shift") = 0.0F);
+           py::arg("gloss") = 4, py::arg("sheen") = 0.0F, py::arg("fibre") = false,
+           py::arg("two_sided") = false, py::arg("cutout") = false, py::arg("density") = 0.0F,
+           py::arg("shift") = 0.0F);
   py::class_<raster::Lighting>(m, "Lighting")
       .def(py::init(&make_lighting), py::arg("key_direction"), py::arg("key"), py::arg("fill_direction"),
            py::arg("fill"), py::arg("rim_direction"), py::arg("rim"), py::arg("sky"), py::arg("ground"),
@@ -221,7 +225,8 @@ PYBIND11_MODULE(_raster, m) {
   m.def("vertex_normals", &vertex_normals, py::arg("positions").noconvert(), py::arg("triangles").noconvert(),
         py::arg("weld").noconvert());
   m.def("visibility", &visibility, py::arg("positions").noconvert(), py::arg("triangles").noconvert(),
-        py::arg("receivers").noconvert(), py::arg("normals").noconvert(), py::arg("toward"), py::arg("radius"), py::arg("bias"),
-        py::arg("resolution") = 384);
-  m.def("smoothed", &smoothed, py::arg("values").noconvert(), py::arg("triangles").noconvert(), py::arg("rounds"));
+        py::arg("receivers").noconvert(), py::arg("normals").noconvert(), py::arg("toward"),
+        py::arg("radius"), py::arg("bias"), py::arg("resolution") = 384);
+  m.def("smoothed", &smoothed, py::arg("values").noconvert(), py::arg("triangles").noconvert(),
+        py::arg("rounds"));
 }

@@ -12,8 +12,8 @@ namespace {
 constexpr float kRelief = 1.0F / 64.0F;
 
 struct Curves {
-  std::array<float, 256> linear;     // sRGB code to light (IEC 61966-2-1)
-  std::array<float, 4097> display;   // square root of light (0..2) to sRGB code, with a soft shoulder
+  std::array<float, 256> linear;    // sRGB code to light (IEC 61966-2-1)
+  std::array<float, 4097> display;  // square root of light (0..2) to sRGB code, with a soft shoulder
   Curves() {
     for (std::size_t i = 0; i < linear.size(); ++i) {
       const float c = static_cast<float>(i) / 255.0F;
@@ -23,8 +23,10 @@ struct Curves {
       const float root = static_cast<float>(i) / 4096.0F * 2.0F;
       float light = root * root;
       constexpr float kKnee = 0.6F;  // above it highlights roll off instead of clipping
-      if (light > kKnee) light = kKnee + (1.0F - kKnee) * (1.0F - std::exp(-(light - kKnee) / (1.0F - kKnee)));
-      const float code = light <= 0.0031308F ? 12.92F * light : 1.055F * std::pow(light, 1.0F / 2.4F) - 0.055F;
+      if (light > kKnee)
+        light = kKnee + (1.0F - kKnee) * (1.0F - std::exp(-(light - kKnee) / (1.0F - kKnee)));
+      const float code =
+          light <= 0.0031308F ? 12.92F * light : 1.055F * std::pow(light, 1.0F / 2.4F) - 0.055F;
       display[i] = 255.0F * code;
     }
   }
@@ -42,7 +44,9 @@ Texel sample(const Level& level, float u, float v, bool relief) {
   const float y = std::clamp(v, 0.0F, 1.0F) * static_cast<float>(level.height) - 0.5F;
   const float fx = std::floor(x), fy = std::floor(y);
   const float ax = x - fx, ay = y - fy;
-  const auto clamp_to = [](float p, std::int32_t n) { return std::clamp(static_cast<std::int32_t>(p), 0, n - 1); };
+  const auto clamp_to = [](float p, std::int32_t n) {
+    return std::clamp(static_cast<std::int32_t>(p), 0, n - 1);
+  };
   const std::int32_t xs[2] = {clamp_to(fx, level.width), clamp_to(fx + 1, level.width)};
   const std::int32_t ys[2] = {clamp_to(fy, level.height), clamp_to(fy + 1, level.height)};
   const float w[4] = {(1 - ax) * (1 - ay), ax * (1 - ay), (1 - ax) * ay, ax * ay};
@@ -102,7 +106,8 @@ Vec3 shade_surface(const Surface& s, const Texel& texel, const Material& m, cons
   const Vec3 fine = relief ? normalized(s.normal - bump) : s.normal;
   const Vec3 soft = relief ? normalized(s.normal - bump * 0.6F) : s.normal;
   const float open = s.exposure.x, lit = s.exposure.y;
-  const Vec3 occlusion{bounced(open, texel.albedo.x), bounced(open, texel.albedo.y), bounced(open, texel.albedo.z)};
+  const Vec3 occlusion{bounced(open, texel.albedo.x), bounced(open, texel.albedo.y),
+                       bounced(open, texel.albedo.z)};
   Vec3 diffuse = light.key * tinted(lit, m.wrap) * wrapped(dot(soft, light.key_direction), m.wrap);
   diffuse = diffuse + light.fill * wrapped(dot(soft, light.fill_direction), m.wrap) * occlusion;
   diffuse = diffuse + light.rim * wrapped(dot(soft, light.rim_direction), m.wrap) * occlusion;
@@ -142,9 +147,10 @@ Vec3 shade(const Surface& surface, const Material& material, const Lighting& lig
   return expose(shade_surface(surface, texel, material, light), light.exposure);
 }
 
-// Kajiya and Kay 1989: a fibre is lit by the angle between its tangent and the light; two shifted highlights, the
-// second in the fibre's own colour (Marschner et al. 2003).
-FibreLight light_fibre(Vec3 tangent, Vec3 toward_eye, Vec3 exposure, const Material& m, const Lighting& light) {
+// Kajiya and Kay 1989: a fibre is lit by the angle between its tangent and the light; two shifted highlights,
+// the second in the fibre's own colour (Marschner et al. 2003).
+FibreLight light_fibre(Vec3 tangent, Vec3 toward_eye, Vec3 exposure, const Material& m,
+                       const Lighting& light) {
   const auto lobe = [&](Vec3 toward, float shift, int gloss) {
     const Vec3 half = normalized(toward + toward_eye);
     const float along = clamp01(std::fabs(dot(tangent, half) + shift));
@@ -162,8 +168,10 @@ FibreLight light_fibre(Vec3 tangent, Vec3 toward_eye, Vec3 exposure, const Mater
   const float first = lobe(light.key_direction, 0.06F, m.gloss);
   const float second = lobe(light.key_direction, -0.12F, std::max(2, m.gloss - 2));
   const float edge = lobe(light.rim_direction, 0.0F, 3);
-  out.tinted = out.tinted + light.key * (0.7F * second * m.strength * lit) + light.rim * (1.2F * m.strength * open * edge);
-  out.white = light.key * (m.specular * first * m.strength * lit) + light.rim * (m.specular * m.strength * open * edge);
+  out.tinted = out.tinted + light.key * (0.7F * second * m.strength * lit) +
+               light.rim * (1.2F * m.strength * open * edge);
+  out.white = light.key * (m.specular * first * m.strength * lit) +
+              light.rim * (m.specular * m.strength * open * edge);
   return out;
 }
 
@@ -171,12 +179,15 @@ Vec3 shade_fibre(const FibreLight& incoming, float u, float v, float level, cons
                  const Lighting& light) {
   // Strands lie side by side along u: blend there, take the nearest texel along them.
   const Level& texture = level_of(material, level);
-  const float x = std::clamp(u * static_cast<float>(texture.width) - 0.5F, 0.0F, static_cast<float>(texture.width) - 1.001F);
+  const float x = std::clamp(u * static_cast<float>(texture.width) - 0.5F, 0.0F,
+                             static_cast<float>(texture.width) - 1.001F);
   const auto column = static_cast<std::int32_t>(x);
   const float part = x - static_cast<float>(column);
-  const auto row = std::clamp(static_cast<std::int32_t>(v * static_cast<float>(texture.height)), 0, texture.height - 1);
-  const std::uint8_t* t = texture.rgba + 4 * (static_cast<std::size_t>(row) * static_cast<std::size_t>(texture.width) +
-                                              static_cast<std::size_t>(column));
+  const auto row =
+      std::clamp(static_cast<std::int32_t>(v * static_cast<float>(texture.height)), 0, texture.height - 1);
+  const std::uint8_t* t =
+      texture.rgba + 4 * (static_cast<std::size_t>(row) * static_cast<std::size_t>(texture.width) +
+                          static_cast<std::size_t>(column));
   const auto mixed = [part](float p, float q) { return p + (q - p) * part; };
   const auto& linear = kCurves.linear;
   const Vec3 albedo{mixed(linear[t[0]], linear[t[4]]), mixed(linear[t[1]], linear[t[5]]),

@@ -35,8 +35,8 @@ struct Taps {
 }  // namespace
 
 void visibility(const Vec3* positions, std::int32_t vertices, const Triangle* triangles, std::int32_t count,
-                const Vec3* receivers, const Vec3* normals, std::int32_t receiver_count, Vec3 toward, float radius,
-                float bias, std::int32_t resolution, float* out) {
+                const Vec3* receivers, const Vec3* normals, std::int32_t receiver_count, Vec3 toward,
+                float radius, float bias, std::int32_t resolution, float* out) {
   if (vertices == 0) {
     std::fill(out, out + receiver_count, 1.0F);
     return;
@@ -52,7 +52,8 @@ void visibility(const Vec3* positions, std::int32_t vertices, const Triangle* tr
     least = {std::min(least.x, c.x), std::min(least.y, c.y), std::min(least.depth, c.depth)};
     most = {std::max(most.x, c.x), std::max(most.y, c.y), std::max(most.depth, c.depth)};
   }
-  const float scale = static_cast<float>(resolution) / std::max(1e-6F, std::max(most.x - least.x, most.y - least.y));
+  const float scale =
+      static_cast<float>(resolution) / std::max(1e-6F, std::max(most.x - least.x, most.y - least.y));
   for (Corner& c : corners) {
     c.x = (c.x - least.x) * scale;
     c.y = (c.y - least.y) * scale;
@@ -69,7 +70,8 @@ void visibility(const Vec3* positions, std::int32_t vertices, const Triangle* tr
     const Vec3 p = receivers[i];
     const float x = (dot(p, frame.right) - least.x) * scale, y = (dot(p, frame.up) - least.y) * scale;
     const float cosine = std::fabs(dot(normals[i], frame.toward));
-    const float slope = std::min(2.5F, std::sqrt(std::max(0.0F, 1 - cosine * cosine)) / std::max(cosine, 1e-3F));
+    const float slope =
+        std::min(2.5F, std::sqrt(std::max(0.0F, 1 - cosine * cosine)) / std::max(cosine, 1e-3F));
     const float depth = dot(p, frame.toward) - least.depth + 1.0F + bias + radius * slope;
     int lit = 0;
     for (int k = 0; k < kTaps; ++k) {
@@ -83,7 +85,8 @@ void visibility(const Vec3* positions, std::int32_t vertices, const Triangle* tr
   }
 }
 
-void smooth(float* values, std::int32_t vertices, const Triangle* triangles, std::int32_t count, std::int32_t rounds) {
+void smooth(float* values, std::int32_t vertices, const Triangle* triangles, std::int32_t count,
+            std::int32_t rounds) {
   std::vector<float> sums(static_cast<std::size_t>(vertices)), weights(static_cast<std::size_t>(vertices));
   for (std::int32_t round = 0; round < rounds; ++round) {
     std::copy(values, values + vertices, sums.begin());
@@ -102,8 +105,8 @@ void smooth(float* values, std::int32_t vertices, const Triangle* triangles, std
   }
 }
 
-void vertex_normals(const Vec3* positions, std::int32_t vertices, const Triangle* triangles, std::int32_t count,
-                    const std::int32_t* weld, Vec3* normals) {
+void vertex_normals(const Vec3* positions, std::int32_t vertices, const Triangle* triangles,
+                    std::int32_t count, const std::int32_t* weld, Vec3* normals) {
   std::vector<Vec3> sums(static_cast<std::size_t>(vertices));
   for (std::int32_t t = 0; t < count; ++t) {
     const Vec3 a = positions[triangles[t][0]], b = positions[triangles[t][1]], c = positions[triangles[t][2]];
@@ -113,7 +116,8 @@ void vertex_normals(const Vec3* positions, std::int32_t vertices, const Triangle
       sum = sum + normal;
     }
   }
-  for (std::int32_t i = 0; i < vertices; ++i) normals[i] = normalized(sums[static_cast<std::size_t>(weld[i])]);
+  for (std::int32_t i = 0; i < vertices; ++i)
+    normals[i] = normalized(sums[static_cast<std::size_t>(weld[i])]);
 }
 
 }  // namespace raster

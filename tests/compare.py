@@ -161,3 +161,19 @@ RGB_FILTERS = 4.0
 
 CUDA_RGB = 2e-5
 """Between the GPU and the scalar CPU code: the GPU fuses products and sums."""
+
+RASTER_EDGE = 0.13
+"""Covered area against the exact one, square pixels for each pixel of outline: four samples a pixel; measured up to
+0.1 on edges that run along the samples."""
+
+RASTER_CODE = 3.0
+"""A texture's ramp in perspective, code values: one sample's offset of a quarter pixel and two roundings."""
+
+ACTOR_SCORE = 0.7
+"""The detector's score on actors, the project's promise for its demo footage."""
+
+ACTOR_POINT = 0.3
+"""The mesh's five points against the actor's over wide poses, in distances between the eyes seen from in front."""
+
+ACTOR_CLIP = 4.0
+"""Mean RGB difference of an actor's clip after 4:2:0 and x264's default quality, code values."""

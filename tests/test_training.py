@@ -291,6 +291,13 @@ def test_the_rate_rises_stays_and_falls() -> None:
     assert rates[-1] == pytest.approx(schedule.FLOOR)
 
 
+def test_the_warp_shrinks_between_two_points() -> None:
+    factors = [schedule.warp_factor(spent / 100) for spent in range(101)]
+    assert set(factors[:41]) == {1.0}
+    assert set(factors[80:]) == {schedule.WARP_FLOOR}
+    assert factors == sorted(factors, reverse=True)
+
+
 def test_a_budget_counts_steps_or_seconds() -> None:
     assert schedule.Budget(200, None).spent(50, 999.0) == 0.25
     assert schedule.Budget(None, 60.0).spent(999_999, 15.0) == 0.25
@@ -512,7 +519,7 @@ def test_without_torch_one_line_says_what_to_do() -> None:
 
 
 def test_a_lack_of_memory_is_one_line(go: Callable[..., object], monkeypatch: pytest.MonkeyPatch) -> None:
-    def allocate(model: Learner, rate: float) -> None:
+    def allocate(model: Learner, rate: float, warp: float) -> None:
         torch.empty(1 << 60)
 
     monkeypatch.setattr(Learner, "step", allocate)

@@ -98,6 +98,8 @@ def run(
     _clip(files["target.mp4"], actors.render_clip(TARGET, play, scene()), frames, progress)
     truth = TARGET.with_features_of(SOURCE)
     _clip(files["truth.mp4"], actors.render_clip(truth, play, scene()), frames, progress)
+    for name in ("source.mp4", "target.mp4", "truth.mp4"):
+        provenance.sign(files[name], source=None, model=None, settings={"synthetic actor": True})
     _faces(out / "faces" / "source", files["source.mp4"], progress)
     if train_minutes is None:
         shutil.copyfile(demo_model(), files["model.onnx"])
@@ -107,7 +109,7 @@ def run(
     before, after, sheet = _compare(files["target.mp4"], files["swapped.mp4"], files["truth.mp4"])
     files["before_after.png"] = out / "before_after.png"
     video.save_picture(files["before_after.png"], sheet)
-    _sign(files)
+    _sign_sheet(files)
     return DemoReport({k: str(v) for k, v in files.items()}, before, after, report.as_dict())
 
 
@@ -148,8 +150,7 @@ def _train(out: Path, files: dict[str, Path], minutes: float, progress: Progress
     )
 
 
-def _sign(files: dict[str, Path]) -> None:
-    """The clips of the actors and the sheet are synthetic as well, and say so."""
+def _sign_sheet(files: dict[str, Path]) -> None:
     contract = load_contract(files["model.onnx"])
     record = provenance.ModelRecord(
         name="model.onnx",

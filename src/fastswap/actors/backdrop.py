@@ -22,8 +22,10 @@ def backdrop(kind: Backdrop, size: tuple[int, int], seed: int) -> NDArray[np.uin
         raise SettingsError(f"scene: background is {kind!r}; choose one of {', '.join(BACKDROPS)}")
     width, height = size
     rng = np.random.default_rng([0xBACD, seed])
-    y, x = np.meshgrid(np.linspace(0, 1, height), np.linspace(0, width / height, width), indexing="ij")
-    image = {"studio": _studio, "room": _room, "garden": _garden, "street": _street, "plain": _plain}[kind](x, y, rng)
+    y, x = np.meshgrid(np.linspace(0, 1, height), np.linspace(0, max(width / height, 1e-3), width), indexing="ij")
+    image = {"studio": _studio, "room": _room, "garden": _garden, "street": _street, "plain": _plain}[kind](
+        x, y, rng
+    )
     image *= 1 + 0.012 * noise((height, width), max(2.0, height / 180), rng)[..., None]
     return np.clip(image + 0.5, 0, 255).astype(np.uint8)
 
@@ -39,7 +41,7 @@ def _plain(x: F64, y: F64, rng: np.random.Generator) -> F64:
 
 def _studio(x: F64, y: F64, rng: np.random.Generator) -> F64:
     """Painted canvas with a pool of light."""
-    aspect = x.max()
+    aspect = max(float(x.max()), 1e-3)
     pool = np.exp(-(((x - 0.55 * aspect) / 0.6) ** 2) - ((y - 0.38) / 0.55) ** 2)
     base = np.array([62.0, 70, 78]) + pool[..., None] * np.array([78.0, 80, 80])
     cloth = noise(x.shape, x.shape[0] / 5, rng) + 0.5 * noise(x.shape, x.shape[0] / 13, rng)
@@ -48,7 +50,7 @@ def _studio(x: F64, y: F64, rng: np.random.Generator) -> F64:
 
 def _room(x: F64, y: F64, rng: np.random.Generator) -> F64:
     """A wall with shelves of books, a lamp and a plant, out of focus."""
-    aspect = float(x.max())
+    aspect = max(float(x.max()), 1e-3)
     image = np.empty((*x.shape, 3))
     image[:] = np.array([186.0, 176, 160])
     image *= (1.06 - 0.3 * np.abs(x / aspect - 0.35) - 0.16 * y)[..., None]
@@ -66,7 +68,9 @@ def _room(x: F64, y: F64, rng: np.random.Generator) -> F64:
                 _mix(image, tuple(hue), 0.9 * book)
             at += wide
     _mix(image, (196, 214, 226), ((x > 0.05) & (x < 0.3 * aspect) & (y > 0.05) & (y < 0.62)).astype(float))
-    _mix(image, (228, 224, 214), ((np.abs(x - 0.16 * aspect) < 0.012) & (y < 0.62) & (y > 0.05)).astype(float))
+    _mix(
+        image, (228, 224, 214), ((np.abs(x - 0.16 * aspect) < 0.012) & (y < 0.62) & (y > 0.05)).astype(float)
+    )
     for _ in range(26):
         cx, cy = rng.normal(0.38 * aspect, 0.06), rng.normal(0.62, 0.12)
         leaf = np.exp(-(((x - cx) / 0.05) ** 2) - ((y - cy) / 0.025) ** 2 * 2)

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from fastswap.actors.identity import Head, HairStyle, Identity
+from fastswap.actors.identity import HairStyle, Head, Identity
 from fastswap.actors.mathkit import F64, smoothstep, unit
 from fastswap.actors.parts import Part, lattice
 from fastswap.actors.skin import hairline
@@ -76,7 +76,9 @@ def _roots(cut: Cut, head: Head, skin: F64, grid: Grid, rng: np.random.Generator
     weight = np.linalg.norm(cross, axis=1) * hairy * (1 + 1.2 * smoothstep(1.6, 0.2, above))
     if cut.parted:
         middle = (a + b + c) / 3
-        weight *= 1 + 3.0 * np.exp(-(((middle[:, 0] - cut.part) / 0.9) ** 2)) * smoothstep(5.0, 8.0, middle[:, 1])
+        weight *= 1 + 3.0 * np.exp(-(((middle[:, 0] - cut.part) / 0.9) ** 2)) * smoothstep(
+            5.0, 8.0, middle[:, 1]
+        )
     # Stratified along the cumulated weight: random places without random clusters.
     total = np.cumsum(weight)
     at = (np.arange(cut.cards) + rng.random(cut.cards)) / cut.cards * total[-1]
@@ -97,7 +99,9 @@ class _Skull:
         polar = (np.arange(self.rows) + 0.5) / self.rows * np.pi
         turn = (np.arange(self.columns) + 0.5) / self.columns * 2 * np.pi - np.pi
         p, t = np.meshgrid(polar, turn, indexing="ij")
-        directions = np.stack([np.sin(p) * np.sin(t), np.cos(p), np.sin(p) * np.cos(t)], axis=-1).reshape(-1, 3)
+        directions = np.stack([np.sin(p) * np.sin(t), np.cos(p), np.sin(p) * np.cos(t)], axis=-1).reshape(
+            -1, 3
+        )
         nearest = np.argmax(directions.astype(np.float32) @ unit(rays).T.astype(np.float32), axis=1)
         self.radius = radius[nearest].reshape(self.rows, self.columns)
 
@@ -213,7 +217,11 @@ def _cards(cut: Cut, curves: F64, rng: np.random.Generator) -> Part:
     outward = unit(curves - CENTER)
     across = unit(np.cross(tangent, outward) + 0.12 * rng.standard_normal((n, 1, 3)))
     t = np.linspace(0, 1, k)
-    width = cut.width * rng.uniform(0.7, 1.2, (n, 1)) * np.interp(t, [0, 0.25, 0.7, 1], [0.8, 1, 0.95, 0.55])[None, :]
+    width = (
+        cut.width
+        * rng.uniform(0.7, 1.2, (n, 1))
+        * np.interp(t, [0, 0.25, 0.7, 1], [0.8, 1, 0.95, 0.55])[None, :]
+    )
     left, right = curves - 0.5 * width[..., None] * across, curves + 0.5 * width[..., None] * across
     points = np.stack([left, right], axis=2).reshape(-1, 3)
     share = 0.11 * cut.width / 0.8  # of the strands on the texture

@@ -22,8 +22,22 @@ HAIR_COLORS: tuple[Color, ...] = (
     (30, 24, 22), (52, 36, 28), (86, 56, 36), (120, 78, 46), (168, 120, 70), (206, 168, 112), (140, 66, 34),
     (150, 146, 142),
 )  # fmt: skip
-EYE_COLORS: tuple[Color, ...] = ((78, 48, 28), (112, 74, 38), (104, 112, 62), (84, 122, 104), (92, 128, 158), (128, 146, 160))
-CLOTHES: tuple[Color, ...] = ((46, 66, 96), (120, 44, 48), (58, 88, 74), (214, 208, 196), (64, 62, 70), (176, 132, 72))
+EYE_COLORS: tuple[Color, ...] = (
+    (78, 48, 28),
+    (112, 74, 38),
+    (104, 112, 62),
+    (84, 122, 104),
+    (92, 128, 158),
+    (128, 146, 160),
+)
+CLOTHES: tuple[Color, ...] = (
+    (46, 66, 96),
+    (120, 44, 48),
+    (58, 88, 74),
+    (214, 208, 196),
+    (64, 62, 70),
+    (176, 132, 72),
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,7 +102,9 @@ class Head:
 
     def __post_init__(self) -> None:
         if self.hair_style not in HAIR_STYLES:
-            raise SettingsError(f"actor: hair_style is {self.hair_style!r}; choose one of {', '.join(HAIR_STYLES)}")
+            raise SettingsError(
+                f"actor: hair_style is {self.hair_style!r}; choose one of {', '.join(HAIR_STYLES)}"
+            )
 
 
 @dataclass(frozen=True, slots=True)

@@ -37,7 +37,9 @@ class Lashes:
         """[2 * COUNT * 5, 3] for the head's vertices, before it turns."""
         root = head[self.left] * (1 - self._mix) + head[self.right] * self._mix
         lift = np.float32(0.42 - 0.85 * np.clip(closed, 0, 1))
-        out = unit(np.concatenate([self._fan, np.full_like(self._fan, lift), np.full_like(self._fan, 0.8)], axis=1))
+        out = unit(
+            np.concatenate([self._fan, np.full_like(self._fan, lift), np.full_like(self._fan, 0.8)], axis=1)
+        )
         middle = root + out * self._length * 0.55
         tip = middle + (out + np.array([0, 0.45 * (1 - closed), -0.1])) * self._length * 0.5
         wide = np.array([0.02, 0, 0])
@@ -51,4 +53,6 @@ class Lashes:
         triangles: I32 = (start + np.array([[0, 1, 2], [1, 3, 2], [2, 3, 4]])).reshape(-1, 3).astype(np.int32)
         points = self.points(head.astype(np.float32), 0.0).astype(np.float64)
         half = np.full(len(points), 0.5)
-        return Part(points, np.stack([half, half], axis=1), triangles, "lids", "lash", inner=1.0, openness=0.6 * half)
+        return Part(
+            points, np.stack([half, half], axis=1), triangles, "lids", "lash", inner=1.0, openness=0.6 * half
+        )

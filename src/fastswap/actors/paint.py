@@ -39,13 +39,17 @@ class Canvas:
         m = np.asarray(mask, np.float32)[..., None]
         self.rgb *= 1 + (np.asarray(factor, np.float32) - 1) * m
 
-    def strokes(self, starts: F64, ends: F64, width_cm: float, *, bend: F64 | None = None, steps: int = 28) -> F32:
+    def strokes(
+        self, starts: F64, ends: F64, width_cm: float, *, bend: F64 | None = None, steps: int = 28
+    ) -> F32:
         """Coverage 0..1 of thin tapering strokes between canonical points [N, 2]; `bend` [N, 2] moves their middles."""
         t = np.linspace(0, 1, steps)[None, :, None]
         points = starts[:, None] * (1 - t) + ends[:, None] * t
         if bend is not None:
             points = points + bend[:, None] * (4 * t * (1 - t))
-        taper = (0.35 + 0.65 * np.sin(np.pi * np.clip(t[..., 0] * 0.85 + 0.12, 0, 1))) * np.ones(len(starts))[:, None]
+        taper = (0.35 + 0.65 * np.sin(np.pi * np.clip(t[..., 0] * 0.85 + 0.12, 0, 1))) * np.ones(len(starts))[
+            :, None
+        ]
         length = np.linalg.norm(ends - starts, axis=1)[:, None] * self.scale
         weight = taper * width_cm * self.scale * length / steps
         return self.splat(points[..., 0].ravel(), points[..., 1].ravel(), weight.ravel())

@@ -56,7 +56,9 @@ def eyeball(frame: EyeFrame, anchor: Anchor) -> Part:
     ball = np.stack([np.sin(t) * np.cos(p), np.sin(t) * np.sin(p), np.cos(t)], axis=-1).reshape(-1, 3)
     points = ball * EYE_RADIUS * frame.scale + frame.center
     steep = np.clip(t * np.interp(t, [0, 0.36, 0.48, 1.8], [2.1, 2.1, 1.0, 1.0]), 0, 2.0)
-    normals = np.stack([np.sin(steep) * np.cos(p), np.sin(steep) * np.sin(p), np.cos(steep)], axis=-1).reshape(-1, 3)
+    normals = np.stack(
+        [np.sin(steep) * np.cos(p), np.sin(steep) * np.sin(p), np.cos(steep)], axis=-1
+    ).reshape(-1, 3)
     uv = np.stack([0.5 + 0.5 * ball[:, 0], 0.5 - 0.5 * ball[:, 1]], axis=1)
     # The lids shade the ball from above and at the corners.
     x, y = (points - frame.center)[:, :2].T / frame.scale
@@ -82,12 +84,14 @@ def teeth(upper: bool) -> Part:
     drop = 1.42 * v * long - 0.05 * (1 - rounded) * v
     y = -5.75 - drop if upper else -8.05 + drop * 0.9
     points = np.stack([x, y, z], axis=-1).reshape(-1, 3)
-    uv = np.stack([0.5 + 0.5 * u, (v if upper else v) * 0.5 + (0.0 if upper else 0.5)], axis=-1).reshape(-1, 2)
+    uv = np.stack([0.5 + 0.5 * u, v * 0.5 + (0.0 if upper else 0.5)], axis=-1).reshape(-1, 2)
     triangles = lattice(len(down), len(across))
     if not upper:
         triangles = np.ascontiguousarray(triangles[:, ::-1])
     back = smoothstep(2.7, 1.0, np.abs(x)).ravel()
-    return Part(points, uv, triangles, "head" if upper else "jaw", "teeth", inner=1.0, openness=0.12 + 0.63 * back)
+    return Part(
+        points, uv, triangles, "head" if upper else "jaw", "teeth", inner=1.0, openness=0.12 + 0.63 * back
+    )
 
 
 UPPER_TEETH = (0.0, 0.43, 0.77, 1.15, 1.5, 1.85, 2.5)
@@ -121,7 +125,9 @@ def ear(sign: int, head: Head, side: F64) -> Part:
     rows, columns = 15, 40
     radius, angle = np.meshgrid(np.linspace(0, 1, rows), np.linspace(0, 2 * np.pi, columns), indexing="ij")
     # Outline: broad above, narrow at the lobe; 0 degrees is toward the back, 90 up.
-    outline = 1.0 + 0.16 * np.sin(angle) - 0.2 * np.sin(2 * angle + 0.5) * smoothstep(0.2, -0.8, np.sin(angle))
+    outline = (
+        1.0 + 0.16 * np.sin(angle) - 0.2 * np.sin(2 * angle + 0.5) * smoothstep(0.2, -0.8, np.sin(angle))
+    )
     a, b = 1.62 * outline * radius * np.cos(angle), 2.9 * outline * radius * np.sin(angle)
     back = smoothstep(-0.55, 0.1, np.cos(angle - 0.5))
     lift = 0.72 * radius**1.5 * back
@@ -226,5 +232,3 @@ def neck_share(points: F64) -> NDArray[np.float64]:
     """How much of the head's turn each point of the head's grid follows: the neck's base stays with the body."""
     y, z = points[:, 1], points[:, 2]
     return np.asarray(smoothstep(-18.0, -9.5, y + 0.25 * np.minimum(z, 6.0)))
-
-

@@ -43,7 +43,7 @@ Performance = tuple[Pose, ...]
 
 def performance(
     kind: Kind = "free", *, seconds: float | None = None, frames: int | None = None, fps: float = 25.0, seed: int = 0,
-    base: Pose = Pose(),  # noqa: B008 (frozen)
+    base: Pose = Pose(),
 ) -> Performance:  # fmt: skip
     """A pose for every frame, the same for the same arguments.
 

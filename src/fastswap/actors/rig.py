@@ -4,22 +4,23 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import lru_cache
+from itertools import pairwise
 from typing import get_args
 
 import numpy as np
 from numpy.typing import NDArray
 
 from fastswap import _raster
-from fastswap.actors import hair, parts, textures
-from fastswap.actors.lashes import Lashes
+from fastswap.actors import hair, parts
 from fastswap.actors.identity import Identity
+from fastswap.actors.lashes import Lashes
+from fastswap.actors.materials import make_materials
 from fastswap.actors.mathkit import F32, F64, rotation
-from fastswap.actors.paint import pyramid, relief_pyramid
+from fastswap.actors.muscles import JAW_AXIS, JAW_SWING, Expression, Sculptor
 from fastswap.actors.parts import Anchor, Part
 from fastswap.actors.performance import Pose
-from fastswap.actors.shape import JAW_AXIS, JAW_SWING, Expression, Sculptor
-from fastswap.actors.skin import paint_skin
-from fastswap.actors.topology import MOUTH_OUT, MOUTH_ROW, I32, grid
+from fastswap.actors.shape import Face
+from fastswap.actors.topology import I32, MOUTH_OUT, MOUTH_ROW, grid
 
 PIVOT = np.array([0.0, -7.0, -2.5])
 """Where the head turns, cm: the top of the neck."""
@@ -44,13 +45,14 @@ class Actor:
 
     def __init__(self, identity: Identity) -> None:
         self.identity = identity
-        self.sculptor = Sculptor(identity)
+        self.face = Face(identity)
+        self.sculptor = Sculptor(self.face)
         self.rest = self.sculptor(Expression())
         self._changes()
         self.grid = grid()
         self.parts: list[Part] = self._parts()
         self._assemble()
-        self.materials = self._materials()
+        self.materials = make_materials(identity, self.face)
         self.names = list(self.materials)
         order = {name: i for i, name in enumerate(self.names)}
         counts = [len(self.grid.triangles), *(len(p.triangles) for p in self.parts)]
@@ -71,7 +73,7 @@ class Actor:
 
     def _parts(self) -> list[Part]:
         head = self.identity.head
-        out = [parts.eyeball(self.sculptor.eye(-1), "eye_left"), parts.eyeball(self.sculptor.eye(1), "eye_right")]
+        out = [parts.eyeball(self.face.eye(-1), "eye_left"), parts.eyeball(self.face.eye(1), "eye_right")]
         mouth = self._mouth_shift()
         for piece in (parts.teeth(upper=True), parts.teeth(upper=False), parts.tongue(), parts.cavity()):
             out.append(Part(piece.points + mouth, piece.uv, piece.triangles, piece.anchor, piece.material, piece.inner,
@@ -91,7 +93,9 @@ class Actor:
 
     def _ear_root(self, sign: int) -> F64:
         g = self.grid
-        distance = np.abs(self.rest[:, 1] + 0.9) + np.abs(self.rest[:, 2] + 0.9) - 0.01 * sign * self.rest[:, 0]
+        distance = (
+            np.abs(self.rest[:, 1] + 0.9) + np.abs(self.rest[:, 2] + 0.9) - 0.01 * sign * self.rest[:, 0]
+        )
         distance = distance + 100.0 * ((self.rest[:, 0] * sign < 0) | (g.inside > 0))
         root = self.rest[int(np.argmin(distance))].copy()
         return np.asarray(root - np.array([sign * 0.35, 0.0, 0.0]))
@@ -104,14 +108,19 @@ class Actor:
     def _assemble(self) -> None:
         sizes = [len(self.rest), *(len(p.points) for p in self.parts)]
         starts = np.concatenate([[0], np.cumsum(sizes)])
-        self.slices = [slice(int(a), int(b)) for a, b in zip(starts, starts[1:], strict=False)]
-        triangles = [self.grid.triangles, *(p.triangles + int(s) for p, s in zip(self.parts, starts[1:], strict=False))]
+        self.slices = [slice(int(a), int(b)) for a, b in pairwise(starts)]
+        triangles = [
+            self.grid.triangles,
+            *(p.triangles + int(s) for p, s in zip(self.parts, starts[1:], strict=False)),
+        ]
         self.triangles: I32 = np.ascontiguousarray(np.concatenate(triangles), dtype=np.int32)
         self.weld: I32 = np.arange(starts[-1], dtype=np.int32)
         self.weld[: len(self.rest)] = self.grid.weld
         for part, s in zip(self.parts, starts[1:], strict=False):
             _weld_doubles(part, self.weld, int(s))
-        self.uv: F32 = np.ascontiguousarray(np.concatenate([self.grid.uv, *(p.uv for p in self.parts)]), np.float32)
+        self.uv: F32 = np.ascontiguousarray(
+            np.concatenate([self.grid.uv, *(p.uv for p in self.parts)]), np.float32
+        )
         self.neck = parts.neck_share(self.rest).astype(np.float32)[:, None]
         self.inner = self._inner_face().astype(np.float32)
         self.fibre = np.concatenate([np.full(n, p is not None and p.tangents is not None) for n, p in
@@ -134,7 +143,10 @@ class Actor:
                 where = slice(chosen[0][1].start, chosen[-1][1].stop)
                 points = np.concatenate([p.points for p, _ in chosen]).astype(np.float32)
                 vectors = [p.tangents if p.tangents is not None else p.normals for p, _ in chosen]
-                filled = [np.zeros_like(p.points) if v is None else v for v, (p, _) in zip(vectors, chosen, strict=True)]
+                filled = [
+                    np.zeros_like(p.points) if v is None else v
+                    for v, (p, _) in zip(vectors, chosen, strict=True)
+                ]
                 out[anchor] = where, points, np.concatenate(filled).astype(np.float32)
         return out
 
@@ -143,36 +155,9 @@ class Actor:
         g = self.grid
         ahead = np.cos(g.phi[g.column]) > 0.05
         inside = (np.abs(g.x) / 6.0) ** 2.6 + (np.abs(g.y + 3.6) / 7.4) ** 2.6 < 1
-        return np.concatenate([(inside & ahead).astype(float), *(np.full(len(p.points), p.inner) for p in self.parts)])
-
-    def _materials(self) -> dict[str, _raster.Material]:
-        f, h = self.identity.features, self.identity.head
-        skin = paint_skin(self.identity, self.sculptor)
-        dark = 1.0 - min(1.0, sum(h.complexion) / 560.0)
-        wrap = (0.42, 0.2 - 0.06 * dark, 0.13 - 0.05 * dark)
-        material = _raster.Material
-        made = {
-            "skin": material(pyramid(skin.texture()), relief_pyramid(skin.relief()), wrap=wrap, specular=0.032,
-                             strength=0.85 + 0.5 * dark, gloss=5, sheen=0.5, density=38.0),
-            "eye": material(pyramid(textures.eye(f)), wrap=(0.35, 0.3, 0.28), specular=0.05, strength=1.6, gloss=9,
-                            sheen=0.55, density=120.0),
-            "teeth": material(pyramid(textures.teeth()), wrap=(0.3, 0.3, 0.3), specular=0.05, strength=1.0, gloss=7,
-                              sheen=0.3, density=100.0),
-            "tongue": material(pyramid(textures.plain((176, 84, 82), 0.7, 0.06)), wrap=(0.4, 0.2, 0.2), gloss=5,
-                               density=12.0),
-            "cavity": material(pyramid(textures.plain((70, 22, 22), 0.1)), wrap=(0.2, 0.1, 0.1), two_sided=True),
-            "ear": material(pyramid(textures.ear_skin(h.complexion, h.seed)), wrap=(0.6, 0.25, 0.18), specular=0.03,
-                            strength=0.7, gloss=4, sheen=0.3, two_sided=True, density=20.0),
-            "chest": material(pyramid(textures.plain(h.complexion, 0.45, 0.012, h.seed)), wrap=wrap, specular=0.03,
-                              strength=0.6, gloss=4, sheen=0.4, density=8.0),
-            "cloth": material(pyramid(textures.cloth(h)), wrap=(0.12, 0.12, 0.12), specular=0.02, strength=0.2, gloss=3,
-                              sheen=0.5, two_sided=True, density=14.0),
-        }  # fmt: skip
-        made["collar"] = made["cloth"]
-        made["hair"] = material(pyramid(textures.strand(h.hair_color, h.seed), 4), specular=0.035, strength=0.9, gloss=6,
-                                fibre=True, two_sided=True, cutout=True, density=95.0)  # fmt: skip
-        made["lash"] = material([textures.plain((30, 22, 20), 0.2)], two_sided=True, shift=0.02)
-        return made
+        return np.concatenate(
+            [(inside & ahead).astype(float), *(np.full(len(p.points), p.inner) for p in self.parts)]
+        )
 
     def _bake(self) -> None:
         """Ambient openness of every vertex at rest: the share of the sky it sees (cosine-weighted)."""
@@ -188,9 +173,10 @@ class Actor:
         total = np.full(len(posed.points), 1e-6, np.float32)
         for d in directions:
             weight = np.maximum(normals @ d.astype(np.float32), 0)
-            open_ = _raster.visibility(posed.points, self.casters, posed.points, normals, (float(d[0]), float(d[1]), float(d[2])), 0.3,
-                                       0.12, 160)  # fmt: skip
-            seen += weight * open_
+            toward = (float(d[0]), float(d[1]), float(d[2]))
+            seen += weight * _raster.visibility(
+                posed.points, self.casters, posed.points, normals, toward, 0.3, 0.12, 160
+            )
             total += weight
         openness = seen / total
         for part, where in zip(self.parts, self.slices[1:], strict=True):
@@ -198,8 +184,9 @@ class Actor:
                 openness[where] = part.openness
         head = self.slices[0]
         g = self.grid
-        rim = np.concatenate([(g.part == 3) * g.inside]).astype(np.float32)
-        openness[head] = np.where(rim > 0, np.interp(rim, [0, 1, 2, 3, 4], [0.8, 0.65, 0.4, 0.15, 0.05]), openness[head])
+        rim = ((g.part == 3) * g.inside).astype(np.float32)
+        dark = np.interp(rim, [0, 1, 2, 3, 4], [0.8, 0.65, 0.4, 0.15, 0.05])
+        openness[head] = np.where(rim > 0, dark, openness[head])
         lid_rim = ((g.part == 1) | (g.part == 2)) & (g.inside > 0)
         openness[head] = np.where(lid_rim, 0.6, openness[head])
         self.openness = openness.astype(np.float32)
@@ -238,7 +225,7 @@ class Actor:
             inner, pivot = rotation(0, -JAW_SWING * pose.jaw, 0), JAW_AXIS
         elif anchor in ("eye_left", "eye_right"):
             inner = rotation(18.0 * pose.gaze_x, 14.0 * pose.gaze_y, 0)
-            pivot = self.sculptor.eye(-1 if anchor == "eye_left" else 1).center
+            pivot = self.face.eye(-1 if anchor == "eye_left" else 1).center
         matrix = outer @ inner
         shift = outer @ (pivot - inner @ pivot - PIVOT) + PIVOT
         return matrix.astype(np.float32), shift.astype(np.float32)
@@ -254,7 +241,9 @@ class Actor:
         if not hasattr(self, "_marks"):
             g = self.grid
             corners = [[self._vertex(s * x, 0.0) for x in (1.66, 4.54)] for s in (-1, 1)]
-            tip = int(np.argmax(np.where((np.abs(g.x) < 0.5) & (g.y < -2) & (g.y > -5), self.rest[:, 2], -99)))
+            tip = int(
+                np.argmax(np.where((np.abs(g.x) < 0.5) & (g.y < -2) & (g.y > -5), self.rest[:, 2], -99))
+            )
             mouth = [self._vertex(s * MOUTH_OUT, MOUTH_ROW) for s in (-1, 1)]
             upper = self._vertex(0.0, MOUTH_ROW)
             lower = int(np.argmin(np.abs(g.x) + 100.0 * ~((g.part == 3) & (g.side < 0) & (g.inside == 0))))

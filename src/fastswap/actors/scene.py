@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fastswap import _raster
-from fastswap.actors.backdrop import Backdrop, backdrop
+from fastswap.actors.backdrop import BACKDROPS, Backdrop, backdrop
 from fastswap.actors.identity import Identity
 from fastswap.actors.mathkit import F64
 from fastswap.actors.performance import Pose
@@ -35,19 +35,23 @@ class Scene:
     """Everything around the actors.
 
     size: (width, height) in pixels. face_px: width of an average face at scale 1, pixels. noise: deviation of the
-    camera's noise in code values. Raises SettingsError for an unknown light or a size below 1.
+    camera's noise in code values. Raises SettingsError for an unknown light or background, or a size below 1.
     """
 
     size: tuple[int, int] = (640, 480)
     background: Backdrop = "room"
     light: Light = "studio"
-    face_px: float = 130.0
+    face_px: float = 90.0
     noise: float = 1.2
     seed: int = 0
 
     def __post_init__(self) -> None:
         if min(self.size) < 1 or self.face_px <= 0:
             raise SettingsError(f"scene: size {self.size} and face_px {self.face_px} must be positive")
+        if self.background not in BACKDROPS:
+            raise SettingsError(
+                f"scene: background is {self.background!r}; choose one of {', '.join(BACKDROPS)}"
+            )
         if self.light not in LIGHTS:
             raise SettingsError(f"scene: light is {self.light!r}; choose one of {', '.join(LIGHTS)}")
 
@@ -83,12 +87,12 @@ class RenderedFrame:
 Cast = Sequence[tuple[Identity, Pose]]
 
 
-def render_frame(identity: Identity, pose: Pose, scene: Scene = Scene(), *, index: int = 0) -> RenderedFrame:  # noqa: B008
+def render_frame(identity: Identity, pose: Pose, scene: Scene = Scene(), *, index: int = 0) -> RenderedFrame:
     """One actor in a scene. index: picks the camera noise."""
     return render_cast([(identity, pose)], scene, index=index)
 
 
-def render_cast(cast: Cast, scene: Scene = Scene(), *, index: int = 0) -> RenderedFrame:  # noqa: B008
+def render_cast(cast: Cast, scene: Scene = Scene(), *, index: int = 0) -> RenderedFrame:
     """Any number of actors (none is a frame without a face), the farthest first."""
     rgb = backdrop(scene.background, scene.size, scene.seed).copy()
     width, height = scene.size
@@ -101,7 +105,7 @@ def render_cast(cast: Cast, scene: Scene = Scene(), *, index: int = 0) -> Render
     return RenderedFrame(rgb, face, cover, tuple(truths[i] for i in range(len(cast))))
 
 
-def render_clip(identity: Identity, performance: Iterable[Pose], scene: Scene = Scene()) -> Iterator[U8]:  # noqa: B008
+def render_clip(identity: Identity, performance: Iterable[Pose], scene: Scene = Scene()) -> Iterator[U8]:
     """RGB frames [H, W, 3] of a performance. The same performance with another identity differs only in the actor."""
     for index, pose in enumerate(performance):
         yield render_frame(identity, pose, scene, index=index).rgb
@@ -142,7 +146,7 @@ def _lighting(name: Light) -> tuple[_raster.Lighting, tuple[float, float, float]
                  (-0.8, -0.4, 0.5), (0.6, 0.48, 0.3), (0.42, 0.38, 0.34), (0.26, 0.2, 0.15)),
         "flat": ((-0.1, -0.45, -0.9), (1.15, 1.13, 1.1), (0.6, -0.1, -0.8), (0.4, 0.4, 0.42),
                  (0.0, -0.8, 0.6), (0.3, 0.3, 0.3), (0.6, 0.61, 0.63), (0.4, 0.37, 0.35)),
-        "evening": ((0.5, -0.45, -0.75), (1.25, 1.0, 0.74), (-0.8, -0.1, -0.5), (0.16, 0.22, 0.36),
+        "evening": ((0.5, -0.45, -0.75), (1.0, 0.8, 0.6), (-0.8, -0.1, -0.5), (0.16, 0.22, 0.36),
                     (-0.75, -0.3, 0.6), (0.35, 0.5, 0.8), (0.24, 0.28, 0.36), (0.16, 0.13, 0.12)),
     }  # fmt: skip
     key_to, key, fill_to, fill, rim_to, rim, sky, ground = table[name]

@@ -1,8 +1,4 @@
-"""The head's surface as a function of who it is and what it does.
-
-`Sculptor(identity)(expression)` gives every vertex of the grid in centimetres. It is evaluated a few dozen times when
-an actor is built; frames only add up the differences (see `rig.py`).
-"""
+"""The head's surface at rest as a function of who it is: bones, nose, lips and the proportions of a person."""
 
 from __future__ import annotations
 
@@ -11,24 +7,10 @@ from dataclasses import dataclass
 import numpy as np
 
 from fastswap.actors.identity import Features, Head, Identity
-from fastswap.actors.mathkit import F64, bell, both, rotation, smoothstep, spline, unit
-from fastswap.actors.topology import EYE_IN, EYE_OUT, EYE_X, MOUTH_OUT, MOUTH_ROW, RINGS, grid, ring_coordinates
+from fastswap.actors.mathkit import F64, bell, both, smoothstep, spline, unit
+from fastswap.actors.topology import EYE_X, MOUTH_OUT, MOUTH_ROW, RINGS, grid, ring_coordinates
 
 EYE_Z, EYE_RADIUS = 6.58, 1.6  # larger than life, so that the lids rest on it from corner to corner
-LID_RADIUS = EYE_RADIUS + 0.07
-JAW_AXIS = np.array([0.0, -0.9, 1.0])
-JAW_SWING = 17.0  # degrees at jaw = 1
-
-
-@dataclass(frozen=True, slots=True)
-class Expression:
-    """What the face does, 0..1 each; brow -1..1; lids below 0 open wider than at rest."""
-
-    jaw: float = 0.0
-    smile: float = 0.0
-    pucker: float = 0.0
-    brow: float = 0.0
-    lids: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,14 +43,19 @@ def rings_of(head: Head, features: Features) -> F64:
     return rings
 
 
-class Sculptor:
-    """Builds the surface of one person."""
+class Face:
+    """The surface of one person before it moves.
+
+    still: float64 [V, 3] cm with closed, flat lids. warp: shifts [V, 3] that stretch nose and mouth. front: 1 on the
+    face, 0 on the back of the head. eye_shift, eye_scale: how far the right eye of the picture lies from the average
+    place, and its size.
+    """
 
     def __init__(self, identity: Identity) -> None:
         self.grid = g = grid()
         self.features, self.head = identity.features, identity.head
         self.x, self.y = g.x, g.y
-        self.front = smoothstep(-0.05, 0.25, np.cos(g.phi[g.column]))  # 1 on the face, 0 on the back of the head
+        self.front = smoothstep(-0.05, 0.25, np.cos(g.phi[g.column]))
         base = ring_coordinates(g.ring[g.row], g.phi[g.column], rings_of(self.head, self.features))
         self.outward = unit(base * np.array([1.0, 0.25, 0.8]) + np.array([0.0, 0.0, 0.4]))
         self.still = self._sculpt(base)
@@ -110,7 +97,8 @@ class Sculptor:
         across = np.abs(self.x) - line
         strength = smoothstep(-3.6, -4.4, self.y) * smoothstep(-8.0, -6.9, self.y)
         depth = 0.06 + 0.08 * self.features.wrinkles
-        return np.asarray(strength * (-depth * np.exp(-((across / 0.22) ** 2)) + 0.12 * np.exp(-(((across - 0.55) / 0.5) ** 2))))
+        crease, cheek = np.exp(-((across / 0.22) ** 2)), np.exp(-(((across - 0.55) / 0.5) ** 2))
+        return np.asarray(strength * (0.12 * cheek - depth * crease))
 
     def _temples(self) -> F64:
         return np.asarray(-0.35 * np.sign(self.x) * both(self.x, self.y, 6.4, 3.2, 1.3, 2.2))
@@ -119,14 +107,19 @@ class Sculptor:
         """Height above the face: a profile down the middle, its width by height, a tip, wings and nostrils."""
         f, x, y = self.features, self.x, self.y
         bridge = 0.24 * f.nose_bridge
-        heights = [1.9, 1.1, 0.3, -0.8, -1.8, -2.7, -3.35, -3.8, -4.15, -4.45, -4.75, -5.05, -5.4]
-        rise = [0.0, 0.12 + bridge, 0.34 + 1.2 * bridge, 0.82 + bridge, 1.3 + 0.8 * bridge, 1.7 + 0.4 * bridge, 1.95, 2.0,
-                1.82, 1.35, 0.78, 0.28, 0.0]  # fmt: skip
-        profile = np.maximum(spline(np.clip(y, -5.4, 1.9), heights[::-1], rise[::-1]), 0.0)
+        # From the forehead to the lip: rise above the face, how much of the bridge's height it takes, half width.
+        table = np.array([
+            [1.9, 0.0, 0.0, 0.95], [1.1, 0.12, 1.0, 0.72], [0.3, 0.34, 1.2, 0.64], [-0.8, 0.82, 1.0, 0.66],
+            [-1.8, 1.3, 0.8, 0.72], [-2.7, 1.7, 0.4, 0.82], [-3.35, 1.95, 0.0, 0.9], [-3.8, 2.0, 0.0, 0.95],
+            [-4.15, 1.82, 0.0, 0.9], [-4.45, 1.35, 0.0, 0.78], [-4.75, 0.78, 0.0, 0.62], [-5.05, 0.28, 0.0, 0.6],
+            [-5.4, 0.0, 0.0, 0.6],
+        ])[::-1]  # fmt: skip
+        heights = table[:, 0]
+        row = np.clip(y, heights[0], heights[-1])
+        profile = np.maximum(spline(row, heights, table[:, 1] + bridge * table[:, 2]), 0.0)
         profile += 0.18 * f.nose_hump * np.exp(-(((y + 1.0) / 0.7) ** 2))
         wide = 1.0 + 0.16 * f.nose_width
-        width = spline(np.clip(y, -5.4, 1.9), heights[::-1],
-                       np.array([0.95, 0.72, 0.64, 0.66, 0.72, 0.82, 0.9, 0.95, 0.9, 0.78, 0.62, 0.6, 0.6])[::-1])  # fmt: skip
+        width = spline(row, heights, table[:, 3])
         width *= 1.0 + 0.12 * f.nose_width * smoothstep(0.5, -3.0, y)
         u = np.abs(x) / width
         out = profile * np.exp(-0.69 * u**2.2)
@@ -141,14 +134,15 @@ class Sculptor:
     def _nose_droop(self) -> F64:
         """The tip hangs over its base, or turns up."""
         turn = -0.1 + 0.2 * self.features.nose_turn
-        return np.asarray(turn * bell(self.x, self.y, 0, -3.7, 1.0, 0.55) - 0.12 * both(self.x, self.y, 1.25, -4.0, 0.5, 0.4))
+        wings = 0.12 * both(self.x, self.y, 1.25, -4.0, 0.5, 0.4)
+        return np.asarray(turn * bell(self.x, self.y, 0, -3.7, 1.0, 0.55) - wings)
 
     def lip_heights(self, x: F64) -> tuple[F64, F64]:
         """Canonical heights of the red of the upper and lower lip at each x."""
         u = np.clip(np.abs(x) / MOUTH_OUT, 0, 1)
         body = np.sqrt(np.maximum(1 - u * u, 0))
-        upper = body**1.1 * (0.66 + 0.14 * np.exp(-(((np.abs(x) - 0.45) / 0.35) ** 2)) - 0.06 * np.exp(-((x / 0.2) ** 2)))
-        return upper, 0.88 * body**0.85
+        bow = 0.14 * np.exp(-(((np.abs(x) - 0.45) / 0.35) ** 2)) - 0.06 * np.exp(-((x / 0.2) ** 2))
+        return body**1.1 * (0.66 + bow), 0.88 * body**0.85
 
     def _lips(self) -> F64:
         f, x, y = self.features, self.x, self.y
@@ -177,7 +171,7 @@ class Sculptor:
         return np.array([0.22 * f.eye_spacing, 0.12 * f.eye_height, 0.0]), 1.0 + 0.085 * f.eye_size
 
     def _proportions(self) -> F64:
-        """Shifts that stretch nose and mouth; eyes are placed by `_place_eyes`."""
+        """Shifts that stretch nose and mouth; eyes are placed with their lids."""
         f, x, y = self.features, self.x, self.y
         warp = np.zeros((len(x), 3))
         mouth = bell(x, y, 0, MOUTH_ROW, 4.2, 1.9)

@@ -7,13 +7,13 @@ import numpy as np
 from fastswap.actors.identity import Features, Head, Identity
 from fastswap.actors.mathkit import F32, F64, bell, both, smoothstep, spline
 from fastswap.actors.paint import Canvas
-from fastswap.actors.shape import Sculptor
+from fastswap.actors.shape import Face
 from fastswap.actors.topology import EYE_IN, EYE_OUT, EYE_X, MOUTH_OUT, MOUTH_ROW, half_width
 
 SKIN_SIZE = 1024
 
 
-def paint_skin(identity: Identity, sculptor: Sculptor) -> Canvas:
+def paint_skin(identity: Identity, face: Face) -> Canvas:
     """The whole head's canvas. What belongs to `Features` is seeded by them, the rest by `Head`."""
     f, h = identity.features, identity.head
     canvas = Canvas(SKIN_SIZE, h.complexion, h.seed)
@@ -22,7 +22,7 @@ def paint_skin(identity: Identity, sculptor: Sculptor) -> Canvas:
     _flush(canvas, f)
     _freckles(canvas, f, h)
     _lids(canvas, f)
-    _lips(canvas, f, sculptor)
+    _lips(canvas, f, face)
     _nostrils(canvas, f)
     _stubble(canvas, f)
     _pores(canvas)
@@ -101,11 +101,13 @@ def _lids(c: Canvas, f: Features) -> None:
     _ = f
 
 
-def _lips(c: Canvas, f: Features, sculptor: Sculptor) -> None:
-    upper, lower = sculptor.lip_heights(c.x.astype(np.float64))
+def _lips(c: Canvas, f: Features, face: Face) -> None:
+    upper, lower = face.lip_heights(c.x.astype(np.float64))
     d = c.y - MOUTH_ROW
     top, low = smoothstep(0.07, -0.07, d - upper), smoothstep(0.09, -0.08, -d - lower)
-    inside = np.where(d >= 0, top, low) * smoothstep(MOUTH_OUT + 0.12, MOUTH_OUT - 0.25, np.abs(c.x)) * _front(c)
+    inside = (
+        np.where(d >= 0, top, low) * smoothstep(MOUTH_OUT + 0.12, MOUTH_OUT - 0.25, np.abs(c.x)) * _front(c)
+    )
     red = 0.62 + 0.25 * f.lip_redness
     c.multiply(inside, np.array([1.0, 0.74, 0.76]) ** (red * 1.5) * np.array([0.95, 0.93, 0.93]))
     c.multiply(inside * (d > 0) * 0.5, (0.92, 0.88, 0.88))
@@ -162,10 +164,11 @@ def _pores(c: Canvas) -> None:
     """Fine relief everywhere, coarser on nose and cheeks; where the skin shines."""
     fine = c.rng.standard_normal((c.size, c.size)).astype(np.float32)
     fine = 0.25 * (fine + np.roll(fine, 1, 0) + np.roll(fine, 1, 1) + np.roll(np.roll(fine, 1, 0), 1, 1))
-    zone: F64 | F32 = 0.55 + 0.6 * bell(c.x, c.y, 0, -3.0, 2.2, 2.0) + 0.45 * both(c.x, c.y, 3.4, -3.2, 1.6, 1.5)
+    zone = 0.55 + 0.6 * bell(c.x, c.y, 0, -3.0, 2.2, 2.0)
+    zone = zone + 0.45 * both(c.x, c.y, 3.4, -3.2, 1.6, 1.5)
     c.height += (0.0042 * zone * fine + 0.004 * c.noise(0.14)).astype(np.float32)
     c.rgb *= (1 + 0.018 * zone * fine)[..., None].astype(np.float32)
-    shine: F64 = 0.32 * bell(c.x, c.y, 0, 4.0, 3.4, 2.4) + 0.4 * bell(c.x, c.y, 0, -1.8, 0.9, 2.6)
+    shine = 0.32 * bell(c.x, c.y, 0, 4.0, 3.4, 2.4) + 0.4 * bell(c.x, c.y, 0, -1.8, 0.9, 2.6)
     shine += 0.18 * both(c.x, c.y, 4.2, -1.6, 1.3, 0.9) + 0.15 * bell(c.x, c.y, 0, -10, 1.3, 0.9)
     c.gloss += ((shine - 0.08) * _front(c) + 0.04 * c.noise(0.25)).astype(np.float32)
 
@@ -175,7 +178,9 @@ def _lines(c: Canvas, f: Features) -> None:
     front, depth = _front(c), 0.012 + 0.05 * f.wrinkles
     wave = 0.12 * c.noise(2.2)
     for level, strength in ((3.3, 0.7), (4.3, 1.0), (5.3, 0.8)):
-        line = np.exp(-(((c.y - level - wave - 0.02 * c.x**2) / 0.07) ** 2)) * smoothstep(4.6, 2.4, np.abs(c.x))
+        line = np.exp(-(((c.y - level - wave - 0.02 * c.x**2) / 0.07) ** 2)) * smoothstep(
+            4.6, 2.4, np.abs(c.x)
+        )
         _carve(c, line * front, strength * depth)
     for side in (-1, 1):
         starts, ends = [], []
@@ -187,9 +192,11 @@ def _lines(c: Canvas, f: Features) -> None:
         _carve(c, feet, 0.7 * depth)
     y = np.clip(c.y, -7.6, -3.9).astype(np.float64)
     fold = np.abs(c.x) - spline(y, [-7.6, -6.8, -5.6, -4.6, -3.9], [3.15, 3.05, 2.65, 2.2, 1.95])
-    strength = smoothstep(-3.7, -4.5, c.y) * smoothstep(-7.9, -7.0, c.y)
-    _carve(c, np.exp(-((fold / 0.09) ** 2)) * strength * front, 0.9 * depth)
-    bags = np.exp(-(((c.y + 1.05 - 0.12 * (np.abs(c.x) - 3.1) ** 2) / 0.08) ** 2)) * both(c.x, c.y, 2.8, -1.0, 1.2, 1.0)
+    along = smoothstep(-3.7, -4.5, c.y) * smoothstep(-7.9, -7.0, c.y)
+    _carve(c, np.exp(-((fold / 0.09) ** 2)) * along * front, 0.9 * depth)
+    bags = np.exp(-(((c.y + 1.05 - 0.12 * (np.abs(c.x) - 3.1) ** 2) / 0.08) ** 2)) * both(
+        c.x, c.y, 2.8, -1.0, 1.2, 1.0
+    )
     _carve(c, bags * front, 0.8 * depth)
 
 
@@ -202,7 +209,13 @@ def brow_curve(f: Features, t: F64) -> tuple[F64, F64]:
     """Canonical middle line of a brow, t from the nose (0) to the temple (1)."""
     x = 1.15 + 3.75 * t
     arch = 0.5 + 0.42 * f.brow_arch
-    y = 1.62 + 0.22 * f.brow_height + arch * np.sin(np.pi * np.clip(t * 0.78 + 0.02, 0, 1)) - 0.62 * t**3 + 0.12 * t
+    y = (
+        1.62
+        + 0.22 * f.brow_height
+        + arch * np.sin(np.pi * np.clip(t * 0.78 + 0.02, 0, 1))
+        - 0.62 * t**3
+        + 0.12 * t
+    )
     return x, y
 
 
@@ -216,7 +229,9 @@ def _brows(c: Canvas, f: Features) -> None:
         width = half * np.interp(t, [0, 0.08, 0.3, 0.65, 1.0], [0.75, 1.0, 1.0, 0.7, 0.15])
         offset = c.rng.uniform(-1, 1, n)
         y = y + offset * width
-        lean = np.deg2rad(np.interp(t, [0, 0.15, 0.5, 1], [75, 48, 22, -14]) - 18 * offset * smoothstep(0.1, 0.5, t))
+        lean = np.deg2rad(
+            np.interp(t, [0, 0.15, 0.5, 1], [75, 48, 22, -14]) - 18 * offset * smoothstep(0.1, 0.5, t)
+        )
         lean += 0.12 * c.rng.standard_normal(n)
         length = np.interp(t, [0, 0.2, 0.7, 1], [0.34, 0.46, 0.42, 0.26]) * c.rng.uniform(0.75, 1.15, n)
         start = np.stack([side * x, y], axis=1)

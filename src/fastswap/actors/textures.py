@@ -36,7 +36,11 @@ def eye(features: Features) -> U8:
     r = radius * EYE_RADIUS / IRIS  # 1 at the rim of the iris
     white = np.array([200, 193, 187], np.float64) * (1 - 0.05 * smoothstep(0.4, 1.0, radius))[..., None]
     veins = np.clip(np.abs(noise((size, size), 14, rng)) * -7 + 1, 0, 1) * smoothstep(0.5, 1.0, radius)
-    rgb = white + veins[..., None] * np.array([-6, -34, -34]) + smoothstep(0.55, 1, radius)[..., None] * [-8, -22, -24]
+    rgb = (
+        white
+        + veins[..., None] * np.array([-6, -34, -34])
+        + smoothstep(0.55, 1, radius)[..., None] * [-8, -22, -24]
+    )
     turns = noise((8, 720), 4, rng)[4] + 0.6 * noise((8, 720), 9, rng)[4]
     fibres = np.interp(angle, np.linspace(-np.pi, np.pi, 720), turns)
     fibres = fibres * smoothstep(0.3, 0.6, r) + 0.35 * noise((size, size), 5, rng)
@@ -45,7 +49,9 @@ def eye(features: Features) -> U8:
     warm = np.exp(-(((r - 0.46) / 0.13) ** 2))[..., None]
     iris = iris + warm * (np.array([52, 30, 4]) * 0.55)
     iris *= (0.34 + 0.66 * smoothstep(1.02, 0.8, r))[..., None]  # dark outer ring
-    iris *= (0.72 + 0.5 * smoothstep(-0.4, 0.5, y * EYE_RADIUS / IRIS))[..., None]  # light gathers opposite the sky
+    iris *= (0.72 + 0.5 * smoothstep(-0.4, 0.5, y * EYE_RADIUS / IRIS))[
+        ..., None
+    ]  # light gathers opposite the sky
     rgb = rgb + (iris - rgb) * smoothstep(1.06, 0.96, r)[..., None]
     rgb = rgb + (np.array([9, 7, 7]) - rgb) * smoothstep(0.41, 0.36, r)[..., None]
     return pack(rgb, 1.0)

@@ -72,7 +72,14 @@ class Grid:
 def _columns() -> F64:
     """Azimuths: eye and mouth corners fall on columns."""
     at_eye, at_mouth = 7.60, 6.30
-    marks = [0.0, np.arcsin(EYE_IN / at_eye), np.arcsin(MOUTH_OUT / at_mouth), np.arcsin(EYE_OUT / at_eye), 1.5, np.pi]
+    marks = [
+        0.0,
+        np.arcsin(EYE_IN / at_eye),
+        np.arcsin(MOUTH_OUT / at_mouth),
+        np.arcsin(EYE_OUT / at_eye),
+        1.5,
+        np.pi,
+    ]
     counts = (11, 9, 13, 22, 16)
     parts = [np.linspace(a, b, n, endpoint=False) for a, b, n in zip(marks, marks[1:], counts, strict=False)]
     right = np.concatenate([*parts, [np.pi]])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -68,12 +69,14 @@ class Learner:
         }
         self._colors = {side: _statistics(planes) for side, planes in self._planes.items()}
 
-    def step(self, rate: float) -> Tensor:
-        """One step at this learning rate; the losses named in `PARTS`, float32 [5] on the device.
+    def step(self, rate: float, warp: float = 1.0) -> Tensor:
+        """One step; the losses named in `PARTS`, float32 [5] on the device.
+
+        rate: learning rate. warp: strength of the random warp as a share of what `changes` says.
 
         Raises TrainingError when the gradients stay infinite.
         """
-        source, target = self._batch("source"), self._batch("target")
+        source, target = self._batch("source", warp), self._batch("target", warp)
         with torch.autocast(self.device.type, torch.bfloat16, enabled=self.bf16):
             drawn = self.generator(_channels_last(source.warped), _channels_last(target.warped))
         losses = [
@@ -102,7 +105,7 @@ class Learner:
             decay = min(EMA_DECAY, self.step_count / (self.step_count + 20.0)) ** EMA_EVERY
             torch._foreach_lerp_(self.average, [weight.detach() for weight in self.parameters], 1.0 - decay)
 
-    def _batch(self, side: Side) -> Batch:
+    def _batch(self, side: Side, warp: float) -> Batch:
         planes = self._planes[side]
         chosen = self.rng.index(self.batch, len(planes))
         return augment.sample(
@@ -110,7 +113,7 @@ class Learner:
             self._recolor(side, chosen),
             size=self.shape.resolution,
             ratio=self._faces[side].ratio,
-            settings=self.changes,
+            settings=replace(self.changes, warp=self.changes.warp * warp),
             rng=self.rng,
         )
 

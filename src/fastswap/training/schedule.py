@@ -9,6 +9,8 @@ WARM_UP = 100
 """Steps until the learning rate is reached; Adam's estimates are poor before."""
 DECAY_FROM = 0.6
 FLOOR = 0.02
+WARP_FROM, WARP_TO, WARP_FLOOR = 0.4, 0.8, 0.25
+"""Shares of the budget between which the warp shrinks, and what is left of it."""
 
 
 @dataclass(slots=True)
@@ -35,3 +37,13 @@ def rate_factor(step: int, spent: float) -> float:
     start = min(1.0, (step + 1) / WARM_UP)
     late = min(1.0, max(0.0, (spent - DECAY_FROM) / (1.0 - DECAY_FROM)))
     return start * (FLOOR + (1.0 - FLOOR) * 0.5 * (1.0 + math.cos(math.pi * late)))
+
+
+def warp_factor(spent: float) -> float:
+    """Strength of the random warp as a share of its start.
+
+    A strong warp makes the code forget whose face it saw; once it has, a weak one shows the decoders where
+    detail really is, so lids and lips come out sharp.
+    """
+    late = min(1.0, max(0.0, (spent - WARP_FROM) / (WARP_TO - WARP_FROM)))
+    return 1.0 - (1.0 - WARP_FLOOR) * late

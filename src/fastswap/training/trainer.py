@@ -21,7 +21,7 @@ from fastswap.training.augment import Augment
 from fastswap.training.export import ExportReport, export
 from fastswap.training.learner import PARTS, Learner, pick_device, to_numpy, wants_bf16
 from fastswap.training.preview import preview_grid
-from fastswap.training.schedule import Budget, rate_factor
+from fastswap.training.schedule import Budget, rate_factor, warp_factor
 from fastswap.training.settings import TrainSettings
 from fastswap.training.stop import StopSignal
 from fastswap.training.store import FaceArrays, load_faces
@@ -163,7 +163,7 @@ class Training:
             start = time.monotonic()
             spent = self.budget.spent(self.learner.step_count, self.elapsed)
             rate = self.settings.size.rate * rate_factor(self.learner.step_count, spent)
-            self._sums += self.learner.step(rate)
+            self._sums += self.learner.step(rate, warp_factor(spent))
             self._count += 1
             now = time.monotonic()
             self.elapsed += now - start
