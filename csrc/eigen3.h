@@ -1,12 +1,15 @@
 // Eigenvalues of a symmetric 3x3 matrix.
 #pragma once
 
-#include <array>
 #include <cmath>
 
 namespace fs {
 
-using Matrix3 = std::array<std::array<double, 3>, 3>;
+struct Matrix3 {
+  double m[3][3];
+  double* operator[](int i) { return m[i]; }
+  const double* operator[](int i) const { return m[i]; }
+};
 
 inline Matrix3 multiply(const Matrix3& a, const Matrix3& b) {
   Matrix3 out{};

@@ -71,10 +71,11 @@ struct WindowRows {
     const int count = cells << halvings;
     Sum* sums = reinterpret_cast<Sum*>(p.sums);
     memset(sums, 0, static_cast<std::size_t>(count) * sizeof(Sum));
+    const auto black = static_cast<Sum>(p.black * pair);
     for (int j = 0; j < 1 << f.log2_y; ++j) {
       const int y = cell_y * (1 << f.log2_y) + j - p.origin_y;
       if (is_black(p, y)) {
-        for (int i = 0; i < count; ++i) sums[i] = static_cast<Sum>(sums[i] + p.black * pair);
+        for (int i = 0; i < count; ++i) sums[i] = static_cast<Sum>(sums[i] + black);
         continue;
       }
       const std::ptrdiff_t first = (static_cast<std::ptrdiff_t>(begin) << f.log2_x) - p.origin_x;

@@ -143,8 +143,8 @@ def _range(t: F64, rng: np.random.Generator, length: float) -> Tracks:
 
     return {
         "yaw": 33 * np.sin(3 * p), "pitch": 16 * np.sin(2 * p + 0.6) + 2 * _wander(t, rng, 2.0),
-        "roll": 8 * np.sin(5 * p + 0.3), "x": 0.03 * np.sin(4 * p), "y": 0.02 * np.sin(5 * p),
-        "scale": 1 + 0.06 * np.sin(3 * p + 1), "jaw": gate(1.7), "smile": gate(2.3), "pucker": 0.9 * gate(2.9),
+        "roll": 7 * np.sin(5 * p + 0.3), "x": 0.03 * np.sin(4 * p), "y": 0.02 * np.sin(5 * p),
+        "scale": 1 + 0.06 * np.sin(3 * p + 1), "jaw": gate(1.7), "smile": gate(2.3), "pucker": 0.6 * gate(2.9),
         "brow": np.clip(0.7 * _wander(t, rng, 2.1), -1, 1), "gaze_x": np.clip(0.6 * _wander(t, rng, 1.9), -1, 1),
         "gaze_y": np.clip(0.4 * _wander(t, rng, 2.4), -1, 1),
     }  # fmt: skip

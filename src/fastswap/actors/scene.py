@@ -22,8 +22,8 @@ U8 = NDArray[np.uint8]
 Light = Literal["studio", "window", "warm", "flat", "evening"]
 LIGHTS: tuple[Light, ...] = get_args(Light)
 
-DISTANCE = 75.0
-"""Camera to head, cm."""
+DISTANCE = 140.0
+"""Camera to head, cm: far enough that perspective does not swell the nose."""
 FACE_WIDTH = 14.0
 """Width of the average face across the cheekbones, cm: `face_px` pixels."""
 MIDDLE = np.array([0.0, -2.5, 2.0])
