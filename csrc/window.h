@@ -98,7 +98,7 @@ inline std::size_t window_size(const WindowShape& shape) {
 }
 
 // How many 32-bit numbers a window's scratch holds.
-inline std::size_t window_scratch(const WindowShape& shape) {
+FS_HD std::size_t window_scratch(const WindowShape& shape) {
   return static_cast<std::size_t>(shape.width) << (shape.footprint.log2_x + 1);
 }
 

@@ -66,9 +66,6 @@ CROP_RAMP = 0.02 / 255
 """A straight ramp keeps its values under any linear filter that is centred; the rest is rounding of 8-bit codes in
 windows of 1/256 code."""
 
-LAB = 2e-3
-"""L*a*b* units: cube roots and powers are polynomials good to about 1e-6 of their value."""
-
 COLOR_RGB = 1.5e-4
 """Colour-matched pixels: the error of the curves above, times a gain of up to 2.5, through the steep start of the
 sRGB curve."""

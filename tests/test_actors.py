@@ -106,7 +106,12 @@ def test_the_measured_eyes_and_lips_follow_blinks_and_smiles(
     def gap(points: NDArray[np.float64], a: int, b: int) -> float:
         return float(np.hypot(*(points[a] - points[b])))
 
-    rest, blink, smile, pucker = seen(Pose()), seen(Pose(blink=1.0)), seen(Pose(smile=1.0)), seen(Pose(pucker=1.0))
+    rest, blink, smile, pucker = (
+        seen(Pose()),
+        seen(Pose(blink=1.0)),
+        seen(Pose(smile=1.0)),
+        seen(Pose(pucker=1.0)),
+    )
     assert gap(blink, 159, 145) < 0.8 * gap(rest, 159, 145)
     assert gap(blink, 386, 374) < 0.8 * gap(rest, 386, 374)
     assert gap(smile, 61, 291) > 1.08 * gap(rest, 61, 291)
@@ -127,7 +132,9 @@ def test_several_actors_and_small_faces(detector: detect.Detector) -> None:
     found = sorted(detector(frame_from_rgb(shown.rgb)), key=lambda face: face.points[0, 0])
     assert len(found) == len(cast)
     for face, truth in zip(found, shown.actors, strict=True):
-        assert np.hypot(*(face.points[0] - truth.points[0])) < 0.3 * np.hypot(*(truth.points[1] - truth.points[0]))
+        assert np.hypot(*(face.points[0] - truth.points[0])) < 0.3 * np.hypot(
+            *(truth.points[1] - truth.points[0])
+        )
     small = render_frame(BO, Pose(), Scene(size=(1920, 1080), face_px=110.0))
     assert detector(frame_from_rgb(small.rgb))[0].score > compare.ACTOR_SCORE
 
@@ -200,9 +207,13 @@ def _faces(rgb: RenderedFrame) -> NDArray[np.float64]:
 
 
 def test_light_and_complexion_show() -> None:
-    light = {name: _faces(render_frame(DAN, Pose(), replace(SMALL, light=name))) for name in ("studio", "evening")}
+    light = {
+        name: _faces(render_frame(DAN, Pose(), replace(SMALL, light=name))) for name in ("studio", "evening")
+    }
     assert light["studio"].sum() > 1.1 * light["evening"].sum()
-    assert _faces(render_frame(DAN, Pose(), SMALL)).sum() > 1.3 * _faces(render_frame(CLEO, Pose(), SMALL)).sum()
+    assert (
+        _faces(render_frame(DAN, Pose(), SMALL)).sum() > 1.3 * _faces(render_frame(CLEO, Pose(), SMALL)).sum()
+    )
 
 
 # --- who and what -----------------------------------------------------------------------------------------------------

@@ -127,6 +127,26 @@ def test_what_lies_outside_the_mask_does_not_bleed_in() -> None:
         assert all(np.array_equal(p, q) for p, q in zip(a.planes, b.planes, strict=True))
 
 
+@pytest.mark.parametrize("scale", [0.12, 0.3, 0.8, 2.1])
+def test_a_pixel_far_away_does_not_matter(scale: float) -> None:
+    """The part of the crop that is worked on follows the mask, but the grid it is sampled on must not."""
+    size = 96
+    face, mask = face_and_mask(size)
+    mask[:20] = 0
+    spotted = mask.copy()
+    spotted[1, 1] = 1.0
+    to_coded = pictures.similarity(scale, 10.0, (120.0, 110.0), size)
+    a, b = pictures.noise(230, 240), pictures.noise(230, 240)
+    pictures.run_blend([a], [to_coded], face[None], mask[None])
+    pictures.run_blend([b], [to_coded], face[None], spotted[None])
+    x, y = to_coded @ (1.5, 1.5, 1.0)
+    for p, q, sub in zip(a.planes, b.planes, (1, 2, 2), strict=True):
+        rows, columns = np.nonzero(np.abs(p.astype(int) - q) > compare.SIMD_CODES)
+        near = 3.0 + 2.0 * scale
+        assert (np.abs(columns * sub + sub / 2 - x) < near * sub).all()
+        assert (np.abs(rows * sub + sub / 2 - y) < near * sub).all()
+
+
 def test_an_empty_mask_and_no_opacity_change_nothing() -> None:
     face, mask = face_and_mask(24)
     to_coded = pictures.similarity(1.5, 10.0, (30.0, 30.0), 24)
@@ -175,7 +195,7 @@ def scene(size: int, count: int) -> dict[str, Any]:
     maps = np.stack(
         [
             pictures.similarity(s, a, (rng.uniform(60, 200), rng.uniform(40, 140)), size)
-            for s, a in zip(rng.uniform(0.8, 2.0, count), rng.uniform(-40, 40, count), strict=True)
+            for s, a in zip(np.geomspace(0.2, 2.0, count), rng.uniform(-40, 40, count), strict=True)
         ]
     )
     turn = np.linspace(0, 2 * np.pi, 36, endpoint=False)

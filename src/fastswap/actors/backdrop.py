@@ -22,7 +22,9 @@ def backdrop(kind: Backdrop, size: tuple[int, int], seed: int) -> NDArray[np.uin
         raise SettingsError(f"scene: background is {kind!r}; choose one of {', '.join(BACKDROPS)}")
     width, height = size
     rng = np.random.default_rng([0xBACD, seed])
-    y, x = np.meshgrid(np.linspace(0, 1, height), np.linspace(0, max(width / height, 1e-3), width), indexing="ij")
+    y, x = np.meshgrid(
+        np.linspace(0, 1, height), np.linspace(0, max(width / height, 1e-3), width), indexing="ij"
+    )
     image = {"studio": _studio, "room": _room, "garden": _garden, "street": _street, "plain": _plain}[kind](
         x, y, rng
     )

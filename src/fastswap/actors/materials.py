@@ -35,9 +35,6 @@ def make_materials(identity: Identity, face: Face) -> dict[str, Material]:
         "tongue": Material(
             pyramid(textures.plain((176, 84, 82), 0.7, 0.06)), wrap=(0.4, 0.2, 0.2), gloss=5, density=12.0
         ),
-        "cavity": Material(
-            pyramid(textures.plain((70, 22, 22), 0.1)), wrap=(0.2, 0.1, 0.1), two_sided=True
-        ),
         "ear": Material(
             pyramid(textures.ear_skin(h.complexion, h.seed)), wrap=(0.6, 0.25, 0.18), specular=0.03, strength=0.7,
             gloss=4, sheen=0.3, two_sided=True, density=20.0,

@@ -9,7 +9,7 @@ import numpy as np
 from fastswap.actors import lids
 from fastswap.actors.mathkit import F64, bell, both, smoothstep
 from fastswap.actors.shape import Face
-from fastswap.actors.topology import MOUTH_OUT, MOUTH_ROW
+from fastswap.actors.topology import MOUTH_OUT, MOUTH_RIM, MOUTH_ROW
 
 JAW_AXIS = np.array([0.0, -0.9, 1.0])
 JAW_SWING = 17.0  # degrees at jaw = 1
@@ -53,13 +53,16 @@ class Sculptor:
         return points
 
     def _rims_of_mouth(self, points: F64) -> None:
-        """Folds the inner edges of the lips inward, spreading into the cavity."""
+        """Folds the inner edges of the lips inward to a closed pocket, the cavity of the mouth."""
         g = self.grid
         rim = (g.part == 3) & (g.inside > 0)
         step = g.inside[rim].astype(float)
-        points[rim, 2] -= np.interp(step, [0, 1, 2, 3, 4], [0, 0.22, 0.55, 1.1, 1.7])
-        points[rim, 1] += g.side[rim] * np.interp(step, [0, 1, 2, 3, 4], [0, 0.0, 0.16, 0.5, 0.8])
-        points[rim, 0] *= np.interp(step, [0, 1, 2, 3, 4], [1, 0.99, 0.98, 0.97, 0.96])
+        at = np.arange(MOUTH_RIM + 1)
+        points[rim, 2] -= np.interp(step, at, [0, 0.22, 0.55, 1.1, 1.9, 3.2, 4.2])
+        # Upper and lower rows meet at the corners of the mouth, so the pocket has no open side.
+        apart = g.side[rim] * np.sqrt(np.maximum(1 - (self.x[rim] / MOUTH_OUT) ** 2, 0))
+        points[rim, 1] += apart * np.interp(step, at, [0, 0.0, 0.16, 0.5, 0.9, 0.9, 0.0])
+        points[rim, 0] *= np.interp(step, at, [1, 0.99, 0.98, 0.97, 0.93, 0.8, 0.6])
 
     def _smile(self, points: F64, amount: float) -> None:
         x, y, s = self.x, self.y, np.sign(self.x)
@@ -107,6 +110,8 @@ class Sculptor:
         slope = smoothstep(-4.2, -9.4, y)
         weight = np.where(self.below, 1 - (1 - slope) * aside, slope * aside)
         g = self.grid
+        throat = (g.part == 3) & (g.inside == MOUTH_RIM)
+        weight = np.where(throat, 0.5, weight)
         ring = g.ring[g.row]
         weight = weight * smoothstep(15.0, 12.4, ring)
         depth = self.face.still[:, 2]

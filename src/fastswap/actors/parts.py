@@ -110,16 +110,6 @@ def tongue() -> Part:
     return Part(points, uv, lattice(14, 25), "jaw", "tongue", inner=1.0, openness=open_)
 
 
-def cavity() -> Part:
-    """The dark bowl behind the teeth."""
-    t, p = np.meshgrid(np.linspace(-1, 1, 9), np.linspace(-1, 1, 13), indexing="ij")
-    x, y = 2.6 * p, -7.2 - 2.0 * t
-    z = 4.6 + 1.2 * np.maximum(np.abs(p), np.abs(t)) ** 3
-    points = np.stack([x, y, z], axis=-1).reshape(-1, 3)
-    uv = np.stack([0.5 + 0.5 * p, 0.5 + 0.5 * t], axis=-1).reshape(-1, 2)
-    return Part(points, uv, lattice(9, 13), "head", "cavity", inner=1.0, openness=np.full(len(points), 0.16))
-
-
 def ear(sign: int, head: Head, side: F64) -> Part:
     """An auricle: a rim (helix), an inner fold and a bowl. side: where it joins the head, cm."""
     rows, columns = 15, 40

@@ -20,7 +20,7 @@ from fastswap.actors.muscles import JAW_AXIS, JAW_SWING, Expression, Sculptor
 from fastswap.actors.parts import Anchor, Part
 from fastswap.actors.performance import Pose
 from fastswap.actors.shape import Face
-from fastswap.actors.topology import I32, MOUTH_OUT, MOUTH_ROW, grid
+from fastswap.actors.topology import I32, MOUTH_OUT, MOUTH_RIM, MOUTH_ROW, grid
 
 PIVOT = np.array([0.0, -7.0, -2.5])
 """Where the head turns, cm: the top of the neck."""
@@ -75,7 +75,7 @@ class Actor:
         head = self.identity.head
         out = [parts.eyeball(self.face.eye(-1), "eye_left"), parts.eyeball(self.face.eye(1), "eye_right")]
         mouth = self._mouth_shift()
-        for piece in (parts.teeth(upper=True), parts.teeth(upper=False), parts.tongue(), parts.cavity()):
+        for piece in (parts.teeth(upper=True), parts.teeth(upper=False), parts.tongue()):
             out.append(Part(piece.points + mouth, piece.uv, piece.triangles, piece.anchor, piece.material, piece.inner,
                             piece.tangents, piece.openness))  # fmt: skip
         for sign in (-1, 1):
@@ -130,7 +130,7 @@ class Actor:
         self.batches = self._batches()
         # Shadows are cast by matter, not by the few strands in front of it.
         self.solid = np.concatenate([np.full(len(self.grid.triangles), True),
-                                     *(np.full(len(p.triangles), p.material not in ("cavity", "lash")) for p in self.parts)])  # fmt: skip  # noqa: E501
+                                     *(np.full(len(p.triangles), p.material != "lash") for p in self.parts)])  # fmt: skip  # noqa: E501
 
         self.casters: I32 = np.ascontiguousarray(self.triangles[self.solid])
 
@@ -185,7 +185,7 @@ class Actor:
         head = self.slices[0]
         g = self.grid
         rim = ((g.part == 3) * g.inside).astype(np.float32)
-        dark = np.interp(rim, [0, 1, 2, 3, 4], [0.8, 0.65, 0.4, 0.15, 0.05])
+        dark = np.interp(rim, np.arange(MOUTH_RIM + 1), [0.8, 0.65, 0.42, 0.22, 0.12, 0.07, 0.04])
         openness[head] = np.where(rim > 0, dark, openness[head])
         lid_rim = ((g.part == 1) | (g.part == 2)) & (g.inside > 0)
         openness[head] = np.where(lid_rim, 0.6, openness[head])

@@ -21,6 +21,7 @@ I32 = NDArray[np.int32]
 EYE_X, EYE_IN, EYE_OUT, EYE_ROW = 3.1, 1.66, 4.54, 0.0
 MOUTH_OUT, MOUTH_ROW = 2.5, -6.8
 FACE_TOP, FACE_BOTTOM = 8.0, -11.2
+MOUTH_RIM = 6  # rows from the edge of the lips to the throat, where upper and lower meet
 
 # Rings of the average head without nose, lips and lids: front (y, z), side (x, y, z), back (y, z).
 RINGS = np.array([
@@ -183,7 +184,7 @@ class _Builder:
             ends = sorted(self._column(sign * np.arcsin(x / 7.60)) for x in (EYE_IN, EYE_OUT))
             self._slit(eye_row, ends[0], ends[1], part, depth=2)
         corner = float(np.arcsin(MOUTH_OUT / 6.30))
-        self._slit(mouth_row, self._column(-corner), self._column(corner), 3, depth=4)
+        self._slit(mouth_row, self._column(-corner), self._column(corner), 3, depth=MOUTH_RIM)
         triangles = self._triangles()
         row, column = np.array(self.row), np.array(self.column)
         points = ring_coordinates(self.ring[row], self.phi[column])

@@ -34,7 +34,7 @@ class Augment:
     warp: float = 0.02
     nodes: int = 5
     flip: float = 0.0
-    transfer: float = 0.7
+    transfer: float = 0.0
     gain: float = 0.10
     tint: float = 0.04
     offset: float = 0.02

@@ -60,11 +60,40 @@ class Up(nn.Module):
         return F.pixel_shuffle(F.leaky_relu(self.conv(x), SLOPE), 2)
 
 
+class Standardise(nn.Module):
+    """What tells two persons' footage apart and is no expression is taken out of a face [N, 3, R, R]; -1..1 or so.
+
+    Exposure and complexion: each channel's mean becomes 0, and the contrast, one figure for all channels, the same for
+    all faces. Mean and contrast are taken under a bell over the middle of the crop, where every aligned face is skin.
+    Hair and background: all fades to 0 outside an ellipse. The encoder then cannot know whose picture it sees by
+    these, and the source's decoder is not asked to draw from codes that it never met.
+    """
+
+    def __init__(self, resolution: int) -> None:
+        super().__init__()
+        place = (torch.arange(resolution) + 0.5) / resolution
+        across, down = (place - 0.5) / 0.22, (place - 0.55) / 0.28
+        bell = torch.exp(-(across.square()[None, :] + down.square()[:, None]))[None, None]
+        self.bell: Tensor
+        self.register_buffer("bell", bell / bell.mean(), persistent=False)
+        across, down = (place - 0.5) / 0.36, (place - 0.52) / 0.45
+        radius = (across.square()[None, :] + down.square()[:, None]).sqrt()[None, None]
+        self.window: Tensor
+        self.register_buffer("window", ((1.15 - radius) / 0.3).clamp(0.0, 1.0), persistent=False)
+
+    def forward(self, face: Tensor) -> Tensor:
+        mean = (face * self.bell).mean((2, 3), keepdim=True)
+        centered = face - mean
+        power = (centered.square() * self.bell).mean((1, 2, 3), keepdim=True)
+        return centered * torch.rsqrt(power + 1e-3) * 0.5 * self.window
+
+
 class Encoder(nn.Module):
     """A face [N, 3, R, R] in 0..1 to features [N, C, R/stride, R/stride]."""
 
     def __init__(self, shape: Shape) -> None:
         super().__init__()
+        self.standardise = Standardise(shape.resolution)
         widths = shape.encoder
         self.stem = nn.Conv2d(3, widths[0], 6, stride=2, padding=2)
         stages: list[nn.Module] = []
@@ -73,7 +102,7 @@ class Encoder(nn.Module):
         self.stages = nn.Sequential(*stages)
 
     def forward(self, face: Tensor) -> Tensor:
-        out: Tensor = self.stages(F.leaky_relu(self.stem(face * 2.0 - 1.0), SLOPE))
+        out: Tensor = self.stages(F.leaky_relu(self.stem(self.standardise(face)), SLOPE))
         return out
 
 

@@ -63,7 +63,7 @@ class Preset:
 PRESETS: dict[str, Preset] = {
     preset.name: preset
     for preset in (
-        Preset("tiny", Shape(64, (32, 64, 96), 384, (96, 64, 32)), 16, 1e-3, 15),
+        Preset("tiny", Shape(64, (32, 64, 96), 256, (96, 64, 32)), 16, 1e-3, 15),
         Preset("small", Shape(96, (32, 64, 96, 96), 128, (96, 96, 64, 32)), 16, 8e-4, 60),
         Preset("medium", Shape(128, (64, 128, 256, 384), 384, (384, 384, 256, 128)), 16, 3e-4, 720),
         Preset("large", Shape(224, (64, 128, 256, 384, 512), 512, (512, 512, 384, 256, 128)), 16, 2e-4, 2880),
