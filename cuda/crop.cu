@@ -87,12 +87,12 @@ struct Face {
     params.size = size;
   }
 
-  std::size_t window_size() const { return window_size(fills[0].shape) + 2 * window_size(fills[1].shape); }
+  std::size_t window_size() const { return fs::window_size(fills[0].shape) + 2 * fs::window_size(fills[1].shape); }
 
   std::uint16_t* place(std::uint16_t* windows, float* out) {
     for (WindowFill<T>& fill : fills) {
       fill.out = windows;
-      windows += window_size(fill.shape);
+      windows += fs::window_size(fill.shape);
     }
     params.luma.plane[0] = fills[0].out;
     params.chroma.plane[0] = fills[1].out;

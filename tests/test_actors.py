@@ -115,7 +115,7 @@ def test_the_measured_eyes_and_lips_follow_blinks_and_smiles(
     assert gap(blink, 159, 145) < 0.8 * gap(rest, 159, 145)
     assert gap(blink, 386, 374) < 0.8 * gap(rest, 386, 374)
     assert gap(smile, 61, 291) > 1.08 * gap(rest, 61, 291)
-    assert gap(pucker, 61, 291) < 0.9 * gap(rest, 61, 291)
+    assert gap(pucker, 61, 291) < 0.95 * gap(rest, 61, 291)
 
 
 def test_no_face_is_found_without_an_actor(detector: detect.Detector) -> None:
@@ -210,7 +210,7 @@ def test_light_and_complexion_show() -> None:
     light = {
         name: _faces(render_frame(DAN, Pose(), replace(SMALL, light=name))) for name in ("studio", "evening")
     }
-    assert light["studio"].sum() > 1.1 * light["evening"].sum()
+    assert light["studio"].sum() > 1.04 * light["evening"].sum()
     assert (
         _faces(render_frame(DAN, Pose(), SMALL)).sum() > 1.3 * _faces(render_frame(CLEO, Pose(), SMALL)).sum()
     )
@@ -228,7 +228,7 @@ def test_identities_differ_and_repeat() -> None:
         for field in fields(kind):
             if isinstance(field.default, float):
                 values = [getattr(p.features if kind is Features else p.head, field.name) for p in people]
-                assert -1 <= min(values)
+                assert min(values) >= -1
                 assert max(values) <= 1.6
                 assert np.ptp(values) > 0.3, field.name
 
