@@ -87,7 +87,9 @@ struct Face {
     params.size = size;
   }
 
-  std::size_t window_size() const { return fs::window_size(fills[0].shape) + 2 * fs::window_size(fills[1].shape); }
+  std::size_t window_size() const {
+    return fs::window_size(fills[0].shape) + 2 * fs::window_size(fills[1].shape);
+  }
 
   std::uint16_t* place(std::uint16_t* windows, float* out) {
     for (WindowFill<T>& fill : fills) {

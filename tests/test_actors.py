@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import fields, replace
+from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
@@ -247,7 +248,7 @@ def test_performances_stay_in_range_and_repeat(kind: str) -> None:
         assert -1 <= pose.brow <= 1
         assert 0.3 < pose.x < 0.7
     assert max(pose.blink for pose in play) > 0.9
-    steps = [abs(a.yaw - b.yaw) for a, b in zip(play, play[1:], strict=False)]
+    steps = [abs(a.yaw - b.yaw) for a, b in pairwise(play)]
     assert max(steps) < 6  # a person, not a jump
 
 

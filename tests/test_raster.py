@@ -77,8 +77,13 @@ def facing(*points: tuple[float, float], depth: float = DISTANCE) -> NDArray[np.
 
 
 @pytest.mark.parametrize(
-    "points", [((5.3, 4.1), (55.2, 9.7), (20.9, 41.4)), ((2.0, 2.0), (60.0, 3.0), (31.0, 3.5)), ((10, 5), (10, 40), (50, 22.5))]
-)  # fmt: skip
+    "points",
+    [
+        ((5.3, 4.1), (55.2, 9.7), (20.9, 41.4)),
+        ((2.0, 2.0), (60.0, 3.0), (31.0, 3.5)),
+        ((10, 5), (10, 40), (50, 22.5)),
+    ],
+)
 def test_coverage_is_the_area_of_the_triangle(points: Any) -> None:
     canvas = Canvas()
     canvas.draw(facing(*points), [0], [GRAY])
