@@ -84,11 +84,6 @@ void fill_span(float* depth, std::int32_t* id, std::int32_t span, float start, f
 
 }  // namespace
 
-Vec3 normalized(Vec3 a) {
-  const float square = dot(a, a);
-  return square > 0 ? a * (1.0F / std::sqrt(square)) : Vec3{0, 0, -1};
-}
-
 void Window::reset(std::int32_t x, std::int32_t y, std::int32_t w, std::int32_t h, bool ids) {
   x0 = x;
   y0 = y;

@@ -2,6 +2,7 @@
 // a pixel. Camera space: x right, y down, z away from the camera, any unit of length.
 #pragma once
 
+#include <bit>
 #include <cstdint>
 #include <vector>
 
@@ -19,7 +20,19 @@ inline float dot(Vec3 a, Vec3 b) { return a.x * b.x + a.y * b.y + a.z * b.z; }
 inline Vec3 cross(Vec3 a, Vec3 b) {
   return {a.y * b.z - a.z * b.y, a.z * b.x - a.x * b.z, a.x * b.y - a.y * b.x};
 }
-Vec3 normalized(Vec3 a);
+
+// 1 / sqrt(x) to about 5e-6: the well-known bit trick with two of Newton's steps. Directions are normalised
+// several times a pixel and an exact root and division cost more than the rest of the shading.
+inline float inverse_sqrt(float x) {
+  float y = std::bit_cast<float>(0x5F375A86 - (std::bit_cast<std::int32_t>(x) >> 1));
+  y *= 1.5F - 0.5F * x * y * y;
+  return y * (1.5F - 0.5F * x * y * y);
+}
+
+inline Vec3 normalized(Vec3 a) {
+  const float square = dot(a, a);
+  return square > 0 ? a * inverse_sqrt(square) : Vec3{0, 0, -1};
+}
 
 using Triangle = std::int32_t[3];
 

@@ -4,10 +4,16 @@ from __future__ import annotations
 
 from fastswap._raster import Material
 from fastswap.actors import textures
-from fastswap.actors.identity import Identity
+from fastswap.actors.identity import Color, Identity
 from fastswap.actors.paint import pyramid, relief_pyramid
 from fastswap.actors.shape import Face
 from fastswap.actors.skin import paint_skin
+
+
+def _chest(complexion: Color) -> Color:
+    """Skin that sees less sun than a face."""
+    red, green, blue = complexion
+    return round(0.95 * red), round(0.91 * green), round(0.89 * blue)
 
 
 def make_materials(identity: Identity, face: Face) -> dict[str, Material]:
@@ -40,7 +46,7 @@ def make_materials(identity: Identity, face: Face) -> dict[str, Material]:
             gloss=4, sheen=0.3, two_sided=True, density=20.0,
         ),
         "chest": Material(
-            pyramid(textures.plain(h.complexion, 0.45, 0.012, h.seed)), wrap=wrap, specular=0.03, strength=0.6, gloss=4,
+            pyramid(textures.plain(_chest(h.complexion), 0.35, 0.02, h.seed)), wrap=wrap, specular=0.03, strength=0.6, gloss=4,
             sheen=0.4, density=8.0,
         ),
         "cloth": cloth,
