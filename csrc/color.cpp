@@ -13,7 +13,7 @@ namespace fs {
 namespace {
 
 constexpr double kLeastWeight = 16.0;  // pixels
-constexpr double kLeastGain = 0.4, kMostGain = 2.5;
+constexpr double kLeastGain = 0.6, kMostGain = 1.5;
 // Added to variances, so that noise is not taken for contrast: half a unit of L*a*b*, one 8-bit code value of
 // R'G'B'.
 constexpr double kLabFloor = 0.25;

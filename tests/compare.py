@@ -67,7 +67,7 @@ CROP_RAMP = 0.02 / 255
 windows of 1/256 code."""
 
 COLOR_RGB = 1.5e-4
-"""Colour-matched pixels: the error of the curves above, times a gain of up to 2.5, through the steep start of the
+"""Colour-matched pixels: the error of the curves above, times a gain of up to 1.5, through the steep start of the
 sRGB curve."""
 
 MASK = 2.0 / 32767
@@ -126,7 +126,7 @@ FACESET_MASK = 3.0
 a pixel all around is about one percent of the picture."""
 
 SIMD_COLOR = 1e-4
-"""Between SIMD levels, colour match: sums run in another order, and gains of up to 2.5 magnify what differs."""
+"""Between SIMD levels, colour match: sums run in another order, and gains of up to 1.5 magnify what differs."""
 
 TORCH_SAMPLE = 1e-4
 """Faces that torch samples exactly at their pixels' centres, values in 0..1: float32 coordinates over 60 pixels,
@@ -162,6 +162,9 @@ CUDA_RGB = 2e-5
 RASTER_EDGE = 0.13
 """Covered area against the exact one, square pixels for each pixel of outline: four samples a pixel; measured up to
 0.1 on edges that run along the samples."""
+
+RASTER_UNIT = 1e-5
+"""Length of a direction: the rasteriser's inverse square root is good to 5e-6."""
 
 RASTER_CODE = 3.0
 """A texture's ramp in perspective, code values: one sample's offset of a quarter pixel and two roundings."""

@@ -156,7 +156,7 @@ def reinhard(face: Array, target: Array, weights: Array, floor: float = 0.25) ->
     """Mean and deviation in L*a*b*; `floor` is added to the variances."""
     a, b = lab_from_rgb(face), lab_from_rgb(target)
     (mean_a, cov_a), (mean_b, cov_b) = weighted_statistics(a, weights), weighted_statistics(b, weights)
-    gain = np.clip(np.sqrt((np.diag(cov_b) + floor) / (np.diag(cov_a) + floor)), 0.4, 2.5)
+    gain = np.clip(np.sqrt((np.diag(cov_b) + floor) / (np.diag(cov_a) + floor)), 0.6, 1.5)
     shape = (3, *[1] * (face.ndim - 1))
     return rgb_from_lab((a - mean_a.reshape(shape)) * gain.reshape(shape) + mean_b.reshape(shape))
 
@@ -176,7 +176,7 @@ def mkl(face: Array, target: Array, weights: Array, floor: float = 1.0 / 255.0**
     root, back = _power(cov_a, 0.5), _power(cov_a, -0.5)
     transform = back @ _power(root @ cov_b @ root, 0.5) @ back
     values, vectors = np.linalg.eigh(transform)
-    transform = (vectors * np.clip(values, 0.4, 2.5)) @ vectors.T
+    transform = (vectors * np.clip(values, 0.6, 1.5)) @ vectors.T
     shape = (3, *[1] * (face.ndim - 1))
     moved = np.einsum("ij,j...->i...", transform, face - mean_a.reshape(shape)) + mean_b.reshape(shape)
     return np.clip(moved, 0.0, 1.0)

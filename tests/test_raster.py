@@ -189,10 +189,10 @@ def test_normals_of_welded_vertices_are_shared() -> None:
     points = np.float32([[0, 0, 0], [1, 0, 0], [0, 1, 0], [0, 0, 0], [0, 1, 0], [0, 0, 1]])
     triangles = np.int32([[0, 1, 2], [3, 4, 5]])
     alone = _raster.vertex_normals(points, triangles, np.arange(6, dtype=np.int32))
-    np.testing.assert_allclose(alone[0], [0, 0, 1])
-    np.testing.assert_allclose(alone[3], [1, 0, 0])
+    np.testing.assert_allclose(alone[0], [0, 0, 1], atol=compare.RASTER_UNIT)
+    np.testing.assert_allclose(alone[3], [1, 0, 0], atol=compare.RASTER_UNIT)
     welded = _raster.vertex_normals(points, triangles, np.int32([0, 1, 2, 0, 2, 5]))
-    np.testing.assert_allclose(welded[0], np.float32([1, 0, 1]) / np.sqrt(2), rtol=1e-6)
+    np.testing.assert_allclose(welded[0], np.float32([1, 0, 1]) / np.sqrt(2), atol=compare.RASTER_UNIT)
     np.testing.assert_array_equal(welded[0], welded[3])
 
 

@@ -75,7 +75,7 @@ def match_color(faces: ArrayLike, targets: ArrayLike, masks: ArrayLike, mode: Co
 
     Statistics come from the masked pixels alone, weighted by the mask. mode: "none" copies, "reinhard" moves mean and
     deviation in CIE L*a*b* (D65, sRGB curve; Reinhard et al. 2001), "mkl" is the linear Monge-Kantorovitch map in
-    R'G'B' (Pitié and Kokaram 2007). Gains are limited to 0.4..2.5, and a mask of under 16 pixels changes nothing.
+    R'G'B' (Pitié and Kokaram 2007). Gains are limited to 0.6..1.5, and a mask of under 16 pixels changes nothing.
     """
     new = _floats(faces)
     out = np.empty_like(new)

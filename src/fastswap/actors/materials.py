@@ -46,8 +46,8 @@ def make_materials(identity: Identity, face: Face) -> dict[str, Material]:
             gloss=4, sheen=0.3, two_sided=True, density=20.0,
         ),
         "chest": Material(
-            pyramid(textures.plain(_chest(h.complexion), 0.35, 0.02, h.seed)), wrap=wrap, specular=0.03, strength=0.6, gloss=4,
-            sheen=0.4, density=8.0,
+            pyramid(textures.plain(_chest(h.complexion), 0.35, 0.02, h.seed)), wrap=wrap, specular=0.03,
+            strength=0.6, gloss=4, sheen=0.4, density=8.0,
         ),
         "cloth": cloth,
         "collar": cloth,
