@@ -26,7 +26,7 @@ from fastswap.progress import Progress, ProgressCallback
 from fastswap.track import Tracker
 
 SOURCE, TARGET = actors.ANNA, actors.BO
-SIZE = (640, 480)
+SIZE = (1280, 720)
 FPS = 25.0
 FACE_PX = 190.0
 CONSENT = "The person shown does not exist: a synthetic actor rendered by fastswap."

@@ -131,10 +131,11 @@ def _measure_held(parts: Parts, clip: Path, model: Path, threads: int, batch: in
 
 def peak_memory(clip: Path, model: Path) -> int:
     """Peak resident bytes of a process that renders `clip`."""
+    # Not getrusage: its figure is inherited from the process that started this one.
     program = (
-        "import resource, sys, fastswap;"
+        "import re, sys, fastswap;"
         "fastswap.render(sys.argv[1], sys.argv[2], model=sys.argv[3], analysis=sys.argv[4]);"
-        "print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024)"
+        "print(int(re.search(r'VmHWM:\\s+(\\d+)', open('/proc/self/status').read())[1]) * 1024)"
     )
     with tempfile.TemporaryDirectory() as folder:
         made, faces = Path(folder) / "made.mp4", Path(folder) / "clip.faces"

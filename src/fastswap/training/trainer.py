@@ -12,7 +12,7 @@ from typing import Any
 
 import torch
 
-from fastswap import video
+from fastswap import provenance, video
 from fastswap.errors import OutputError, TrainingError
 from fastswap.model import Contract
 from fastswap.progress import Progress, ProgressCallback
@@ -254,6 +254,8 @@ class Training:
         rows = learner.stills("source", PREVIEW_ROWS), learner.stills("target", PREVIEW_ROWS)
         path = self.folder / PREVIEW
         video.save_picture(path, preview_grid(learner.averaged(), *rows, bf16=learner.bf16))
+        said = {"preview of a training": self.settings.subject, "consent": self.settings.consent}
+        provenance.sign(path, source=None, model=None, settings=said)
         self.report.preview = str(path)
 
     def _save(self) -> None:
