@@ -7,7 +7,7 @@ them keep memory independent of the video's length.
 from __future__ import annotations
 
 import time
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import closing
 from dataclasses import asdict
 from pathlib import Path
@@ -16,6 +16,7 @@ from fastswap import provenance, video
 from fastswap.analysis import Analysed, Analysis
 from fastswap.atomic import Staging
 from fastswap.errors import SettingsError
+from fastswap.faces import Face, FrameFaces
 from fastswap.frame import Frame
 from fastswap.look import Look
 from fastswap.model import model_hash
@@ -100,14 +101,22 @@ def choose(analysed: Iterable[Analysed], selection: Selection, report: Report) -
     """Keeps the selected faces of each frame and counts why a frame passes through unchanged."""
     for frame, found in analysed:
         faces = drawing_order(selection(found))
+        state = _state(faces, found)
         if faces:
             report.swapped += 1
             report.faces += len(faces)
-        elif found.faces:
-            report.skipped["face not selected"] += 1
         else:
-            report.skipped["face in doubt" if found.doubted else "no face"] += 1
-        yield Work(frame, faces)
+            report.skipped[state] += 1
+        yield Work(frame, faces, found, state)
+
+
+def _state(faces: Sequence[Face], found: FrameFaces) -> str:
+    """ "swapped", or why not."""
+    if faces:
+        return "swapped"
+    if found.faces:
+        return "face not selected"
+    return "face in doubt" if found.doubted else "no face"
 
 
 def _batch_size(info: video.VideoInfo, asked: int) -> int:

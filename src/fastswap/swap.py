@@ -6,13 +6,14 @@ import os
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
 from fastswap import align, ops, video
 from fastswap.engines import Engine, open_engine
-from fastswap.faces import Face
+from fastswap.faces import Face, FrameFaces
 from fastswap.frame import Affine, Frame
 from fastswap.look import Look
 from fastswap.model import Contract, load_contract
@@ -23,10 +24,16 @@ MAX_WAITING = 4
 
 @dataclass(frozen=True, slots=True)
 class Work:
-    """One frame and the faces in it that are to be replaced, drawn in the order given."""
+    """One frame and the faces in it that are to be replaced, drawn in the order given.
+
+    found: all that the analysis knows of the frame, None where nobody kept it. state: "swapped", or why the frame
+    passes through unchanged.
+    """
 
     frame: Frame
     faces: tuple[Face, ...]
+    found: FrameFaces | None = None
+    state: str = ""
 
 
 @dataclass(slots=True)
@@ -45,6 +52,13 @@ class Batch:
     targets: NDArray[np.float32]
     swaps: NDArray[np.float32]
     masks: NDArray[np.float32]
+
+
+class Watcher(Protocol):
+    """Looks on while frames are made: side outputs, reports."""
+
+    def see(self, batch: Batch, made: Sequence[Frame]) -> None:
+        """Takes note of a batch and of its finished frames, one for each of `batch.works`; changes neither."""
 
 
 class FaceSwap:
@@ -112,22 +126,22 @@ class FaceSwap:
                 batch.swaps, batch.masks = self.engine.infer(batch.targets)
             yield batch
 
-    def composite(self, batches: Iterable[Batch]) -> Iterator[Frame]:
+    def composite(self, batches: Iterable[Batch], watchers: Sequence[Watcher] = ()) -> Iterator[Frame]:
         """Draws the new faces into the frames and gives the frames back in order.
 
-        A frame without faces is handed on untouched; one with faces is written to in a copy of its own.
+        A frame without faces is handed on untouched; one with faces is written to in a copy of its own. watchers: are
+        shown every batch when its frames are finished.
         """
         for batch in batches:
-            yield from self._composite(batch) if batch.owner else (work.frame for work in batch.works)
+            made = self._composite(batch) if batch.owner else [work.frame for work in batch.works]
+            for watcher in watchers:
+                watcher.see(batch, made)
+            yield from made
 
-    def _composite(self, batch: Batch) -> Sequence[Frame]:
-        changed = set(batch.owner)
-        frames = [
-            video.writable(work.frame) if index in changed else work.frame
-            for index, work in enumerate(batch.works)
-        ]
+    def draw(self, batch: Batch, frames: Sequence[Frame]) -> None:
+        """Draws each face of a batch into its own entry of `frames`, which must be writable and may repeat."""
         ops.composite(
-            [frames[i] for i in batch.owner],
+            frames,
             batch.to_coded,
             batch.targets,
             batch.swaps,
@@ -135,6 +149,14 @@ class FaceSwap:
             batch.outlines,
             self.look,
         )
+
+    def _composite(self, batch: Batch) -> Sequence[Frame]:
+        changed = set(batch.owner)
+        frames = [
+            video.writable(work.frame) if index in changed else work.frame
+            for index, work in enumerate(batch.works)
+        ]
+        self.draw(batch, [frames[i] for i in batch.owner])
         return frames
 
 
