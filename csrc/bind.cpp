@@ -5,11 +5,11 @@
 
 #include "bind_crop.h"
 #include "blend.h"
-#include "color.h"
 #include "composite.h"
 #include "kernels.h"
 #include "mask.h"
 #include "parallel.h"
+#include "transfer.h"
 
 namespace fs {
 namespace {
@@ -17,46 +17,103 @@ namespace {
 ColorMode mode_from(const std::string& name) {
   if (name == "none") return ColorMode::kNone;
   if (name == "reinhard") return ColorMode::kReinhard;
+  if (name == "linear") return ColorMode::kLinear;
   if (name == "mkl") return ColorMode::kMkl;
-  throw bad_argument("colour mode is '" + name + "'; choose none, reinhard or mkl");
+  if (name == "histogram") return ColorMode::kHistogram;
+  if (name == "sliced") return ColorMode::kSliced;
+  throw bad_argument("colour mode is '" + name +
+                     "'; choose none, reinhard, linear, mkl, histogram or sliced");
 }
+
+MaskJoin join_from(const std::string& name) {
+  if (name == "product") return MaskJoin::kProduct;
+  if (name == "union") return MaskJoin::kUnion;
+  throw bad_argument("mask: join is '" + name + "'; choose product or union");
+}
+
+double unit_from(double value, const char* name) {
+  if (!(value >= 0.0 && value <= 1.0)) throw bad_argument(std::string(name) + " must lie in 0..1");
+  return value;
+}
+
+// What the masks of `count` faces are made of, each part optional; checks the shapes.
+struct MaskParts {
+  const std::optional<Floats>& outlines;
+  const std::optional<Floats>& generated;
+  const std::optional<Floats>& mattes;
+
+  void require(py::ssize_t count, py::ssize_t size) const {
+    if (outlines) require_shape(*outlines, "outlines", {count, -1, -1, 2});
+    if (generated) require_shape(*generated, "generated", {count, size, size});
+    if (mattes) require_shape(*mattes, "mattes", {count, size, size});
+  }
+
+  MaskSource source(py::ssize_t n) const {
+    MaskSource s{};
+    if (outlines) {
+      s.outlines = outlines->data() + n * outlines->shape(1) * outlines->shape(2) * 2;
+      s.shapes = static_cast<int>(outlines->shape(1));
+      s.points = static_cast<int>(outlines->shape(2));
+    }
+    if (generated) s.generated = generated->data(n, 0, 0);
+    if (mattes) s.matte = mattes->data(n, 0, 0);
+    return s;
+  }
+};
 
 void bind_crop(const py::sequence& pictures, const Doubles& to_coded, Floats out, const std::string& border) {
   crop_pictures(pictures, to_coded, out, border,
                 [](const auto* jobs, int count, int side, Border how) { crop(jobs, count, side, how); });
 }
 
-void bind_match_color(const Floats& faces, const Floats& targets, const Floats& masks,
-                      const std::string& mode, Floats out) {
+void bind_color_statistics(const Floats& faces, const Floats& targets, const Floats& masks,
+                           const std::string& mode, Doubles out) {
   require_shape(faces, "faces", {-1, 3, -1, -1});
   const py::ssize_t count = faces.shape(0), size = faces.shape(3);
-  for (const auto* array : {&faces, &targets, static_cast<const Floats*>(&out)}) {
-    require_shape(*array, "faces, targets and out", {count, 3, size, size});
+  for (const auto* array : {&faces, &targets}) {
+    require_shape(*array, "faces and targets", {count, 3, size, size});
   }
   require_shape(masks, "masks", {count, size, size});
+  const ColorMode how = mode_from(mode);
+  require_shape(out, "out", {count, 2, statistics_size(how)});
   if (count == 0) return;
   const int side = checked_size(size);
-  const ColorMode how = mode_from(mode);
-  float* to = out.mutable_data();
+  double* to = out.mutable_data();
   const py::gil_scoped_release release;
-  match_color(faces.data(), targets.data(), masks.data(), static_cast<int>(count), side, how, to);
+  color_statistics(faces.data(), targets.data(), masks.data(), static_cast<int>(count), side, how, to);
 }
 
-void bind_mask(const std::optional<Floats>& outlines, const std::optional<Floats>& generated, double erode,
-               double feather, Floats out) {
+void bind_match_color(const Floats& faces, const Doubles& statistics, const std::string& mode,
+                      double strength, Floats out) {
+  require_shape(faces, "faces", {-1, 3, -1, -1});
+  const py::ssize_t count = faces.shape(0), size = faces.shape(3);
+  require_shape(faces, "faces", {count, 3, size, size});
+  require_shape(out, "out", {count, 3, size, size});
+  const ColorMode how = mode_from(mode);
+  require_shape(statistics, "statistics", {count, 2, statistics_size(how)});
+  unit_from(strength, "strength");
+  if (count == 0) return;
+  const int side = checked_size(size);
+  float* to = out.mutable_data();
+  const py::gil_scoped_release release;
+  match_color(faces.data(), statistics.data(), static_cast<int>(count), side, how, strength, to);
+}
+
+void bind_mask(const std::optional<Floats>& outlines, const std::optional<Floats>& generated,
+               const std::optional<Floats>& mattes, const std::string& join, double erode, double feather,
+               Floats out) {
   require_shape(out, "out", {-1, -1, -1});
   const py::ssize_t count = out.shape(0), size = out.shape(2);
   require_shape(out, "out", {count, size, size});
-  if (outlines) require_shape(*outlines, "outlines", {count, -1, 2});
-  if (generated) require_shape(*generated, "generated", {count, size, size});
+  const MaskParts parts{outlines, generated, mattes};
+  parts.require(count, size);
   if (count == 0) return;
-  const MaskParams params = mask_params(checked_size(size), erode, feather);
-  const int points = outlines ? static_cast<int>(outlines->shape(1)) : 0;
-  const float* outline = outlines ? outlines->data() : nullptr;
-  const float* drawn = generated ? generated->data() : nullptr;
+  const MaskParams params = mask_params(checked_size(size), erode, feather, join_from(join));
+  std::vector<MaskSource> sources;
+  for (py::ssize_t n = 0; n < count; ++n) sources.push_back(parts.source(n));
   float* to = out.mutable_data();
   const py::gil_scoped_release release;
-  mask(outline, points, drawn, static_cast<int>(count), params, to);
+  mask(sources.data(), static_cast<int>(count), params, to);
 }
 
 template <class T>
@@ -82,7 +139,7 @@ void bind_blend(const py::sequence& pictures, const Doubles& to_coded, const Flo
   const py::ssize_t size = masks.shape(2);
   require_shape(masks, "masks", {count, size, size});
   require_shape(faces, "faces", {count, 3, size, size});
-  if (!(opacity >= 0.0 && opacity <= 1.0)) throw bad_argument("opacity must lie in 0..1");
+  unit_from(opacity, "opacity");
   if (count == 0) return;
   checked_size(size);
   is_wide(list.front()) ? blend_as<std::uint16_t>(list, to_coded, faces, masks, static_cast<float>(opacity))
@@ -92,21 +149,21 @@ void bind_blend(const py::sequence& pictures, const Doubles& to_coded, const Flo
 struct Pixels {
   const Floats& targets;
   const Floats& faces;
-  const std::optional<Floats>& generated;
-  const std::optional<Floats>& outlines;
+  const MaskParts mask;
+  const std::optional<Floats>& masks;
+  const std::optional<Doubles>& statistics;
 };
 
 template <class T>
 void composite_as(const std::vector<PictureTuple>& list, const Doubles& to_coded, const Pixels& pixels,
                   const CompositeParams& params) {
-  const int points = pixels.outlines ? static_cast<int>(pixels.outlines->shape(1)) : 0;
   std::vector<CompositeJob<T>> jobs;
   for (std::size_t n = 0; n < list.size(); ++n) {
     const auto i = static_cast<py::ssize_t>(n);
-    const MaskSource source{pixels.outlines ? pixels.outlines->data(i, 0, 0) : nullptr, points,
-                            pixels.generated ? pixels.generated->data(i, 0, 0) : nullptr};
     jobs.push_back({picture_from<T>(list[n]), affine_from(to_coded, i), pixels.targets.data(i, 0, 0, 0),
-                    pixels.faces.data(i, 0, 0, 0), source});
+                    pixels.faces.data(i, 0, 0, 0), pixels.mask.source(i),
+                    pixels.masks ? pixels.masks->data(i, 0, 0) : nullptr,
+                    pixels.statistics ? pixels.statistics->data(i, 0, 0) : nullptr});
   }
   const py::gil_scoped_release release;
   composite(jobs.data(), static_cast<int>(jobs.size()), params);
@@ -114,8 +171,10 @@ void composite_as(const std::vector<PictureTuple>& list, const Doubles& to_coded
 
 void bind_composite(const py::sequence& pictures, const Doubles& to_coded, const Floats& targets,
                     const Floats& faces, const std::optional<Floats>& generated,
-                    const std::optional<Floats>& outlines, const std::string& mode, double erode,
-                    double feather, double opacity) {
+                    const std::optional<Floats>& outlines, const std::optional<Floats>& mattes,
+                    const std::optional<Floats>& masks, const std::optional<Doubles>& statistics,
+                    const std::string& join, double erode, double feather, const std::string& mode,
+                    double strength, double opacity) {
   const auto list = picture_list(pictures);
   const auto count = static_cast<py::ssize_t>(list.size());
   require_shape(to_coded, "to_coded", {count, 2, 3});
@@ -123,13 +182,17 @@ void bind_composite(const py::sequence& pictures, const Doubles& to_coded, const
   const py::ssize_t size = faces.shape(3);
   require_shape(faces, "faces", {count, 3, size, size});
   require_shape(targets, "targets", {count, 3, size, size});
-  if (outlines) require_shape(*outlines, "outlines", {count, -1, 2});
-  if (generated) require_shape(*generated, "generated", {count, size, size});
-  if (!(opacity >= 0.0 && opacity <= 1.0)) throw bad_argument("opacity must lie in 0..1");
+  const MaskParts parts{outlines, generated, mattes};
+  parts.require(count, size);
+  if (masks) require_shape(*masks, "masks", {count, size, size});
+  const ColorMode how = mode_from(mode);
+  if (statistics) require_shape(*statistics, "statistics", {count, 2, statistics_size(how)});
+  unit_from(strength, "strength");
+  unit_from(opacity, "opacity");
   if (count == 0) return;
-  const CompositeParams params{mask_params(checked_size(size), erode, feather), mode_from(mode),
-                               static_cast<float>(opacity)};
-  const Pixels pixels{targets, faces, generated, outlines};
+  const CompositeParams params{mask_params(checked_size(size), erode, feather, join_from(join)), how,
+                               strength, static_cast<float>(opacity)};
+  const Pixels pixels{targets, faces, parts, masks, statistics};
   is_wide(list.front()) ? composite_as<std::uint16_t>(list, to_coded, pixels, params)
                         : composite_as<std::uint8_t>(list, to_coded, pixels, params);
 }
@@ -142,15 +205,22 @@ PYBIND11_MODULE(_cpu, m) {
   namespace py = pybind11;
   m.doc() = "fastswap's pixel operations on the CPU.";
   m.def("crop", &fs::bind_crop, "pictures"_a, "to_coded"_a.noconvert(), "out"_a.noconvert(), "border"_a);
-  m.def("match_color", &fs::bind_match_color, "faces"_a.noconvert(), "targets"_a.noconvert(),
+  m.def(
+      "statistics_size", [](const std::string& mode) { return fs::statistics_size(fs::mode_from(mode)); },
+      "mode"_a);
+  m.def("color_statistics", &fs::bind_color_statistics, "faces"_a.noconvert(), "targets"_a.noconvert(),
         "masks"_a.noconvert(), "mode"_a, "out"_a.noconvert());
+  m.def("match_color", &fs::bind_match_color, "faces"_a.noconvert(), "statistics"_a.noconvert(), "mode"_a,
+        "strength"_a, "out"_a.noconvert());
   m.def("mask", &fs::bind_mask, "outlines"_a.noconvert().none(true), "generated"_a.noconvert().none(true),
-        "erode"_a, "feather"_a, "out"_a.noconvert());
+        "mattes"_a.noconvert().none(true), "join"_a, "erode"_a, "feather"_a, "out"_a.noconvert());
   m.def("blend", &fs::bind_blend, "pictures"_a, "to_coded"_a.noconvert(), "faces"_a.noconvert(),
         "masks"_a.noconvert(), "opacity"_a);
   m.def("composite", &fs::bind_composite, "pictures"_a, "to_coded"_a.noconvert(), "targets"_a.noconvert(),
         "faces"_a.noconvert(), "generated"_a.noconvert().none(true), "outlines"_a.noconvert().none(true),
-        "mode"_a, "erode"_a, "feather"_a, "opacity"_a);
+        "mattes"_a.noconvert().none(true), "masks"_a.noconvert().none(true),
+        "statistics"_a.noconvert().none(true), "join"_a, "erode"_a, "feather"_a, "mode"_a, "strength"_a,
+        "opacity"_a);
   m.def("set_threads", &fs::set_threads, "count"_a);
   m.def("get_threads", &fs::get_threads);
   m.def("simd_levels", &fs::simd_levels);

@@ -2,18 +2,12 @@
 
 #include <algorithm>
 #include <cmath>
-#include <cstring>
-#include <vector>
 
 #include "eigen3.h"
-#include "kernels.h"
-#include "parallel.h"
 
 namespace fs {
 namespace {
 
-constexpr double kLeastWeight = 16.0;  // pixels
-constexpr double kLeastGain = 0.6, kMostGain = 1.5;
 // Added to variances, so that noise is not taken for contrast: half a unit of L*a*b*, one 8-bit code value of
 // R'G'B'.
 constexpr double kLabFloor = 0.25;
@@ -50,13 +44,29 @@ Matrix3 reinhard(const Statistics& face, const Statistics& target) {
   return gain;
 }
 
-// F^-1/2 (F^1/2 T F^1/2)^1/2 F^-1/2 for the covariances F of the face and T of the target.
+// x^power of a covariance.
+Matrix3 power_of(const Matrix3& covariance, double power) {
+  return apply_to_eigenvalues(covariance,
+                              [&](double x) { return std::pow(std::max(x, 0.25 * kRgbFloor), power); });
+}
+
+// T^1/2 F^-1/2, whose singular values are then limited: M (M^T M)^-1/2 keeps its turn alone.
+Matrix3 linear_covariance(const Statistics& face, const Statistics& target) {
+  const Matrix3 m = multiply(power_of(target.covariance, 0.5), power_of(face.covariance, -0.5));
+  Matrix3 transposed{};
+  for (int i = 0; i < 3; ++i) {
+    for (int j = 0; j < 3; ++j) transposed[i][j] = m[j][i];
+  }
+  const Matrix3 limit = apply_to_eigenvalues(multiply(transposed, m), [](double x) {
+    const double gain = std::sqrt(std::max(x, 1e-12));
+    return std::clamp(gain, kLeastGain, kMostGain) / gain;
+  });
+  return multiply(m, limit);
+}
+
+// F^-1/2 (F^1/2 T F^1/2)^1/2 F^-1/2.
 Matrix3 monge_kantorovitch(const Statistics& face, const Statistics& target) {
-  const auto positive = [](double x) { return std::max(x, 0.25 * kRgbFloor); };
-  const Matrix3 forward =
-      apply_to_eigenvalues(face.covariance, [&](double x) { return std::sqrt(positive(x)); });
-  const Matrix3 back =
-      apply_to_eigenvalues(face.covariance, [&](double x) { return 1.0 / std::sqrt(positive(x)); });
+  const Matrix3 forward = power_of(face.covariance, 0.5), back = power_of(face.covariance, -0.5);
   const Matrix3 middle = apply_to_eigenvalues(multiply(forward, multiply(target.covariance, forward)),
                                               [](double x) { return std::sqrt(std::max(x, 0.0)); });
   return apply_to_eigenvalues(multiply(back, multiply(middle, back)),
@@ -65,62 +75,24 @@ Matrix3 monge_kantorovitch(const Statistics& face, const Statistics& target) {
 
 }  // namespace
 
-ColorMap color_map(const Moments& face, const Moments& target, ColorMode mode) {
-  const bool lab = mode == ColorMode::kReinhard;
+ColorMap color_map(const Moments& face, const Moments& target, ColorMode mode, double strength) {
+  const bool lab = uses_lab(mode);
   ColorMap map = {lab, {{1, 0, 0}, {0, 1, 0}, {0, 0, 1}}, {0, 0, 0}};
-  if (!(face.weight >= kLeastWeight) || !(target.weight >= kLeastWeight)) return map;
+  if (!(face.weight >= kLeastColorWeight) || !(target.weight >= kLeastColorWeight)) return map;
   const Statistics f = statistics(face, lab), t = statistics(target, lab);
-  const Matrix3 gain = lab ? reinhard(f, t) : monge_kantorovitch(f, t);
+  const Matrix3 gain = lab                          ? reinhard(f, t)
+                       : mode == ColorMode::kLinear ? linear_covariance(f, t)
+                                                    : monge_kantorovitch(f, t);
   for (int i = 0; i < 3; ++i) {
     double offset = t.mean[i];
     for (int j = 0; j < 3; ++j) {
-      map.matrix[i][j] = static_cast<float>(gain[i][j]);
+      const double same = i == j ? 1.0 : 0.0;
+      map.matrix[i][j] = static_cast<float>(same + strength * (gain[i][j] - same));
       offset -= gain[i][j] * f.mean[j];
     }
-    map.offset[i] = static_cast<float>(offset);
+    map.offset[i] = static_cast<float>(strength * offset);
   }
   return map;
-}
-
-void match_color(const float* faces, const float* targets, const float* masks, int count, int size,
-                 ColorMode mode, float* out) {
-  const std::ptrdiff_t area = static_cast<std::ptrdiff_t>(size) * size;
-  if (mode == ColorMode::kNone) {
-    if (out != faces) std::memcpy(out, faces, static_cast<std::size_t>(3 * area * count) * sizeof(float));
-    return;
-  }
-  const bool lab = mode == ColorMode::kReinhard;
-  const int blocks = (size + kMomentRows - 1) / kMomentRows;
-  const auto rows_of = [&](const float* rgb, int n, int block) {
-    const float* at = rgb + 3 * area * n;
-    const int y0 = block * kMomentRows, y1 = std::min(size, y0 + kMomentRows);
-    return PixelRows{{at, at + area, at + 2 * area}, size, masks + area * n, size, size, size}.rows(y0, y1);
-  };
-  struct Pair {
-    Moments face, target;
-  };
-  std::vector<Pair> parts(static_cast<std::size_t>(count * blocks));
-  parallel_for(count * blocks, [&](int i) {
-    Pair& part = parts[static_cast<std::size_t>(i)];
-    kernels().moments(rows_of(faces, i / blocks, i % blocks), lab, part.face, nullptr);
-    kernels().moments(rows_of(targets, i / blocks, i % blocks), lab, part.target, nullptr);
-  });
-  std::vector<ColorMap> maps;
-  for (int n = 0; n < count; ++n) {
-    Pair total;
-    for (int b = 0; b < blocks; ++b) {
-      const Pair& part = parts[static_cast<std::size_t>(n * blocks + b)];
-      total.face.add(part.face);
-      total.target.add(part.target);
-    }
-    maps.push_back(color_map(total.face, total.target, mode));
-  }
-  parallel_for(count * blocks, [&](int i) {
-    const int n = i / blocks;
-    float* to = out + 3 * area * n + static_cast<std::ptrdiff_t>(i % blocks * kMomentRows) * size;
-    kernels().apply_color(maps[static_cast<std::size_t>(n)], rows_of(faces, n, i % blocks),
-                          {{to, to + area, to + 2 * area}, size});
-  });
 }
 
 }  // namespace fs

@@ -6,7 +6,14 @@
 
 namespace fs {
 
-enum class ColorMode { kNone, kReinhard, kMkl };
+enum class ColorMode { kNone, kReinhard, kLinear, kMkl, kHistogram, kSliced };
+
+// Whether the mode's statistics are moments, and whether those are taken in L*a*b*.
+FS_HD bool uses_moments(ColorMode mode) {
+  return mode == ColorMode::kReinhard || mode == ColorMode::kLinear || mode == ColorMode::kMkl;
+}
+FS_HD bool uses_lab(ColorMode mode) { return mode == ColorMode::kReinhard; }
+FS_HD bool uses_tables(ColorMode mode) { return mode == ColorMode::kHistogram || mode == ColorMode::kSliced; }
 
 // Weighted sums over pixels, in L*a*b* or R'G'B', less a pivot near the middle so that squares stay small.
 //
@@ -83,15 +90,15 @@ FS_HD Triple<F> mapped_rgb(const ColorMap& map, const Triple<F>& in) {
   }
 }
 
-// The map from the face's statistics to the target's.
-// Reinhard et al., "Color Transfer between Images" (2001), in CIE L*a*b* instead of l-alpha-beta; linear
-// Monge-Kantorovitch: Pitie and Kokaram, "The linear Monge-Kantorovitch linear colour mapping" (2007), in
-// R'G'B'. Both are kept tame: variances are floored and gains limited, and almost no weight (16 pixels) gives
-// the identity.
-ColorMap color_map(const Moments& face, const Moments& target, ColorMode mode);
+// The map from the face's statistics to the target's, for a mode that uses moments.
+// Reinhard et al., "Color Transfer between Images" (2001), in CIE L*a*b* instead of l-alpha-beta. In R'G'B':
+// linear covariance, T^1/2 F^-1/2 for the covariances F of the face and T of the target; linear
+// Monge-Kantorovitch, Pitie and Kokaram, "The linear Monge-Kantorovitch linear colour mapping" (2007).
+// All are kept tame: variances are floored and gains (singular values) limited, and almost no weight (16
+// pixels) gives the identity. strength mixes with the identity.
+ColorMap color_map(const Moments& face, const Moments& target, ColorMode mode, double strength);
 
-// faces, targets, out: count x 3 x size x size R'G'B'; masks: count x size x size. out may be faces.
-void match_color(const float* faces, const float* targets, const float* masks, int count, int size,
-                 ColorMode mode, float* out);
+inline constexpr double kLeastColorWeight = 16.0;  // pixels
+inline constexpr double kLeastGain = 0.6, kMostGain = 1.5;
 
 }  // namespace fs

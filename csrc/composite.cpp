@@ -13,22 +13,23 @@ namespace {
 // batch.
 struct FaceScratch {
   MaskScratch mask_scratch;
-  Buffer<float> mask, lab;
+  Buffer<float> mask, colors;
   Buffer<std::uint16_t> layers;
 };
 
 constexpr int kGroup = 8;
 
 struct Block {
-  int y0, y1;  // rows of the crop
-  Moments face, target;
+  int y0, y1;                        // rows of the crop
+  std::vector<double> face, target;  // statistics
 };
 
 struct Face {
   Rect rect;   // where the mask was worked out
   Rect shown;  // where it is above 0; its columns start at multiples of 16, as those of `rect` do
-  float* mask;
-  ChannelRows lab;  // the face in L*a*b*, kept from the statistics for the map
+  const float* mask;
+  ChannelRows colors;  // the face in L*a*b*, kept from the statistics for the map; or what tables made of it
+  ColorTransfer transfer;
   Layers layers;
   LayerParams params;
   std::vector<Block> blocks;
@@ -81,7 +82,7 @@ class Group {
     };
     if (params_.color != ColorMode::kNone) {
       each_block([&](int n, Face& face, Block& block) { measure(n, face, block); });
-      for (Face& face : faces_) map_colors(face);
+      parallel_for(static_cast<int>(faces_.size()), [&](int n) { map_colors(n); });
     }
     each_block([&](int n, Face& face, Block& block) { make_layers(n, face, block); });
     for (std::size_t n = 0; n < faces_.size(); ++n) {
@@ -91,24 +92,26 @@ class Group {
   }
 
  private:
-  bool in_lab() const { return params_.color == ColorMode::kReinhard; }
-
   void prepare(int n) {
     const CompositeJob<T>& job = jobs_[n];
     FaceScratch& scratch = scratch_[n];
     Face& face = faces_[static_cast<std::size_t>(n)];
-    face.rect = mask_rect(job.mask, params_.mask.size);
+    const int size = params_.mask.size;
+    face.rect = job.ready_mask ? Rect{0, 0, size, size} : mask_rect(job.mask, params_.mask);
     if (face.rect.area() == 0) return;
-    const std::size_t area = face.rect.area();
-    face.mask = scratch.mask.get(area);
-    build_mask(params_.mask, job.mask, face.rect, scratch.mask_scratch, face.mask);
-    const Extent extent = extent_of(face.mask, face.rect.width, face.rect, params_.mask.size);
+    face.mask = job.ready_mask;
+    if (!face.mask) {
+      float* mask = scratch.mask.get(face.rect.area());
+      build_mask(params_.mask, job.mask, face.rect, scratch.mask_scratch, mask);
+      face.mask = mask;
+    }
+    const Extent extent = extent_of(face.mask, face.rect.width, face.rect, size);
     face.shown = extent.rect;
     if (face.shown.area() == 0) return;
-    if (in_lab()) {
-      float* lab = scratch.lab.get(3 * face.shown.area());
+    if (params_.color != ColorMode::kNone) {
       const std::size_t plane = face.shown.area();
-      face.lab = {{lab, lab + plane, lab + 2 * plane}, face.shown.width};
+      float* colors = scratch.colors.get(3 * plane);
+      face.colors = {{colors, colors + plane, colors + 2 * plane}, face.shown.width};
     }
     face.layers = make_room(extent, scratch.layers);
     face.blocks = blocks_of(face.shown);
@@ -117,32 +120,58 @@ class Group {
     face.params.source = LayerSource::kRgb;
   }
 
+  // The face's own statistics, unless they are given; the face in L*a*b* where the map needs it.
   void measure(int n, Face& face, Block& block) {
+    const CompositeJob<T>& job = jobs_[n];
+    const ColorMode mode = params_.color;
+    if (job.statistics && !uses_lab(mode)) return;
     const int size = params_.mask.size, y0 = block.y0 - face.shown.y0, y1 = block.y1 - face.shown.y0;
-    ChannelRows lab = face.lab;
+    ChannelRows lab = face.colors;
     for (float*& c : lab.channel) c += y0 * lab.pitch;
-    kernels().moments(shown_rows(jobs_[n].face, size, face).rows(y0, y1), in_lab(), block.face,
-                      in_lab() ? &lab : nullptr);
-    kernels().moments(shown_rows(jobs_[n].target, size, face).rows(y0, y1), in_lab(), block.target, nullptr);
+    const auto numbers = static_cast<std::size_t>(statistics_size(mode));
+    block.face.assign(numbers, 0.0);
+    add_statistics(shown_rows(job.face, size, face).rows(y0, y1), mode, block.face.data(),
+                   uses_lab(mode) ? &lab : nullptr);
+    if (job.statistics) return;
+    block.target.assign(numbers, 0.0);
+    add_statistics(shown_rows(job.target, size, face).rows(y0, y1), mode, block.target.data());
   }
 
-  void map_colors(Face& face) {
-    Moments drawn, target;
-    for (const Block& block : face.blocks) {
-      drawn.add(block.face);
-      target.add(block.target);
+  void map_colors(int n) {
+    Face& face = faces_[static_cast<std::size_t>(n)];
+    const ColorMode mode = params_.color;
+    if (face.shown.area() == 0) return;
+    const auto numbers = static_cast<std::size_t>(statistics_size(mode));
+    const double* given = jobs_[n].statistics;
+    if (given) {
+      face.transfer = color_transfer(given, given + numbers, mode, params_.strength);
+    } else {
+      std::vector<double> drawn(numbers), target(numbers);
+      for (const Block& block : face.blocks) {
+        for (std::size_t i = 0; i < numbers; ++i) {
+          drawn[i] += block.face[i];
+          target[i] += block.target[i];
+        }
+      }
+      face.transfer = color_transfer(drawn.data(), target.data(), mode, params_.strength);
     }
-    face.params.map = color_map(drawn, target, params_.color);
-    face.params.source = in_lab() ? LayerSource::kMappedLab : LayerSource::kMappedRgb;
+    if (!face.transfer.linear) return;
+    face.params.map = face.transfer.map;
+    face.params.source = uses_lab(mode) ? LayerSource::kMappedLab : LayerSource::kMappedRgb;
   }
 
   void make_layers(int n, Face& face, const Block& block) {
     LayerParams p = face.params;
     const int y0 = block.y0 - face.shown.y0, y1 = block.y1 - face.shown.y0;
     PixelRows pixels = shown_rows(jobs_[n].face, params_.mask.size, face);
-    if (p.source == LayerSource::kMappedLab) {
-      for (int c = 0; c < 3; ++c) pixels.channel[c] = face.lab.channel[c];
-      pixels.pitch = face.lab.pitch;
+    if (uses_tables(params_.color)) {
+      ChannelRows to = face.colors;
+      for (float*& c : to.channel) c += y0 * to.pitch;
+      apply_tables(face.transfer.tables, pixels.rows(y0, y1), to);
+    }
+    if (p.source == LayerSource::kMappedLab || uses_tables(params_.color)) {
+      for (int c = 0; c < 3; ++c) pixels.channel[c] = face.colors.channel[c];
+      pixels.pitch = face.colors.pitch;
     }
     p.pixels = pixels.rows(y0, y1);
     aim(p, face.layers, 1, y0 + 1);
@@ -163,7 +192,7 @@ void composite(const CompositeJob<T>* jobs, int count, const CompositeParams& pa
   thread_local DrawScratch draw_scratch;
   for (int n = 0; n < count; ++n) {
     require_sane(jobs[n].to_coded);
-    require_sane(jobs[n].mask);
+    if (!jobs[n].ready_mask) require_sane(jobs[n].mask);
   }
   // One thread works face by face, so that a face stays in its cache.
   const int group = std::clamp(get_threads(), 1, kGroup);

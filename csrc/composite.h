@@ -3,8 +3,8 @@
 #pragma once
 
 #include "blend.h"
-#include "color.h"
 #include "mask.h"
+#include "transfer.h"
 
 namespace fs {
 
@@ -15,11 +15,14 @@ struct CompositeJob {
   const float* target;  // 3 x size x size, what crop gave
   const float* face;    // 3 x size x size, what is drawn
   MaskSource mask;
+  const float* ready_mask;   // size x size, in place of `mask`; may be null
+  const double* statistics;  // the face's and the target's, in place of their own in this frame; may be null
 };
 
 struct CompositeParams {
   MaskParams mask;
   ColorMode color;
+  double strength;  // of the colour match
   float opacity;
 };
 

@@ -28,6 +28,9 @@ struct Kernels {
   void (*blend_row_u16)(const BlendRow<std::uint16_t>& params);
   void (*mask_combine)(const CombineParams& params);
   void (*mask_least)(const std::int16_t* in, std::int16_t* out, int width, int height, int dx, int dy);
+  void (*mask_greatest)(const std::int16_t* in, std::int16_t* out, int width, int height, int dx, int dy);
+  void (*mask_join)(std::int16_t* mask, const std::int16_t* other, int count, bool unite);
+  void (*mask_multiply)(float* mask, const float* matte, std::ptrdiff_t matte_pitch, int width, int height);
   void (*mask_box)(const std::int16_t* in, std::int16_t* out, std::uint32_t* sums, int width, int height,
                    int radius);
   void (*mask_transpose)(const std::int16_t* in, std::int16_t* out, int width, int height);

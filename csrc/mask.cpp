@@ -32,57 +32,115 @@ bool empty(const MaskPlane& mask) {
 
 }  // namespace
 
-MaskParams mask_params(int size, double erode, double feather) {
-  if (!(erode >= 0.0 && erode <= 0.5)) throw std::invalid_argument("mask: erode must lie in 0..0.5");
+MaskParams mask_params(int size, double erode, double feather, MaskJoin join) {
+  if (!(erode >= -0.5 && erode <= 0.5)) throw std::invalid_argument("mask: erode must lie in -0.5..0.5");
   if (!(feather >= 0.0 && feather <= 0.5)) throw std::invalid_argument("mask: feather must lie in 0..0.5");
   return {size, static_cast<int>(std::lround(erode * size)),
-          static_cast<int>(std::lround(0.5 * feather * size))};
+          static_cast<int>(std::lround(0.5 * feather * size)), join};
 }
 
 void require_sane(const MaskSource& source) {
-  if (!source.outline && !source.generated) {
+  if (!source.outlines && !source.generated) {
     throw std::invalid_argument("mask: neither outlines nor a generated mask was given");
   }
-  if (source.outline &&
-      !std::all_of(source.outline, source.outline + 2 * static_cast<std::ptrdiff_t>(source.points),
-                   [](float v) { return std::abs(v) <= 1e7f; })) {
+  const std::ptrdiff_t numbers = source.outlines ? 2 * std::ptrdiff_t{source.shapes} * source.points : 0;
+  if (!std::all_of(source.outlines, source.outlines + numbers, [](float v) { return std::abs(v) <= 1e7f; })) {
     throw std::invalid_argument("mask: an outline has a point that is not finite or far outside the crop");
   }
 }
 
-Rect mask_rect(const MaskSource& source, int size) {
-  if (!source.outline) return {0, 0, size, size};
-  float left = static_cast<float>(size), top = left, right = 0.0f, bottom = 0.0f;
-  for (int i = 0; i < source.points; ++i) {
-    left = std::min(left, source.outline[2 * i]);
-    right = std::max(right, source.outline[2 * i]);
-    top = std::min(top, source.outline[2 * i + 1]);
-    bottom = std::max(bottom, source.outline[2 * i + 1]);
+namespace {
+
+struct Bounds {
+  float left, top, right, bottom;
+};
+
+Bounds bounds_of(const float* outline, int points, float size) {
+  Bounds b{size, size, 0.0f, 0.0f};
+  for (int i = 0; i < points; ++i) {
+    b.left = std::min(b.left, outline[2 * i]);
+    b.right = std::max(b.right, outline[2 * i]);
+    b.top = std::min(b.top, outline[2 * i + 1]);
+    b.bottom = std::max(b.bottom, outline[2 * i + 1]);
   }
+  return b;
+}
+
+// The part of the crop that a product lies within, or a union without a generated mask.
+Bounds joint_bounds(const MaskSource& source, float size, bool unite) {
+  Bounds all = unite ? Bounds{size, size, 0.0f, 0.0f} : Bounds{0.0f, 0.0f, size, size};
+  for (int shape = 0; shape < source.shapes; ++shape) {
+    const Bounds b =
+        bounds_of(source.outlines + 2 * std::ptrdiff_t{shape} * source.points, source.points, size);
+    const auto low = [&](float p, float q) { return unite ? std::min(p, q) : std::max(p, q); };
+    const auto high = [&](float p, float q) { return unite ? std::max(p, q) : std::min(p, q); };
+    all = {low(all.left, b.left), low(all.top, b.top), high(all.right, b.right), high(all.bottom, b.bottom)};
+  }
+  return all;
+}
+
+}  // namespace
+
+Rect mask_rect(const MaskSource& source, const MaskParams& params) {
+  const bool unite = params.join == MaskJoin::kUnion;
+  const int size = params.size;
+  if (!source.outlines || (unite && source.generated)) return {0, 0, size, size};
+  const Bounds b = joint_bounds(source, static_cast<float>(size), unite);
+  const auto grown = static_cast<float>(std::max(0, -params.erode));
   const auto inside = [&](float v) {
     return static_cast<int>(std::clamp(v, 0.0f, static_cast<float>(size)));
   };
-  const int x0 = inside(std::floor(left)) / kAlign * kAlign, y0 = inside(std::floor(top));
-  const int x1 = std::min(size, (inside(std::ceil(right)) + kAlign - 1) / kAlign * kAlign),
-            y1 = inside(std::ceil(bottom));
+  if (!(b.left < b.right && b.top < b.bottom)) return {};
+  const int x0 = inside(std::floor(b.left) - grown) / kAlign * kAlign, y0 = inside(std::floor(b.top) - grown);
+  const int x1 = std::min(size, (inside(std::ceil(b.right) + grown) + kAlign - 1) / kAlign * kAlign),
+            y1 = inside(std::ceil(b.bottom) + grown);
   if (x0 >= x1 || y0 >= y1) return {};
   return {x0, y0, x1 - x0, y1 - y0};
 }
+
+namespace {
+
+// The joined shape, not yet shrunk: one pass where there is one outline or none, else one for each further
+// picture.
+void join_shapes(const MaskParams& p, const MaskSource& source, const Rect& rect, MaskScratch& scratch,
+                 std::int16_t* out, std::int16_t* spare) {
+  const std::size_t area = rect.area();
+  const auto row = static_cast<std::size_t>(rect.width);
+  const bool unite = p.join == MaskJoin::kUnion;
+  float* cells = scratch.cells.get(area + 2 * row);
+  const float* generated =
+      source.generated ? source.generated + static_cast<std::ptrdiff_t>(rect.y0) * p.size + rect.x0 : nullptr;
+  const auto combine = [&](int shape, const float* drawn, std::int16_t* to) {
+    if (shape >= 0) {
+      const auto first = 2 * std::ptrdiff_t{shape} * source.points;
+      fill_outline(source.outlines + first, source.points, rect, cells);
+    }
+    kernels().mask_combine(
+        {shape >= 0 ? cells : nullptr, drawn, p.size, rect.width, rect.height, cells + area + row, to});
+  };
+  const int shapes = source.outlines ? source.shapes : 0;
+  combine(shapes > 0 ? 0 : -1, unite && shapes > 0 ? nullptr : generated, out);
+  for (int shape = 1; shape < shapes; ++shape) {
+    combine(shape, nullptr, spare);
+    kernels().mask_join(out, spare, static_cast<int>(area), unite);
+  }
+  if (unite && shapes > 0 && generated) {
+    combine(-1, generated, spare);
+    kernels().mask_join(out, spare, static_cast<int>(area), true);
+  }
+}
+
+}  // namespace
 
 void build_mask(const MaskParams& p, const MaskSource& source, const Rect& rect, MaskScratch& scratch,
                 float* out) {
   const std::size_t area = rect.area();
   if (area == 0) return;
-  const auto row = static_cast<std::size_t>(rect.width);
-  float* cells = scratch.cells.get(area + 2 * row);
-  if (source.outline) fill_outline(source.outline, source.points, rect, cells);
   std::int16_t* shape = scratch.planes[0].get(area);
   const MaskPlane mask{scratch.planes[1].get(area), rect.width, rect.height};
   std::int16_t* spare = scratch.planes[2].get(area);
-  const std::ptrdiff_t corner = static_cast<std::ptrdiff_t>(rect.y0) * p.size + rect.x0;
-  kernels().mask_combine({source.outline ? cells : nullptr,
-                          source.generated ? source.generated + corner : nullptr, p.size, rect.width,
-                          rect.height, cells + area + row, mask.data});
+  join_shapes(p, source, rect, scratch, mask.data, spare);
+  dilate(mask, scratch.wide, -p.erode);
   clear_border(mask.data, rect, p.size);
   erode(mask, spare, p.erode);
   std::memcpy(shape, mask.data, area * sizeof(std::int16_t));
@@ -95,22 +153,20 @@ void build_mask(const MaskParams& p, const MaskSource& source, const Rect& rect,
   }
   feather(mask, spare, scratch.sums, radius);
   kernels().mask_to_float(mask.data, out, static_cast<int>(area));
+  if (source.matte) {
+    const float* matte = source.matte + static_cast<std::ptrdiff_t>(rect.y0) * p.size + rect.x0;
+    kernels().mask_multiply(out, matte, p.size, rect.width, rect.height);
+  }
 }
 
-void mask(const float* outlines, int points, const float* generated, int count, const MaskParams& params,
-          float* out) {
+void mask(const MaskSource* sources, int count, const MaskParams& params, float* out) {
   const std::size_t area = static_cast<std::size_t>(params.size) * static_cast<std::size_t>(params.size);
-  const auto source_of = [&](int n) {
-    const auto at = static_cast<std::size_t>(n);
-    return MaskSource{outlines ? outlines + 2 * at * static_cast<std::size_t>(points) : nullptr, points,
-                      generated ? generated + at * area : nullptr};
-  };
-  for (int n = 0; n < count; ++n) require_sane(source_of(n));
+  for (int n = 0; n < count; ++n) require_sane(sources[n]);
   parallel_for(count, [&](int n) {
     thread_local MaskScratch scratch;
     thread_local Buffer<float> part;
-    const MaskSource source = source_of(n);
-    const Rect rect = mask_rect(source, params.size);
+    const MaskSource& source = sources[n];
+    const Rect rect = mask_rect(source, params);
     float* to = out + static_cast<std::size_t>(n) * area;
     if (rect.width == params.size && rect.height == params.size)
       return build_mask(params, source, rect, scratch, to);

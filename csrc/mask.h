@@ -23,21 +23,28 @@ struct MaskPlane {
   int width, height;  // rows follow each other without gaps; beyond the edges the mask is 0
 };
 
+enum class MaskJoin { kProduct, kUnion };
+
 struct MaskParams {
   int size;
-  int erode;    // pixels
+  int erode;    // pixels; below 0 the mask grows
   int feather;  // pixels: half the width of the soft edge
+  MaskJoin join = MaskJoin::kProduct;
 };
 
-// Throws std::invalid_argument unless both fractions of the crop's side lie in 0..0.5.
-MaskParams mask_params(int size, double erode, double feather);
+// Throws std::invalid_argument unless, as fractions of the crop's side, erode lies in -0.5..0.5 and feather
+// in 0..0.5.
+MaskParams mask_params(int size, double erode, double feather, MaskJoin join = MaskJoin::kProduct);
 
-// What a face's mask is made of, at crop size: `points` pairs of x and y, and a picture of size x size. One
-// may be null.
+// What a face's mask is made of, at crop size: `shapes` outlines of `points` pairs of x and y, and a picture
+// of size x size; one of the two may be null. The matte, a picture or null, is no part of the shape: it
+// multiplies the finished mask.
 struct MaskSource {
-  const float* outline;
+  const float* outlines;
+  int shapes;
   int points;
   const float* generated;
+  const float* matte;
 };
 
 // Throws std::invalid_argument when there is neither an outline nor a generated mask, or a point is not
@@ -46,32 +53,34 @@ void require_sane(const MaskSource& source);
 
 struct MaskScratch {
   Buffer<float> cells;
-  Buffer<std::int16_t> planes[3];
+  Buffer<std::int16_t> planes[3], wide[2];
   Buffer<std::uint32_t> sums;
 };
 
 // The part of the crop outside of which the mask is 0. Starts at a multiple of 16 columns; may be empty.
-Rect mask_rect(const MaskSource& source, int size);
+Rect mask_rect(const MaskSource& source, const MaskParams& params);
 
 // The mask within `rect`, rows of rect.width floats in 0..1, and 0 on the crop's border.
 //
-// The product of outline and generated mask is shrunk by erode + feather and then softened by feather, so the
-// soft edge lies inside the mask shrunk by erode; where that leaves nothing, feather is halved until
-// something is left.
+// Outlines and generated mask are joined: their product, or the greatest of them. That is shrunk by erode +
+// feather and then softened by feather, so the soft edge lies inside the mask shrunk by erode; where that
+// leaves nothing, feather is halved until something is left. The matte multiplies the result.
 void build_mask(const MaskParams& params, const MaskSource& source, const Rect& rect, MaskScratch& scratch,
                 float* out);
 
-// `count` faces. outlines: count x points x 2 or null; generated: count x size x size or null; out: count x
-// size x size.
-void mask(const float* outlines, int points, const float* generated, int count, const MaskParams& params,
-          float* out);
+// `count` faces; out: count x size x size.
+void mask(const MaskSource* sources, int count, const MaskParams& params, float* out);
 
 // Signed areas of a closed outline: a running sum down the columns of `cells`, rect.height + 1 rows, gives
 // coverage.
 void fill_outline(const float* outline, int points, const Rect& rect, float* cells);
 
-// Shrinks by an octagon of that radius. Both leave their result in `mask`; `spare` has room for as much.
+// Shrinks by an octagon of that radius. All of these leave their result in `mask`; `spare` has room for as
+// much.
 void erode(MaskPlane mask, std::int16_t* spare, int radius);
+
+// Grows by the same octagon; what reaches beyond the edges is cut off.
+void dilate(MaskPlane mask, Buffer<std::int16_t> (&wide)[2], int radius);
 
 // Three box filters one after the other, which reach `radius` pixels in all: near to a Gaussian of deviation
 // radius / sqrt(3).

@@ -58,6 +58,39 @@ struct MaskRows {
     }
   }
 
+  // out[y][x] = the greatest of in[y][x] and in[y + dy][x + dx], for dy >= 0; beyond the edges lies 0.
+  static void greatest_of_two(const std::int16_t* in, std::int16_t* out, int width, int height, int dx,
+                              int dy) {
+    const int begin = dx < 0 ? -dx : 0, end = dx > 0 ? width - dx : width;
+    for (int y = 0; y < height; ++y) {
+      const std::int16_t* a = in + static_cast<std::ptrdiff_t>(y) * width;
+      std::int16_t* to = out + static_cast<std::ptrdiff_t>(y) * width;
+      memcpy(to, a, static_cast<std::size_t>(width) * sizeof(std::int16_t));
+      if (y + dy >= height) continue;
+      const std::int16_t* b = a + static_cast<std::ptrdiff_t>(dy) * width + dx;
+      for (int x = begin; x < end; ++x) to[x] = a[x] < b[x] ? b[x] : a[x];
+    }
+  }
+
+  // mask = its product with `other`, or the greater of the two.
+  static void join(std::int16_t* mask, const std::int16_t* other, int count, bool unite) {
+    if (unite) {
+      for (int i = 0; i < count; ++i) mask[i] = mask[i] < other[i] ? other[i] : mask[i];
+    } else {
+      for (int i = 0; i < count; ++i) {
+        mask[i] = rounded(static_cast<float>(mask[i]) * static_cast<float>(other[i]) * (1.0f / kMaskOne));
+      }
+    }
+  }
+
+  // mask *= matte, row by row.
+  static void multiply(float* mask, const float* matte, std::ptrdiff_t matte_pitch, int width, int height) {
+    for (int y = 0; y < height; ++y) {
+      float* row = mask + static_cast<std::ptrdiff_t>(y) * width;
+      for (int x = 0; x < width; ++x) row[x] *= unit(matte[y * matte_pitch + x]);
+    }
+  }
+
   // One box filter of width 2 radius + 1 down the columns; sums: scratch, one row.
   static void box_columns(const std::int16_t* in, std::int16_t* out, std::uint32_t* sums, int width,
                           int height, int radius) {

@@ -14,14 +14,37 @@ std::size_t bytes_of(const MaskPlane& plane) {
          sizeof(std::int16_t);
 }
 
-// a[y][x] = the least over k = 0..length-1 of a[y + k dy][x + k dx], by doubling. Swaps a and b as it goes.
-void least_of_line(std::int16_t*& a, std::int16_t*& b, const MaskPlane& plane, int length, int dx, int dy) {
+// The octagon is a square of half-width `square` widened by a diamond of radius `diamond`. Two diagonal lines
+// alone reach every second pixel only; the square, which is never empty, fills the gaps.
+struct Octagon {
+  int square, diamond;
+  explicit Octagon(int radius)
+      : square(std::max(1, static_cast<int>(std::lround(radius * (std::sqrt(2.0) - 1.0))))),
+        diamond(radius - square) {}
+};
+
+using Shifted = decltype(Kernels::mask_least);
+
+// a[y][x] = the least, or greatest, over k = 0..length-1 of a[y + k dy][x + k dx], by doubling. Swaps a and b
+// as it goes.
+void along_line(Shifted of_two, std::int16_t*& a, std::int16_t*& b, const MaskPlane& plane, int length,
+                int dx, int dy) {
   for (int covered = 1; covered < length;) {
     const int shift = std::min(covered, length - covered);
-    kernels().mask_least(a, b, plane.width, plane.height, shift * dx, shift * dy);
+    of_two(a, b, plane.width, plane.height, shift * dx, shift * dy);
     std::swap(a, b);
     covered += shift;
   }
+}
+
+// Each line starts at a pixel and extends right, down, down right, down left: the octagon's middle lies
+// `square` to the right of that pixel and the radius below it.
+void over_octagon(Shifted of_two, std::int16_t*& a, std::int16_t*& b, const MaskPlane& plane,
+                  const Octagon& o) {
+  along_line(of_two, a, b, plane, 2 * o.square + 1, 1, 0);
+  along_line(of_two, a, b, plane, 2 * o.square + 1, 0, 1);
+  along_line(of_two, a, b, plane, o.diamond + 1, 1, 1);
+  along_line(of_two, a, b, plane, o.diamond + 1, -1, 1);
 }
 
 // Moves the picture by (dx, dy) >= 0, filling with 0.
@@ -43,19 +66,32 @@ void shift_by(const std::int16_t* in, std::int16_t* out, const MaskPlane& plane,
 
 void erode(MaskPlane mask, std::int16_t* spare, int radius) {
   if (radius <= 0) return;
-  // An octagon is a square of half-width `square` widened by a diamond of radius `diamond`. Two diagonal
-  // lines alone reach every second pixel only; the square, which is never empty, fills the gaps.
-  const int square = std::max(1, static_cast<int>(std::lround(radius * (std::sqrt(2.0) - 1.0))));
-  const int diamond = radius - square;
+  const Octagon octagon(radius);
   std::int16_t *a = mask.data, *b = spare;
-  // Each line starts at a pixel and extends right, down, down right, down left; shifting centres the sum of
-  // all.
-  least_of_line(a, b, mask, 2 * square + 1, 1, 0);
-  least_of_line(a, b, mask, 2 * square + 1, 0, 1);
-  least_of_line(a, b, mask, diamond + 1, 1, 1);
-  least_of_line(a, b, mask, diamond + 1, -1, 1);
-  shift_by(a, b, mask, square, square + diamond);
+  over_octagon(kernels().mask_least, a, b, mask, octagon);
+  shift_by(a, b, mask, octagon.square, radius);
   if (b != mask.data) std::memcpy(mask.data, b, bytes_of(mask));
+}
+
+void dilate(MaskPlane mask, Buffer<std::int16_t> (&wide)[2], int radius) {
+  if (radius <= 0) return;
+  // In a plane with room for the octagon all around, so that it may begin beyond the edges.
+  const MaskPlane room{nullptr, mask.width + 2 * radius, mask.height + 2 * radius};
+  const auto area = static_cast<std::size_t>(room.width) * static_cast<std::size_t>(room.height);
+  std::int16_t *a = wide[0].get(area), *b = wide[1].get(area);
+  std::fill_n(a, area, std::int16_t{0});
+  const auto row = static_cast<std::size_t>(mask.width) * sizeof(std::int16_t);
+  const auto at = [&](std::int16_t* plane, int x, int y) {
+    return plane + static_cast<std::ptrdiff_t>(y) * room.width + x;
+  };
+  for (int y = 0; y < mask.height; ++y) {
+    std::memcpy(at(a, radius, y + radius), mask.data + static_cast<std::ptrdiff_t>(y) * mask.width, row);
+  }
+  const Octagon octagon(radius);
+  over_octagon(kernels().mask_greatest, a, b, room, octagon);
+  for (int y = 0; y < mask.height; ++y) {
+    std::memcpy(mask.data + static_cast<std::ptrdiff_t>(y) * mask.width, at(a, octagon.diamond, y), row);
+  }
 }
 
 void feather(MaskPlane mask, std::int16_t* spare, Buffer<std::uint32_t>& sums, int radius) {

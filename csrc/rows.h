@@ -155,6 +155,9 @@ struct Rows {
             blend_row<std::uint16_t>,
             Mask::combine,
             Mask::least_of_two,
+            Mask::greatest_of_two,
+            Mask::join,
+            Mask::multiply,
             Mask::box_columns,
             Mask::transpose,
             Mask::to_float};

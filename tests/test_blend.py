@@ -224,20 +224,17 @@ def one_by_one(s: dict[str, Any], look: Look) -> pictures.Picture:
     """The same by separate calls."""
     picture: pictures.Picture = s["picture"].copy()
     frames = [picture.frame] * len(s["faces"])
+    shapes, drawn = ops.mask_sources(s["outlines"], s["generated"], look)
     masks = ops.mask(
-        s["outlines"] if look.mask != "generator" else None,
-        s["generated"] if look.mask != "mesh" else None,
-        s["faces"].shape[-1],
-        erode=look.erode,
-        feather=look.feather,
+        shapes, drawn, s["faces"].shape[-1], erode=look.erode, feather=look.feather, join=look.mask_join
     )
     matched = ops.match_color(s["faces"], s["targets"], masks, look.color)
     ops.blend(frames, s["to_coded"], matched, masks, opacity=look.opacity)
     return picture
 
 
-@pytest.mark.parametrize("mask", ["mesh", "generator", "both"])
-@pytest.mark.parametrize("color", ["none", "reinhard", "mkl"])
+@pytest.mark.parametrize("mask", ["mesh", "generator", "mesh*generator", "generator+ellipse", "box*mesh"])
+@pytest.mark.parametrize("color", ["none", "reinhard", "linear", "mkl", "histogram", "sliced"])
 @pytest.mark.parametrize("size", [64, 75])
 def test_composite_equals_the_separate_calls(size: int, color: Any, mask: Any) -> None:
     s = scene(size, 3)

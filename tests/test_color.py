@@ -134,9 +134,14 @@ def test_any_number_of_threads_gives_the_same_bytes() -> None:
 
 def test_wrong_arguments_are_named() -> None:
     faces, masks = np.zeros((1, 3, 8, 8), np.float32), np.zeros((1, 8, 8), np.float32)
+    sums = np.zeros((1, 2, 10))
     with pytest.raises(ValueError, match="colour mode is 'lab'"):
-        _cpu.match_color(faces, faces, masks, "lab", faces.copy())
+        _cpu.color_statistics(faces, faces, masks, "lab", sums)
     with pytest.raises(ValueError, match="masks"):
-        _cpu.match_color(faces, faces, masks[:, :4].copy(), "mkl", faces.copy())
-    with pytest.raises(ValueError, match="faces, targets and out"):
-        _cpu.match_color(faces, faces[:, :, :4].copy(), masks, "mkl", faces.copy())
+        _cpu.color_statistics(faces, faces, masks[:, :4].copy(), "mkl", sums)
+    with pytest.raises(ValueError, match="faces and targets"):
+        _cpu.color_statistics(faces, faces[:, :, :4].copy(), masks, "mkl", sums)
+    with pytest.raises(ValueError, match="statistics"):
+        _cpu.match_color(faces, sums, "sliced", 1.0, faces.copy())
+    with pytest.raises(ValueError, match="strength"):
+        _cpu.match_color(faces, sums, "mkl", 1.5, faces.copy())

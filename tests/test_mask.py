@@ -152,10 +152,14 @@ def test_wrong_arguments_are_named() -> None:
         spoiled[0, 2, 1] = bad
         with pytest.raises(ValueError, match="not finite or far"):
             ops.mask(spoiled, None, 16, erode=0.0, feather=0.0)
-    for erode, feather, name in ((-0.1, 0.0, "erode"), (0.0, 0.6, "feather"), (float("nan"), 0.0, "erode")):
+    for erode, feather, name in ((-0.6, 0.0, "erode"), (0.0, 0.6, "feather"), (float("nan"), 0.0, "erode")):
         with pytest.raises(ValueError, match=name):
             ops.mask(outline, None, 16, erode=erode, feather=feather)
     with pytest.raises(ValueError, match="generated"):
         ops.mask(outline, np.ones((1, 8, 8)), 16, erode=0.0, feather=0.0)
     with pytest.raises(ValueError, match="outlines"):
-        _cpu.mask(outline[:, :, :1].copy(), None, 0.0, 0.0, np.zeros((1, 16, 16), np.float32))
+        _cpu.mask(
+            outline[:, None, :, :1].copy(), None, None, "product", 0.0, 0.0, np.zeros((1, 16, 16), np.float32)
+        )
+    with pytest.raises(ValueError, match="join"):
+        ops.mask(outline, None, 16, erode=0.0, feather=0.0, join="sum")  # type: ignore[arg-type]

@@ -23,16 +23,26 @@ Picture = tuple[
 def crop(
     pictures: Sequence[Picture], to_coded: NDArray[np.float64], out: NDArray[np.float32], border: str
 ) -> None: ...
-def match_color(
+def statistics_size(mode: str) -> int: ...
+def color_statistics(
     faces: NDArray[np.float32],
     targets: NDArray[np.float32],
     masks: NDArray[np.float32],
     mode: str,
+    out: NDArray[np.float64],
+) -> None: ...
+def match_color(
+    faces: NDArray[np.float32],
+    statistics: NDArray[np.float64],
+    mode: str,
+    strength: float,
     out: NDArray[np.float32],
 ) -> None: ...
 def mask(
     outlines: NDArray[np.float32] | None,
     generated: NDArray[np.float32] | None,
+    mattes: NDArray[np.float32] | None,
+    join: str,
     erode: float,
     feather: float,
     out: NDArray[np.float32],
@@ -51,9 +61,14 @@ def composite(
     faces: NDArray[np.float32],
     generated: NDArray[np.float32] | None,
     outlines: NDArray[np.float32] | None,
-    mode: str,
+    mattes: NDArray[np.float32] | None,
+    masks: NDArray[np.float32] | None,
+    statistics: NDArray[np.float64] | None,
+    join: str,
     erode: float,
     feather: float,
+    mode: str,
+    strength: float,
     opacity: float,
 ) -> None: ...
 def set_threads(count: int) -> None: ...

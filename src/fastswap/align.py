@@ -53,9 +53,11 @@ _RIGHT_SIDE: Final = (33, 133, 234, 127, 93, 61)
 _LEFT_SIDE: Final = (263, 362, 454, 356, 323, 291)
 
 _OUTLINE_DIRECTIONS: Final = 64
-_FOREHEAD_EXTENSION: Final = 0.07
+FOREHEAD_EXTENSION: Final = 0.07
 """How far the outline's top is raised, as a fraction of the chin-to-forehead length: the mesh ends about
 half-way up the forehead, a face does not."""
+_FACE_IN_EYES: Final = 2.25
+"""A face's width in distances between the eyes: about 140 mm and 62 mm in adults."""
 
 _angles = np.arange(_OUTLINE_DIRECTIONS) * (2.0 * np.pi / _OUTLINE_DIRECTIONS)
 _DIRECTIONS: Final = np.stack([np.cos(_angles), np.sin(_angles)])
@@ -133,8 +135,20 @@ def apply(affine: Affine, points: ArrayLike) -> Points:
     return np.asarray(xy @ affine[:, :2].T + affine[:, 2])
 
 
-def outline(landmarks: NDArray[np.floating]) -> NDArray[np.float32]:
-    """Outline of the face as a convex polygon, float32 [64, 2] in display pixels, forehead raised a little.
+def face_width(template: str, coverage: float) -> float:
+    """Width of a face in a crop, as a fraction of the crop's side: the same for all faces and frames of a model.
+
+    It follows from the template's eyes alone; measured faces would make lengths in whole pixels jump.
+    """
+    eyes = TEMPLATES[template][:2]
+    return _FACE_IN_EYES * float(np.hypot(*(eyes[1] - eyes[0]))) / coverage
+
+
+def outline(landmarks: NDArray[np.floating], forehead: float = FOREHEAD_EXTENSION) -> NDArray[np.float32]:
+    """Outline of the face as a convex polygon, float32 [64, 2] in display pixels.
+
+    Its top is raised by `forehead` times the length from chin to forehead, and what lies between the eyes and it by as
+    much less as it is lower.
 
     Each vertex is the point of the face that lies farthest in one of 64 directions (neighbours may
     coincide), so a profile includes the nose where it stands out beyond the cheek, and the count is always
@@ -145,9 +159,9 @@ def outline(landmarks: NDArray[np.floating]) -> NDArray[np.float32]:
     up = xy[FOREHEAD] - xy[CHIN]
     length = float(np.hypot(*up))
     if length > 0.0:
-        forehead = max(float((xy[FOREHEAD] - eyes) @ up) / length, 0.05 * length)
-        above = np.clip((xy - eyes) @ up / (length * forehead), 0.0, 1.0)
-        xy += (above * _FOREHEAD_EXTENSION)[:, None] * up
+        top = max(float((xy[FOREHEAD] - eyes) @ up) / length, 0.05 * length)
+        above = np.clip((xy - eyes) @ up / (length * top), 0.0, 1.0)
+        xy += (above * forehead)[:, None] * up
     farthest = np.argmax(xy @ _DIRECTIONS, axis=0)
     return np.asarray(xy[farthest], dtype=np.float32)
 

@@ -17,9 +17,10 @@ from numpy.typing import ArrayLike, NDArray
 from fastswap import _cpu
 from fastswap.errors import SettingsError
 from fastswap.frame import NATIVE_FORMATS, Frame
-from fastswap.look import ColorMode, Look
+from fastswap.look import ColorMode, Look, MaskJoin
 
 Floats = NDArray[np.float32]
+Doubles = NDArray[np.float64]
 Border = Literal["replicate", "black"]
 
 set_threads = _cpu.set_threads
@@ -55,31 +56,64 @@ def mask(
     *,
     erode: float,
     feather: float,
+    join: MaskJoin = "product",
+    mattes: ArrayLike | None = None,
 ) -> Floats:
     """Where the new faces show: float32 [N, size, size] in 0..1, zero on the crop's border.
 
-    outlines: [N, K, 2] closed polygons in crop pixels. generated: [N, size, size] masks drawn by the generator. The
-    product of the two is shrunk by `erode` and given a soft edge as wide as `feather`, both fractions of the crop's
-    side; the soft edge lies inside the shrunk shape where there is room for it. One of the two may be None.
+    outlines: [N, K, 2] closed polygons in crop pixels, or [N, L, K, 2] for L of them a face. generated: [N, size, size]
+    masks drawn by the generator. The product of all, or the greatest of them, is shrunk by `erode` (grown where that is
+    negative) and given a soft edge as wide as `feather`, both fractions of the crop's side; the soft edge lies inside
+    the shrunk shape where there is room for it. One of the two may be None. mattes: [N, size, size], multiply the
+    result.
     """
     given = outlines if outlines is not None else generated
     if given is None:
         raise SettingsError("mask: neither outlines nor a generated mask was given")
     out = np.empty((len(np.asarray(given)), size, size), np.float32)
-    _cpu.mask(_floats_or_none(outlines), _floats_or_none(generated), erode, feather, out)
+    _cpu.mask(
+        _shapes_or_none(outlines),
+        _floats_or_none(generated),
+        _floats_or_none(mattes),
+        join,
+        erode,
+        feather,
+        out,
+    )
     return out
 
 
-def match_color(faces: ArrayLike, targets: ArrayLike, masks: ArrayLike, mode: ColorMode) -> Floats:
-    """Faces in the colours of their targets: float32 [N, 3, S, S], R'G'B' in 0..1.
+def color_statistics(faces: ArrayLike, targets: ArrayLike, masks: ArrayLike, mode: ColorMode) -> Doubles:
+    """What the colour match goes by: float64 [N, 2, K], of each face and of its target.
 
-    Statistics come from the masked pixels alone, weighted by the mask. mode: "none" copies, "reinhard" moves mean and
-    deviation in CIE L*a*b* (D65, sRGB curve; Reinhard et al. 2001), "mkl" is the linear Monge-Kantorovitch map in
-    R'G'B' (Pitié and Kokaram 2007). Gains are limited to 0.6..1.5, and a mask of under 16 pixels changes nothing.
+    Sums over the masked pixels alone, weighted by the mask; the first number is the weight. Those of several frames may
+    be averaged. K depends on `mode`: moments, histograms or a cloud of colours.
     """
     new = _floats(faces)
+    out = np.empty((len(new), 2, _cpu.statistics_size(mode)))
+    _cpu.color_statistics(new, _floats(targets), _floats(masks), mode, out)
+    return out
+
+
+def match_color(
+    faces: ArrayLike,
+    targets: ArrayLike,
+    masks: ArrayLike,
+    mode: ColorMode,
+    *,
+    strength: float = 1.0,
+    statistics: ArrayLike | None = None,
+) -> Floats:
+    """Faces in the colours of their targets: float32 [N, 3, S, S], R'G'B' in 0..1. Modes: see `Look.color`.
+
+    statistics: as `color_statistics` gives them; None takes those of these pictures. strength: 1 is the full match.
+    Gains (for tables: slopes) are limited to 0.6..1.5, and a mask of under 16 pixels changes nothing.
+    """
+    new = _floats(faces)
+    if statistics is None:
+        statistics = color_statistics(new, targets, masks, mode)
     out = np.empty_like(new)
-    _cpu.match_color(new, _floats(targets), _floats(masks), mode, out)
+    _cpu.match_color(new, np.ascontiguousarray(statistics, np.float64), mode, strength, out)
     return out
 
 
@@ -102,25 +136,75 @@ def composite(
     generated: ArrayLike | None,
     outlines: ArrayLike | None,
     look: Look,
+    *,
+    face_width: float = 1.0,
+    mattes: ArrayLike | None = None,
+    masks: ArrayLike | None = None,
+    statistics: ArrayLike | None = None,
 ) -> None:
     """Mask, colour match and blend as `look` says, in one go; the same samples as the three calls one by one.
 
-    targets: what `crop` gave for these frames and maps. generated and outlines: see `mask`; `look.mask` says which of
-    them count, and where one of those is None the other alone does.
+    targets: what `crop` gave for these frames and maps. generated: see `mask`. outlines: [N, K, 2], of the face mesh.
+    `look.mask` says which of them count; a part that is None is left out, as long as another is there. face_width: of
+    the crop's side, what `look`'s lengths are fractions of. mattes: see `mask`. masks: ready-made, in place of all
+    these. statistics: averaged over frames, in place of the face's own in this frame.
     """
-    use_outlines, use_generated = look.mask in ("mesh", "both"), look.mask in ("generator", "both")
+    shapes, drawn = (None, None) if masks is not None else mask_sources(outlines, generated, look)
     _cpu.composite(
         [picture_of(frame) for frame in frames],
         _maps(to_coded),
         _floats(targets),
         _floats(faces),
-        _floats_or_none(generated) if use_generated else None,
-        _floats_or_none(outlines) if use_outlines else None,
+        drawn,
+        shapes,
+        _floats_or_none(mattes),
+        _floats_or_none(masks),
+        None if statistics is None else np.ascontiguousarray(statistics, np.float64),
+        look.mask_join,
+        *mask_lengths(look, face_width),
         look.color,
-        look.erode,
-        look.feather,
+        look.color_strength,
         look.opacity,
     )
+
+
+def mask_sources(
+    outlines: ArrayLike | None, generated: ArrayLike | None, look: Look
+) -> tuple[Floats | None, Floats | None]:
+    """What `look.mask` names of a face: its outlines [N, L, K, 2] and the generated mask; see `mask`.
+
+    An ellipse or a box is as wide and as high as the mesh's outline. Where nothing that it names is there, what is
+    there counts.
+    """
+    mesh, drawn = _floats_or_none(outlines), _floats_or_none(generated)
+    shapes = {"mesh": lambda m: m, "ellipse": _ellipses, "box": _boxes}
+    kept = [shapes[part](mesh) for part in look.mask_parts if part in shapes] if mesh is not None else []
+    wanted = drawn if "generator" in look.mask_parts else None
+    if not kept and wanted is None:
+        return (None, drawn) if mesh is None else (mesh[:, None], None)
+    return (np.ascontiguousarray(np.stack(kept, axis=1)) if kept else None), wanted
+
+
+def mask_lengths(look: Look, face_width: float) -> tuple[float, float]:
+    """`look.erode` and `look.feather` as fractions of a crop with a face `face_width` wide; half a crop at most."""
+    erode, feather = look.erode * face_width, look.feather * face_width
+    return min(max(erode, -0.5), 0.5), min(feather, 0.5)
+
+
+def _ellipses(outlines: Floats) -> Floats:
+    turn = np.linspace(0.0, 2.0 * np.pi, outlines.shape[1], endpoint=False)
+    return _around(outlines, np.column_stack([np.cos(turn), np.sin(turn)]))
+
+
+def _boxes(outlines: Floats) -> Floats:
+    corners = np.array([[-1, -1], [1, -1], [1, 1], [-1, 1]], np.float64)
+    return _around(outlines, corners[np.minimum(np.arange(outlines.shape[1]), 3)])
+
+
+def _around(outlines: Floats, shape: NDArray[np.float64]) -> Floats:
+    """A shape within -1..1 stretched over the box around each outline."""
+    low, high = outlines.min(axis=1, keepdims=True), outlines.max(axis=1, keepdims=True)
+    return np.asarray((low + high) / 2 + shape * ((high - low) / 2), np.float32)
 
 
 def picture_of(frame: Frame) -> _cpu.Picture:
@@ -139,6 +223,14 @@ def _maps(to_coded: ArrayLike) -> NDArray[np.float64]:
 
 def _floats(array: ArrayLike) -> Floats:
     return np.ascontiguousarray(array, np.float32)
+
+
+def _shapes_or_none(outlines: ArrayLike | None) -> Floats | None:
+    """One outline a face as one of one."""
+    if outlines is None:
+        return None
+    shapes = _floats(outlines)
+    return shapes[:, None] if shapes.ndim == 3 else shapes
 
 
 def _floats_or_none(array: ArrayLike | None) -> Floats | None:

@@ -108,7 +108,9 @@ class FaceSwap:
         ]
         to_coded = np.array(shown, np.float64).reshape(-1, 2, 3)
         outlines = [
-            align.apply(align.invert(self.crop_to_display(face)), align.outline(face.landmarks))
+            align.apply(
+                align.invert(self.crop_to_display(face)), align.outline(face.landmarks, self.look.forehead)
+            )
             for _, face in _faces(works)
         ]
         targets = (
@@ -148,6 +150,7 @@ class FaceSwap:
             batch.masks,
             batch.outlines,
             self.look,
+            face_width=align.face_width(self.contract.template, self.contract.coverage),
         )
 
     def _composite(self, batch: Batch) -> Sequence[Frame]:

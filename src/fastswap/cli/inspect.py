@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from fastswap.cli import options, show
+from fastswap.cli.look import with_look
+
+if TYPE_CHECKING:
+    from fastswap.look import Look
 
 
 def info(
@@ -58,6 +62,7 @@ def verify(
         raise typer.Exit(ProvenanceError.exit_code)
 
 
+@with_look
 def preview(
     source: Annotated[Path, typer.Argument(metavar="IN", help="Video, picture or folder of pictures.")],
     model: options.Model,
@@ -67,17 +72,12 @@ def preview(
     at: Annotated[list[float] | None, typer.Option(help="Seconds into the video; may be repeated.")] = None,
     device: options.Device = "auto",
     select: options.Select = "all",
-    color: options.Color = "reinhard",
-    mask: options.MaskOption = "both",
-    erode: options.Erode = 0.02,
-    feather: options.Feather = 0.08,
-    opacity: options.Opacity = 1.0,
+    *,
+    look: Look,
 ) -> None:
     """Draws before and after at chosen times into one signed picture."""
-    from fastswap.look import Look
     from fastswap.preview import preview as run
 
-    look = Look(color=color, mask=mask, erode=erode, feather=feather, opacity=opacity)  # type: ignore[arg-type]
     run(source, out, model=model, at=at or [0.0], device=device, look=look, select=select)
     show.out.print(f"{out}", markup=False)
 

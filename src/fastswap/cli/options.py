@@ -16,13 +16,6 @@ Select = Annotated[
 ]
 Json = Annotated[bool, typer.Option("--json", help="Print the result as JSON.")]
 Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="No progress bar.")]
-Color = Annotated[str, typer.Option(help="Colour match: none, reinhard or mkl.")]
-MaskOption = Annotated[str, typer.Option("--mask", help="Mask: mesh, generator or both.")]
-Erode = Annotated[float, typer.Option(help="Shrinks the mask, as a fraction of the crop's side.")]
-Feather = Annotated[
-    float, typer.Option(help="Width of the mask's soft edge, as a fraction of the crop's side.")
-]
-Opacity = Annotated[float, typer.Option(help="0 keeps the target, 1 shows the new face alone.")]
 Threads = Annotated[
     int, typer.Option(help="CPU threads of the network and the native operations; 0 takes all.")
 ]

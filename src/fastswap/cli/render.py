@@ -3,13 +3,18 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from fastswap.cli import options, show
+from fastswap.cli.look import with_look
+
+if TYPE_CHECKING:
+    from fastswap.look import Look
 
 
+@with_look
 def render(
     source: Annotated[Path, typer.Argument(metavar="IN", help="Video, picture or folder of pictures.")],
     output: Annotated[
@@ -18,11 +23,6 @@ def render(
     model: options.Model,
     device: options.Device = "auto",
     select: options.Select = "all",
-    color: options.Color = "reinhard",
-    mask: options.MaskOption = "both",
-    erode: options.Erode = 0.02,
-    feather: options.Feather = 0.08,
-    opacity: options.Opacity = 1.0,
     encoder: Annotated[
         str | None, typer.Option(help="FFmpeg's name of the encoder; default libx264.")
     ] = None,
@@ -38,12 +38,12 @@ def render(
     private_key: options.PrivateKey = None,
     json: options.Json = False,
     quiet: options.Quiet = False,
+    *,
+    look: Look,
 ) -> None:
     """Puts the model's face on the faces of IN, writes OUT and signs it as synthetic."""
-    from fastswap.look import Look
     from fastswap.pipeline import render as run
 
-    look = Look(color=color, mask=mask, erode=erode, feather=feather, opacity=opacity)  # type: ignore[arg-type]
     with show.progress(quiet or json) as callback:
         report = run(
             source,

@@ -1,0 +1,71 @@
+// Colour match by tables: the histograms of each channel, or of many directions one after the other.
+#pragma once
+
+#include <vector>
+
+#include "color.h"
+
+namespace fs {
+
+inline constexpr int kBins = 256;        // of a histogram
+inline constexpr int kCloudSide = 16;    // cells of the cloud along R', G' and B'
+inline constexpr int kCloudNumbers = 4;  // of a cell: weight, and its colours' weighted sums
+inline constexpr int kSlices = 8;        // rounds of the sliced transport
+
+// One round: the colour is turned into three axes at right angles, each coordinate is moved by what its table
+// says, and the moves are turned back.
+struct TableRound {
+  float axis[3][3];
+  float low[3], scale[3];  // (coordinate - low) * scale is a position in the table
+  float move[3][kBins];
+};
+
+struct TableMap {
+  std::vector<TableRound> rounds;  // none: the colour stays
+  float strength;
+};
+
+// Moves x by one round.
+FS_HD void apply_round(const TableRound& r, float (&x)[3]) {
+  float moved[3] = {x[0], x[1], x[2]};
+  for (int i = 0; i < 3; ++i) {
+    const float along = r.axis[i][0] * x[0] + r.axis[i][1] * x[1] + r.axis[i][2] * x[2];
+    const float most = static_cast<float>(kBins - 1);
+    const float at = lower(upper((along - r.low[i]) * r.scale[i], 0.0f), most);
+    const int bin = at < most ? static_cast<int>(at) : kBins - 2;
+    const float here = r.move[i][bin];
+    const float move = here + (at - static_cast<float>(bin)) * (r.move[i][bin + 1] - here);
+    for (int c = 0; c < 3; ++c) moved[c] += move * r.axis[i][c];
+  }
+  for (int c = 0; c < 3; ++c) x[c] = moved[c];
+}
+
+// A pixel's R'G'B' under the whole map, cut to 0..1.
+FS_HD Triple<float> apply_tables(const TableRound* rounds, int count, float strength, float r, float g,
+                                 float b) {
+  const float in[3] = {clamp_unit(r), clamp_unit(g), clamp_unit(b)};
+  float x[3] = {in[0], in[1], in[2]};
+  for (int i = 0; i < count; ++i) apply_round(rounds[i], x);
+  for (int c = 0; c < 3; ++c) x[c] = clamp_unit(in[c] + strength * (x[c] - in[c]));
+  return {x[0], x[1], x[2]};
+}
+
+// Adds pixels to histograms of R', G' and B' (3 x kBins; a value between two bins is shared by them), or to a
+// cloud (kCloudSide^3 x kCloudNumbers). Both return the pixels' weight.
+double add_to_histograms(const PixelRows& rows, double* histograms);
+double add_to_cloud(const PixelRows& rows, double* cloud);
+
+// Histogram matching in each channel. The table follows the quantiles (of a bin: half its own weight counts),
+// but never with a slope outside kLeastGain..kMostGain, seen from the median outwards.
+TableMap histogram_map(const double* face, const double* target, double strength);
+
+// Sliced optimal transport, by the iteration of Pitie, Kokaram and Dahyot, "Automated colour grading using
+// colour distribution transfer" (2007): in each round all three axes of a turned frame are matched as above.
+// The frames are the identity and then turns by Shoemake's uniform quaternions at the points of Roberts's R3
+// sequence, so they are always the same.
+TableMap sliced_map(const double* face, const double* target, double strength);
+
+// Rows of pixels through a map; out may be in.
+void apply_tables(const TableMap& map, const PixelRows& rows, const ChannelRows& out);
+
+}  // namespace fs

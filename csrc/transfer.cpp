@@ -1,0 +1,121 @@
+#include "transfer.h"
+
+#include <algorithm>
+#include <cstring>
+#include <vector>
+
+#include "kernels.h"
+#include "parallel.h"
+
+namespace fs {
+namespace {
+
+constexpr int kMomentNumbers = 10;
+
+void pack(const Moments& m, double* out) {
+  out[0] += m.weight;
+  for (int i = 0; i < 3; ++i) out[1 + i] += m.first[i];
+  for (int i = 0; i < 6; ++i) out[4 + i] += m.second[i];
+}
+
+Moments unpack(const double* in) {
+  Moments m;
+  m.weight = in[0];
+  for (int i = 0; i < 3; ++i) m.first[i] = in[1 + i];
+  for (int i = 0; i < 6; ++i) m.second[i] = in[4 + i];
+  return m;
+}
+
+// Rows of one picture of a batch.
+PixelRows rows_of(const float* rgb, const float* mask, int n, int size, int y0, int y1) {
+  const std::ptrdiff_t area = static_cast<std::ptrdiff_t>(size) * size;
+  const float* at = rgb + 3 * area * n;
+  PixelRows rows{{at, at + area, at + 2 * area}, size, mask ? mask + area * n : nullptr, size, size, size};
+  if (!mask) rows.mask_pitch = 0;
+  return rows.rows(y0, y1);
+}
+
+}  // namespace
+
+int statistics_size(ColorMode mode) {
+  if (mode == ColorMode::kNone) return 0;
+  if (mode == ColorMode::kHistogram) return 1 + 3 * kBins;
+  if (mode == ColorMode::kSliced) return 1 + kCloudSide * kCloudSide * kCloudSide * kCloudNumbers;
+  return kMomentNumbers;
+}
+
+void add_statistics(const PixelRows& rows, ColorMode mode, double* out, const ChannelRows* values) {
+  if (mode == ColorMode::kHistogram) {
+    out[0] += add_to_histograms(rows, out + 1);
+  } else if (mode == ColorMode::kSliced) {
+    out[0] += add_to_cloud(rows, out + 1);
+  } else if (uses_moments(mode)) {
+    Moments m;
+    kernels().moments(rows, uses_lab(mode), m, values);
+    pack(m, out);
+  }
+}
+
+ColorTransfer color_transfer(const double* face, const double* target, ColorMode mode, double strength) {
+  ColorTransfer t{uses_moments(mode), {}, {{}, static_cast<float>(strength)}};
+  if (t.linear) {
+    t.map = color_map(unpack(face), unpack(target), mode, strength);
+  } else if (uses_tables(mode) && face[0] >= kLeastColorWeight && target[0] >= kLeastColorWeight) {
+    t.tables = (mode == ColorMode::kHistogram ? histogram_map : sliced_map)(face + 1, target + 1, strength);
+  }
+  return t;
+}
+
+void color_statistics(const float* faces, const float* targets, const float* masks, int count, int size,
+                      ColorMode mode, double* out) {
+  const std::ptrdiff_t numbers = statistics_size(mode);
+  std::fill_n(out, 2 * numbers * count, 0.0);
+  if (mode == ColorMode::kNone) return;
+  // Moments are added up over blocks of rows; tables take a picture at once.
+  const int blocks = uses_moments(mode) ? (size + kMomentRows - 1) / kMomentRows : 1;
+  const int rows = uses_moments(mode) ? kMomentRows : size;
+  std::vector<double> parts(static_cast<std::size_t>(2 * numbers * count * (blocks > 1 ? blocks : 0)));
+  const auto part = [&](int which, int block) {
+    return blocks > 1 ? parts.data() + (std::ptrdiff_t{which} * blocks + block) * numbers
+                      : out + which * numbers;
+  };
+  parallel_for(2 * count * blocks, [&](int i) {
+    const int which = i / blocks, block = i % blocks, y0 = block * rows;
+    const float* rgb = which % 2 ? targets : faces;
+    add_statistics(rows_of(rgb, masks, which / 2, size, y0, std::min(size, y0 + rows)), mode,
+                   part(which, block));
+  });
+  if (blocks == 1) return;
+  for (int which = 0; which < 2 * count; ++which) {
+    for (int block = 0; block < blocks; ++block) {
+      for (int k = 0; k < numbers; ++k) out[which * numbers + k] += part(which, block)[k];
+    }
+  }
+}
+
+void match_color(const float* faces, const double* statistics, int count, int size, ColorMode mode,
+                 double strength, float* out) {
+  const std::ptrdiff_t area = static_cast<std::ptrdiff_t>(size) * size;
+  if (mode == ColorMode::kNone) {
+    if (out != faces) std::memcpy(out, faces, static_cast<std::size_t>(3 * area * count) * sizeof(float));
+    return;
+  }
+  const std::ptrdiff_t numbers = statistics_size(mode);
+  std::vector<ColorTransfer> transfers(static_cast<std::size_t>(count));
+  parallel_for(count, [&](int n) {
+    const double* face = statistics + 2 * n * numbers;
+    transfers[static_cast<std::size_t>(n)] = color_transfer(face, face + numbers, mode, strength);
+  });
+  const int blocks = (size + kMomentRows - 1) / kMomentRows;
+  parallel_for(count * blocks, [&](int i) {
+    const int n = i / blocks, y0 = i % blocks * kMomentRows;
+    const PixelRows rows = rows_of(faces, nullptr, n, size, y0, std::min(size, y0 + kMomentRows));
+    float* to = out + 3 * area * n + static_cast<std::ptrdiff_t>(y0) * size;
+    const ChannelRows channels{{to, to + area, to + 2 * area}, size};
+    const ColorTransfer& transfer = transfers[static_cast<std::size_t>(n)];
+    transfer.linear ? kernels().apply_color(transfer.map, rows, channels)
+                    : apply_tables(transfer.tables, rows, channels);
+  });
+}
+
+}  // namespace fs

@@ -1,0 +1,35 @@
+// The colour match of every mode in two steps: statistics, which may be added up over frames, and the map
+// that follows from them.
+#pragma once
+
+#include "color.h"
+#include "tables.h"
+
+namespace fs {
+
+// How many numbers the statistics of one picture are: first the weight in pixels, then moments, histograms or
+// a cloud. All are sums over pixels, so those of several frames may be added or averaged.
+int statistics_size(ColorMode mode);
+
+// Adds the rows' statistics to `out`. For moments the rows must be cut at multiples of kMomentRows of the
+// crop and added in order; `values` as in Kernels::moments.
+void add_statistics(const PixelRows& rows, ColorMode mode, double* out, const ChannelRows* values = nullptr);
+
+struct ColorTransfer {
+  bool linear;  // by `map`, else by `tables`
+  ColorMap map;
+  TableMap tables;
+};
+
+ColorTransfer color_transfer(const double* face, const double* target, ColorMode mode, double strength);
+
+// `count` pairs of pictures under one mask each. faces, targets: count x 3 x size x size R'G'B'; masks: count
+// x size x size; out: count x 2 x statistics_size(mode), the face's and the target's.
+void color_statistics(const float* faces, const float* targets, const float* masks, int count, int size,
+                      ColorMode mode, double* out);
+
+// out: count x 3 x size x size, may be faces. statistics: as color_statistics gave them.
+void match_color(const float* faces, const double* statistics, int count, int size, ColorMode mode,
+                 double strength, float* out);
+
+}  // namespace fs
