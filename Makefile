@@ -6,7 +6,7 @@ VENV ?= .venv
 OUT ?= demo
 BIN := $(VENV)/bin
 SOURCES := $(shell find src csrc cuda raster -type f \( -name '*.py' -o -name '*.pyi' -o -name '*.cpp' -o -name '*.h' \
-             -o -name '*.cu' -o -name '*.onnx' -o -name 'CMakeLists.txt' \)) pyproject.toml CMakeLists.txt
+             -o -name '*.cu' -o -name '*.cuh' -o -name '*.onnx' -o -name 'CMakeLists.txt' \)) pyproject.toml CMakeLists.txt
 
 .PHONY: demo test lint bench clean
 .DELETE_ON_ERROR:

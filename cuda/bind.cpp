@@ -1,9 +1,10 @@
 // Python bindings of the GPU operations. Importing needs no driver: CUDA is first called by a function.
 #include <cuda_runtime.h>
+#include <pybind11/stl.h>
 
 #include "../csrc/bind_crop.h"
-#include "check.h"
 #include "crop.h"
+#include "picture.h"
 
 namespace fs::cuda {
 namespace {
@@ -23,10 +24,42 @@ std::string device_name(int index) {
   return properties.name;
 }
 
-void bind_crop(const py::sequence& pictures, const Doubles& to_coded, Floats out, const std::string& border) {
-  crop_pictures(pictures, to_coded, out, border, [](const auto* jobs, int count, int size, Border how) {
-    cuda::crop(jobs, count, size, how);
-  });
+template <class T>
+void crop_as(const std::vector<DevicePicture>& list, const Doubles& to_coded, const Layout& out,
+             Border border, Stream& stream) {
+  const auto size = static_cast<int>(out.shape[3]);
+  const std::ptrdiff_t each = 3 * static_cast<std::ptrdiff_t>(size) * size;
+  std::vector<CropJob<T>> jobs;
+  for (std::size_t n = 0; n < list.size(); ++n) {
+    const auto i = static_cast<py::ssize_t>(n);
+    jobs.push_back({picture_from<const T>(list[n]), affine_from(to_coded, i), float_data(out) + i * each});
+  }
+  const py::gil_scoped_release release;
+  crop(jobs.data(), static_cast<int>(jobs.size()), size, border, stream);
+}
+
+void bind_crop(const py::sequence& pictures, const Doubles& to_coded, const py::object& out,
+               const std::string& border, Stream& stream) {
+  const auto list = device_pictures(pictures);
+  const auto count = static_cast<py::ssize_t>(list.size());
+  require_shape(to_coded, "to_coded", {count, 2, 3});
+  const Layout to = floats_of(out, "out", {count, 3, -1, -1}, true);
+  floats_of(out, "out", {count, 3, to.shape[3], to.shape[3]});
+  if (count == 0) return;
+  checked_size(to.shape[3]);
+  const Border how = border_from(border);
+  is_wide(list.front()) ? crop_as<std::uint16_t>(list, to_coded, to, how, stream)
+                        : crop_as<std::uint8_t>(list, to_coded, to, how, stream);
+}
+
+void bind_stream(py::module_& m) {
+  using namespace pybind11::literals;
+  py::class_<Stream>(m, "Stream")
+      .def(py::init<std::uintptr_t, int>(), "handle"_a = 0, "device"_a = 0)
+      .def("synchronize", &Stream::synchronize, py::call_guard<py::gil_scoped_release>())
+      .def_property_readonly("handle", &Stream::number)
+      .def_property_readonly("device", &Stream::device)
+      .def_property_readonly("reserved", &Stream::reserved);
 }
 
 }  // namespace
@@ -35,8 +68,10 @@ void bind_crop(const py::sequence& pictures, const Doubles& to_coded, Floats out
 PYBIND11_MODULE(_cuda, m) {
   using namespace pybind11::literals;
   m.doc() = "fastswap's pixel operations on NVIDIA GPUs.";
-  m.def("crop", &fs::cuda::bind_crop, "pictures"_a, "to_coded"_a.noconvert(), "out"_a.noconvert(),
-        "border"_a);
+  fs::cuda::bind_array(m);
+  fs::cuda::bind_stream(m);
+  m.def("crop", &fs::cuda::bind_crop, "pictures"_a, "to_coded"_a.noconvert(), "out"_a, "border"_a,
+        "stream"_a);
   m.def("device_count", &fs::cuda::device_count);
   m.def("device_name", &fs::cuda::device_name, "index"_a);
 }

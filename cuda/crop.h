@@ -2,12 +2,13 @@
 #pragma once
 
 #include "../csrc/crop.h"
+#include "stream.h"
 
 namespace fs::cuda {
 
-// As fs::crop: pictures and results lie in host memory. All faces share one launch per step.
-// Throws std::runtime_error when there is no GPU or CUDA fails.
+// As fs::crop, but the planes and the results lie in device memory and the work is only queued. All faces
+// share one launch per step.
 template <class T>
-void crop(const CropJob<T>* jobs, int count, int size, Border border);
+void crop(const CropJob<T>* jobs, int count, int size, Border border, Stream& stream);
 
 }  // namespace fs::cuda

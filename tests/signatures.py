@@ -23,7 +23,7 @@ def of_module(module: Any) -> dict[str, list[str]]:
     """The same from the docstrings that pybind11 writes: `name(a: int, b: float) -> None`."""
     out = {}
     for name, value in vars(module).items():
-        if callable(value) and not name.startswith("_"):
+        if callable(value) and not isinstance(value, type) and not name.startswith("_"):
             first = value.__doc__.splitlines()[0]
             inner = re.fullmatch(rf"{name}\((.*)\) -> .*", first)
             assert inner, first
@@ -32,3 +32,24 @@ def of_module(module: Any) -> dict[str, list[str]]:
                 flat = re.sub(r"\[[^\[\]]*\]", "", flat)
             out[name] = re.findall(r"(\w+):", flat)
     return out
+
+
+def classes_of_stub(name: str) -> dict[str, set[str]]:
+    """Class name to the names of its methods and properties; protocols, which are for typing alone, left out."""
+    tree = ast.parse((PACKAGE / f"{name}.pyi").read_text())
+    return {
+        c.name: {n.name for n in c.body if isinstance(n, ast.FunctionDef)}
+        for c in tree.body
+        if isinstance(c, ast.ClassDef) and not any(ast.unparse(base) == "Protocol" for base in c.bases)
+    }
+
+
+def classes_of_module(module: Any) -> dict[str, set[str]]:
+    """The same from the module; pybind11's own names left out."""
+    return {
+        name: {
+            n for n in vars(value) if n not in {"__doc__", "__module__", "__new__", "_pybind11_conduit_v1_"}
+        }
+        for name, value in vars(module).items()
+        if isinstance(value, type) and not name.startswith("_")
+    }

@@ -1,0 +1,56 @@
+#include "stream.h"
+
+#include <stdexcept>
+
+namespace fs::cuda {
+
+Stream::Stream(std::uintptr_t handle, int device)
+    : handle_(reinterpret_cast<cudaStream_t>(handle)), device_(device) {
+  if (device < 0) throw std::invalid_argument("stream: the device must not be negative");
+}
+
+Stream::~Stream() {
+  try {
+    if (reserved() == 0) return;
+    const OnDeviceNumber device(device_);
+    cudaStreamSynchronize(handle_);  // what is queued may still use the memory
+    for (Staging& staging : stagings_) {
+      if (staging.read) cudaEventDestroy(staging.read);
+    }
+  } catch (const std::exception&) {
+    // The driver is gone, and the memory with it.
+  }
+}
+
+void Stream::synchronize() {
+  const std::lock_guard<std::mutex> lock(mutex_);
+  const OnDeviceNumber device(device_);
+  FS_CUDA(cudaStreamSynchronize(handle_));
+}
+
+std::size_t Stream::reserved() const {
+  const std::lock_guard<std::mutex> lock(mutex_);
+  std::size_t total = scratch_.bytes();
+  for (const Staging& staging : stagings_) total += staging.memory.bytes();
+  return total;
+}
+
+void Stream::begin() {
+  if (scratch_.is_fragmented()) FS_CUDA(cudaStreamSynchronize(handle_));
+  scratch_.reset();
+  current_ = (current_ + 1) % kStagings;
+  Staging& staging = stagings_[current_];
+  if (!staging.read) FS_CUDA(cudaEventCreateWithFlags(&staging.read, cudaEventDisableTiming));
+  if (staging.pending) FS_CUDA(cudaEventSynchronize(staging.read));
+  staging.pending = false;
+  staging.memory.reset();
+}
+
+void Stream::end() {
+  // A failed record leaves the staging marked as free only when the device is lost, which the next call
+  // reports.
+  Staging& staging = stagings_[current_];
+  staging.pending = cudaEventRecord(staging.read, handle_) == cudaSuccess;
+}
+
+}  // namespace fs::cuda
