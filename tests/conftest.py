@@ -10,6 +10,7 @@ import av
 import numpy as np
 import pytest
 
+from commands import run  # noqa: F401  (a fixture)
 from generators import write_generator
 from signing import no_own_certificate, output, unsigned  # noqa: F401  (fixtures of the provenance tests)
 

@@ -6,6 +6,7 @@ import time
 from collections import deque
 from collections.abc import Iterable, Iterator
 from contextlib import ExitStack
+from itertools import islice
 from pathlib import Path
 
 from fastswap import sidecar, video
@@ -34,28 +35,38 @@ def analyse(frames: Iterable[Frame]) -> Iterator[Analysed]:
 class Analysis:
     """The analysis of one input and where it is kept.
 
-    path: the sidecar to use; None takes the usual place, and none at all for a single picture. `reused` tells whether
-    a stored analysis fits the input and is used, `notice` why one that is there does not. Raises InputError for a
-    named file that is not a sidecar: it is not overwritten.
+    path: the sidecar to use; None takes the usual place, and none at all for a single picture. window: the frames
+    that are wanted; where no analysis of the whole input is stored, only they are analysed, and kept in a sidecar of
+    their own. `reused` tells whether a stored analysis fits the input and is used, `notice` why one that is there
+    does not. Raises InputError for a named file that is not a sidecar: it is not overwritten.
     """
 
-    def __init__(self, info: video.VideoInfo, path: Path | None = None) -> None:
+    def __init__(
+        self, info: video.VideoInfo, path: Path | None = None, window: video.Window | None = None
+    ) -> None:
         self.source = info.path
-        self.total = info.frames
+        self.window = window
+        self.total = info.frames if window is None else window.count
         self.notice: str | None = None
         self.reused = False
         self.path = path or (None if info.kind == "image" else sidecar.default_path(info.path))
         if self.path is None:
             return
         self._header = sidecar.header_for(info.path)
-        if not self.path.is_file():
-            return
-        if path is not None:
+        if path is not None and path.is_file():
             sidecar.read_header(path)
+        self._look_for_stored()
+        if window is not None and not self.reused:
+            self.path = path or sidecar.part_path(info.path, window.first, window.end)
+            self._header = sidecar.header_of_part(self._header, window.first, window.end)
+            self._look_for_stored()
+
+    def _look_for_stored(self) -> None:
+        if self.path is None or not self.path.is_file():
+            return
         unfit = sidecar.misfit(self.path, self._header)
         self.reused = unfit is None
-        if unfit:
-            self.notice = f"{self.path}: not used, {unfit}; analysed again"
+        self.notice = f"{self.path}: not used, {unfit}; analysed again" if unfit else None
 
     def of(self, frames: Iterable[Frame]) -> Iterator[Analysed]:
         """Each frame with its faces. A fresh analysis is stored once the last frame has gone through."""
@@ -63,7 +74,7 @@ class Analysis:
 
     def _stored(self, frames: Iterable[Frame]) -> Iterator[Analysed]:
         assert self.path is not None
-        known = sidecar.read(self.path)
+        known = islice(sidecar.read(self.path), self.window.first if self.window else 0, None)
         for frame in frames:
             yield frame, next(known, None) or FrameFaces(frame.index, frame.pts, frame.time)
 
@@ -80,7 +91,7 @@ class Analysis:
         if not selection.needs_full_analysis:
             return selection
         if self.path is None:
-            with video.Reader(self.source) as reader:
+            with video.Reader(self.source, window=self.window) as reader:
                 return selection.resolve([faces for _, faces in analyse(reader)])
         if not self.reused:
             self._run_alone(progress)
@@ -88,7 +99,7 @@ class Analysis:
 
     def _run_alone(self, progress: ProgressCallback | None) -> None:
         begin = last = time.perf_counter()
-        with video.Reader(self.source) as reader:
+        with video.Reader(self.source, window=self.window) as reader:
             for done, _ in enumerate(self._fresh(reader), 1):
                 now = time.perf_counter()
                 if progress and now - last >= _REPORT_S:

@@ -25,6 +25,7 @@ from fastswap.report import Report
 from fastswap.select import Selection, parse_selection
 from fastswap.stages import Stages
 from fastswap.swap import FaceSwap, Work, drawing_order
+from fastswap.trim import parse_trim
 
 DEFAULT_BATCH = 4
 """Faces in one run of the network on a CPU; `fastswap bench render` shows what other sizes give."""
@@ -42,6 +43,8 @@ def render(
     select: str = "all",
     encoder: str | None = None,
     encoder_options: Mapping[str, str] | None = None,
+    start: str | float | None = None,
+    end: str | float | None = None,
     analysis: str | Path | None = None,
     batch: int = 0,
     threads: int = 0,
@@ -53,7 +56,8 @@ def render(
 
     source, output: files, or folders of pictures; the output's suffix chooses the container. It is complete and
     signed, or absent. device: "auto" or "cpu". select: "all", "largest", "track:N" or "at:SECONDS,X,Y" (display
-    pixels). encoder, encoder_options: FFmpeg's names. analysis: the sidecar with the faces, reused when it fits the
+    pixels). encoder, encoder_options: FFmpeg's names, or a preset of `video.presets`. start, end: the part to render,
+    see `trim`; the output then begins at 0. analysis: the sidecar with the faces, reused when it fits the
     input and written when it does not; default `sidecar.default_path(source)`. batch: faces in one run of the
     network, 0 chooses. threads: CPU threads of the network and the native operations, 0 takes all.
     certificate, private_key: PEM files to sign with in place of the local certificate.
@@ -69,13 +73,15 @@ def render(
     report = Report(input=str(source), output=str(output), model=str(model))
     certificate, private_key = _optional(certificate), _optional(private_key)
     provenance.check_credential(certificate, private_key)
+    trim = parse_trim(start, end)
     info = video.probe(source)
+    window = video.window_of(trim, info) if trim else None
     swap = FaceSwap(model, device=device, look=look, batch=_batch_size(info, batch), threads=threads)
     with closing(swap), Staging(source, output) as staging:
-        known = Analysis(info, _optional(analysis))
+        known = Analysis(info, _optional(analysis), window)
         selection = known.resolve(selection, progress)
         with (
-            video.Reader(source) as reader,
+            video.Reader(source, window=window) as reader,
             Stages() as stages,
             video.Writer(staging.path, reader, encoder=encoder, options=encoder_options) as writer,
         ):
@@ -85,7 +91,7 @@ def render(
             cut = stages.thread("crop", swap.cut(chosen), depth=1)
             generated = stages.thread("generate", swap.generate(cut), depth=1)
             composited = stages.thread("composite", swap.composite(generated))
-            clock = _Clock(info.frames, stages, progress)
+            clock = _Clock(reader.frames, stages, progress)
             for _ in stages.timed("encode", _write(writer, composited)):
                 report.frames += 1
                 clock.tick(report)

@@ -8,7 +8,7 @@ from __future__ import annotations
 import hashlib
 import json
 import os
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any, Final
 
@@ -19,8 +19,8 @@ from fastswap.smooth import SmootherSettings
 from fastswap.track import TrackerSettings
 
 __all__ = [
-    "SUFFIX", "Header", "Writer", "content_hash", "default_path", "find", "header_for", "misfit", "read",
-    "read_header", "summary",
+    "SUFFIX", "Header", "Writer", "content_hash", "default_path", "find", "header_for", "header_of_part", "misfit",
+    "part_path", "read", "read_header", "summary",
 ]  # fmt: skip
 
 SUFFIX: Final = ".faces"
@@ -39,6 +39,11 @@ def header_for(
         "models": {name: weight.sha256[:16] for name, weight in weights.WEIGHTS.items()},
     }
     return Header(source.name, content_hash(source), settings)
+
+
+def header_of_part(header: Header, first: int, end: int) -> Header:
+    """The header of an analysis of the frames from `first` up to `end` alone."""
+    return replace(header, settings={**header.settings, "frames": [first, end]})
 
 
 def content_hash(source: Path) -> str:
@@ -64,6 +69,12 @@ def default_path(source: Path) -> Path:
     """Where the analysis of `source` is kept: beside it, or in the cache folder where that cannot be written."""
     beside, cached = _places(source)
     return beside if os.access(beside.parent, os.W_OK) else cached
+
+
+def part_path(source: Path, first: int, end: int) -> Path:
+    """Where the analysis of the frames from `first` up to `end` alone is kept."""
+    whole = default_path(source)
+    return whole.with_name(f"{whole.name.removesuffix(SUFFIX)}.{first}-{end}{SUFFIX}")
 
 
 def find(source: Path) -> Path | None:

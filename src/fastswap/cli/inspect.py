@@ -94,7 +94,23 @@ def doctor(json: options.Json = False) -> None:
             show.out.print(line)
 
 
+def encoders(json: options.Json = False) -> None:
+    """Lists the names that --encoder knows beside FFmpeg's own."""
+    from fastswap.video.presets import PRESETS
+
+    rows = {name: f"{p.words} ({', '.join(p.containers)})" for name, p in PRESETS.items()}
+    if json:
+        show.as_json(
+            {
+                name: {"encoder": p.encoder, "options": dict(p.options), "containers": list(p.containers)}
+                for name, p in PRESETS.items()
+            }
+        )
+    else:
+        show.pairs("Encoder presets", rows)
+
+
 def register(app: typer.Typer) -> None:
     """Adds the commands."""
-    for command in (info, verify, preview, doctor):
+    for command in (info, verify, preview, encoders, doctor):
         app.command()(command)

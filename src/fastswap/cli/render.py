@@ -24,11 +24,20 @@ def render(
     device: options.Device = "auto",
     select: options.Select = "all",
     encoder: Annotated[
-        str | None, typer.Option(help="FFmpeg's name of the encoder; default libx264.")
+        str | None,
+        typer.Option(
+            help="A preset (prores-hq, prores-4444, dnxhr-hqx, ffv1, x265-10bit, av1, ...; see `fastswap encoders`)"
+            " or FFmpeg's name of an encoder; default libx264."
+        ),
     ] = None,
     option: Annotated[
         list[str] | None, typer.Option("--option", "-o", help="Encoder option NAME=VALUE; may be repeated.")
     ] = None,
+    start: Annotated[
+        str | None,
+        typer.Option(help="First moment to render: seconds, 00:01:02.5, a frame as 250f, or a time code."),
+    ] = None,
+    end: Annotated[str | None, typer.Option(help="Moment to stop before, written like --start.")] = None,
     analysis: Annotated[
         Path | None, typer.Option(help="The sidecar with the faces; default IN.faces, reused when it fits.")
     ] = None,
@@ -54,6 +63,8 @@ def render(
             select=select,
             encoder=encoder,
             encoder_options=options.key_values(option or [], "--option"),
+            start=start,
+            end=end,
             analysis=analysis,
             batch=batch,
             threads=threads,

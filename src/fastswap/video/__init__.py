@@ -9,6 +9,7 @@ from fastswap.video.info import ColorTags, Geometry, VideoInfo
 from fastswap.video.planes import to_av, writable
 from fastswap.video.reader import Reader, probe
 from fastswap.video.rgb import frame_from_rgb, resize, rgb_from_frame
+from fastswap.video.window import Window, window_of
 from fastswap.video.writer import Writer
 
 __all__ = [
@@ -16,6 +17,7 @@ __all__ = [
     "Geometry",
     "Reader",
     "VideoInfo",
+    "Window",
     "Writer",
     "av_from_frame",
     "frame_from_av",
@@ -26,6 +28,7 @@ __all__ = [
     "rgb_from_frame",
     "save_picture",
     "to_av",
+    "window_of",
     "writable",
     "write_video",
 ]

@@ -22,6 +22,7 @@ from fastswap.video.info import FULL_RANGE, VideoInfo
 from fastswap.video.log import listening
 from fastswap.video.opening import reason
 from fastswap.video.options import merged_options
+from fastswap.video.presets import expand
 
 PREFERRED = ("libx264", "libvpx-vp9", "libsvtav1", "ffv1")
 """Encoders that a container gets, in this order, when the user names none."""
@@ -71,12 +72,14 @@ def plan(
 ) -> Plan:
     """Finds the pixel format and time base closest to the input's with which the encoder opens.
 
-    counted: the container keeps no time stamps but counts frames. in_order: it shows frames as they are stored.
-    Raises OutputError: no such encoder, an option it does not know, or what it says when it refuses.
+    name: FFmpeg's, or one of `presets.PRESETS`. counted: the container keeps no time stamps but counts frames.
+    in_order: it shows frames as they are stored. Raises OutputError: no such encoder, an option it does not know, or
+    what it says when it refuses.
     """
+    name, wished = expand(name, given)
     codec = find(name)
     name = codec.name  # "h264" is an alias
-    options = merged_options(name, given)
+    options = merged_options(name, wished)
     wanted = options.pop("pix_fmt", None)
     formats = [wanted] if wanted else _formats(codec, info)
     bases = [1 / info.fps] if counted else [info.time_base, 1 / info.fps]

@@ -25,9 +25,10 @@ from fastswap.video.info import VideoInfo
 from fastswap.video.log import listening
 from fastswap.video.opening import reason
 from fastswap.video.planes import AV_NATIVE, to_av
-from fastswap.video.remux import StreamCopier
+from fastswap.video.remux import StreamCopier, part_of
 from fastswap.video.rgb import reformatted
 from fastswap.video.turning import turned_frame, turned_info
+from fastswap.video.window import Window
 
 _FULL = (errno.ENOSPC, errno.EFBIG, errno.EDQUOT)
 _AVFMT_FLAG_BITEXACT = 0x0400
@@ -35,13 +36,17 @@ _AVFMT_FLAG_BITEXACT = 0x0400
 
 @dataclass(frozen=True, slots=True)
 class Target:
-    """What is to be written. made: where it is made; path: its name in messages; encoder, options: the user's."""
+    """What is to be written. made: where it is made; path: its name in messages; encoder, options: the user's.
+
+    window: the part of the input that is written, None for all; its first frame's time becomes 0.
+    """
 
     made: Path
     path: Path
     encoder: str | None
     options: Mapping[str, str] | None
     notices: list[str]
+    window: Window | None = None
 
 
 @contextlib.contextmanager
@@ -68,7 +73,7 @@ class VideoSink:
     """One video file. source: the input whose other streams are copied, None for none."""
 
     def __init__(self, target: Target, info: VideoInfo, source: Path | None) -> None:
-        self._path, self._notices = target.path, target.notices
+        self._path, self._notices, self._window = target.path, target.notices, target.window
         self._container = self._open(target)
         self._turns = bool(info.display_matrix) and not containers.keeps_turn(self._container.format)
         self._info = turned_info(info) if self._turns else info
@@ -84,7 +89,14 @@ class VideoSink:
                 containers.exact_times(self._container.format, self._plan.time_base)
             )
             if source is not None:
-                self._copier = StreamCopier(source, info.stream, self._container, self._path, self._notices)
+                self._copier = StreamCopier(
+                    source,
+                    info.stream,
+                    self._container,
+                    self._path,
+                    self._notices,
+                    part_of(info, self._window),
+                )
                 self._stream = self._copier.add_streams(self._add_video)
             else:
                 self._stream = self._add_video(self._container)
@@ -211,10 +223,11 @@ class VideoSink:
 
     def _pts(self, frame: Frame) -> int:
         """The frame's PTS in the encoder's units, strictly increasing as encoders ask."""
+        first, origin = (self._window.first, self._window.begin_pts or 0) if self._window else (0, 0)
         if frame.pts is None:
-            pts = round(frame.index / self._info.fps / self._plan.time_base)
+            pts = round((frame.index - first) / self._info.fps / self._plan.time_base)
         else:
-            pts = round(frame.pts * self._info.time_base / self._plan.time_base)
+            pts = round((frame.pts - origin) * self._info.time_base / self._plan.time_base)
         if self._last_pts is not None and pts <= self._last_pts:
             pts = self._last_pts + 1
             self._moved += 1

@@ -26,7 +26,7 @@ DEFAULTS: dict[str, dict[str, str]] = {
 """By encoder. libx264: "veryfast" is the fastest preset that keeps the macroblock tree; the next one down makes files
 about twice the size at the same CRF."""
 
-_RATE_CONTROL = frozenset({"quality", "crf", "qp", "b", "q", "global_quality", "cq", "rc", "lossless"})
+RATE_CONTROL = frozenset({"quality", "crf", "qp", "b", "q", "global_quality", "cq", "rc", "lossless"})
 _LISTS = ("x264-params", "x265-params")
 _PRESETS = (
     "ultrafast",
@@ -49,8 +49,8 @@ def merged_options(name: str, given: Mapping[str, str] | None) -> dict[str, str]
     """
     user = {key.lstrip("-").removesuffix(":v"): str(value) for key, value in (given or {}).items()}
     defaults = dict(DEFAULTS.get(name, {}))
-    if _RATE_CONTROL & user.keys():
-        defaults = {k: v for k, v in defaults.items() if k not in _RATE_CONTROL and k != "flags"}
+    if RATE_CONTROL & user.keys():
+        defaults = {k: v for k, v in defaults.items() if k not in RATE_CONTROL and k != "flags"}
     if "q" in user:  # FFmpeg's command line makes this of -q
         user |= {"global_quality": _quantiser(name, user.pop("q")), "flags": "+qscale"}
     if name in ("libx264", "libx265") and user.get("preset", "fast") not in _PRESETS:

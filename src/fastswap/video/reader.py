@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from types import TracebackType
 from typing import Protocol
@@ -12,6 +13,7 @@ from fastswap.video.info import VideoInfo
 from fastswap.video.opening import check_file
 from fastswap.video.pictures import PictureSource, is_picture
 from fastswap.video.stream import StreamSource
+from fastswap.video.window import Window
 
 
 class Source(Protocol):
@@ -30,17 +32,19 @@ class Source(Protocol):
 class Reader:
     """Iterates over the frames of a video, a picture or a folder of pictures, in the planes the decoder gave.
 
-    path: the input. threads: decoder threads, 0 takes one per core.
+    path: the input. threads: decoder threads, 0 takes one per core. window: what of it an iteration gives; the
+    frames keep their index, PTS and time in the whole.
     `notices`: what the user should know, such as a conversion; grows while reading. `skipped`: damaged frames left out.
 
     Raises InputError when there is nothing to read.
     """
 
-    def __init__(self, path: str | Path, *, threads: int = 0) -> None:
+    def __init__(self, path: str | Path, *, threads: int = 0, window: Window | None = None) -> None:
         path = Path(path)
         check_file(path)
         self.notices: list[str] = []
         self._source: Source = _open(path, threads, self.notices)
+        self.window = window
 
     @property
     def info(self) -> VideoInfo:
@@ -54,7 +58,26 @@ class Reader:
 
     def __iter__(self) -> Iterator[Frame]:
         """The frames in order of presentation; from the start, or from the place last sought."""
-        return iter(self._source)
+        return iter(self._source) if self.window is None else self._within(self.window)
+
+    @property
+    def frames(self) -> int | None:
+        """How many frames an iteration gives, None when that is not known."""
+        return self.info.frames if self.window is None else self.window.count
+
+    def _within(self, window: Window) -> Iterator[Frame]:
+        if window.first:
+            self._source.seek(float(window.begin))
+        index = window.first
+        for frame in self._source:
+            timed = window.begin_pts is not None and frame.pts is not None
+            if window.is_behind(frame.pts, frame.index):
+                break
+            if window.is_before(frame.pts, frame.index):
+                continue
+            # After a seek a frame's index is an estimate; counted from the first one it is exact.
+            yield replace(frame, index=index) if timed else frame
+            index += 1
 
     def seek(self, seconds: float) -> None:
         """The next iteration starts at the last key frame at or before `seconds` after the first frame."""

@@ -28,8 +28,9 @@ class Writer:
     """Writes frames to a video file, a picture or a folder of pictures.
 
     path: the output; its suffix chooses the container. template: the reader or the info of the input, whose time base,
-    colour tags, rotation, sample aspect, audio, subtitles, chapters and metadata the output takes over. encoder,
-    options: FFmpeg's names; None chooses (libx264, CRF 18). copy: false leaves out the input's other streams.
+    colour tags, rotation, sample aspect, audio, subtitles, chapters and metadata the output takes over, as far as the
+    reader's window reaches. encoder, options: FFmpeg's names, or a preset's; None chooses (libx264, CRF 18). copy:
+    false leaves out the input's other streams.
 
     The file is made beside its place and moved there by `close`; an exception inside the `with` block leaves nothing.
     Raises OutputError for a bad path, encoder or option, or when the disk is full.
@@ -49,6 +50,7 @@ class Writer:
         self.notices: list[str] = []
         source = info.path if copy else None
         self._staging = Staging(source, self.path)
+        self._window = template.window if isinstance(template, Reader) else None
         self._open = True
         try:
             self._sink = self._choose_sink(info, source if info.kind == "video" else None, encoder, options)
@@ -95,7 +97,7 @@ class Writer:
         self, info: VideoInfo, source: Path | None, encoder: str | None, options: Mapping[str, str] | None
     ) -> Sink:
         path = self.path
-        target = Target(self._staging.path, path, encoder, options, self.notices)
+        target = Target(self._staging.path, path, encoder, options, self.notices, self._window)
         if path.suffix.lower() in ENCODERS:
             if info.kind != "image":
                 raise OutputError(
