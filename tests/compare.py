@@ -177,3 +177,17 @@ ACTOR_POINT = 0.3
 
 ACTOR_CLIP = 4.0
 """Mean RGB difference of an actor's clip after 4:2:0 and x264's default quality, code values."""
+
+FACE_NETWORK = 5e-6
+"""The converted face models against OpenVINO's reading of the originals in float32, relative to an output's largest
+value: only the order of sums differs, over about 90 layers; measured up to 2e-6."""
+
+TYPED_SWAP = {"f16": 0.004, "bf16": 0.03}
+"""Networks in half precision against float32, mean absolute difference of values in 0..1: roundings of 2^-11 and 2^-8
+over some thirty layers; measured 0.0005 and 0.004 on the demo's network."""
+
+TYPED_WORST = {"f16": 0.04, "bf16": 0.3}
+"""The same, largest difference of any value: edges move by a part of a pixel."""
+
+TORCH_ENGINE = 2e-4
+"""The torch engine in float32 against OpenVINO, values in 0..1: only the order of sums differs."""

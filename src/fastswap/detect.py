@@ -9,7 +9,7 @@ on networks this small, and a fixed number of threads keeps the results independ
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
@@ -95,8 +95,7 @@ class Detector:
 
     def __init__(self, model: Path | None = None) -> None:
         self._network = _Network(model or weights.model_path("detector"), center=True)
-        row, column = np.divmod(np.arange(_GRID * _GRID), _GRID)
-        self._anchors = np.stack([column + 0.5, row + 0.5], axis=1) * (SIDE / _GRID)
+        self._anchors = _anchors()
         self._crop = np.empty((1, 3, SIDE, SIDE), np.float32)
 
     def __call__(
@@ -112,8 +111,7 @@ class Detector:
 
     def _candidates(self, frame: Frame, region: Affine, minimum: float) -> Floats:
         """Rows of score, left, top, right, bottom and six points (x, y) in display pixels."""
-        ops.crop([frame], compose(frame.to_coded, region)[None], SIDE, border="black", out=self._crop)
-        numbers, logits = self._network(self._crop[0])
+        numbers, logits = self._look(frame, region)
         logit = logits.reshape(-1)
         keep = np.flatnonzero(logit >= math.log(minimum / (1.0 - minimum)))
         raw = numbers.reshape(-1, 16)[keep].astype(np.float64)
@@ -124,6 +122,17 @@ class Detector:
         placed = apply(region, np.concatenate([corners, points], axis=1)).reshape(len(keep), 16)
         score = 1.0 / (1.0 + np.exp(-np.clip(logit[keep].astype(np.float64), -100.0, 100.0)))
         return np.column_stack([score, placed])
+
+    def _look(self, frame: Frame, region: Affine) -> Sequence[NDArray[np.float32]]:
+        """The network's outputs for one region; `device.faces` has them from a GPU."""
+        ops.crop([frame], compose(frame.to_coded, region)[None], SIDE, border="black", out=self._crop)
+        return self._network(self._crop[0])
+
+
+def _anchors() -> Floats:
+    """The centres of the detector's cells in its pixels, row by row."""
+    row, column = np.divmod(np.arange(_GRID * _GRID), _GRID)
+    return np.stack([column + 0.5, row + 0.5], axis=1) * (SIDE / _GRID)
 
 
 def letterbox(frame: Frame) -> Affine:
@@ -193,13 +202,20 @@ class Mesh:
         """
         if not squares:
             return []
+        return [
+            self._landmarks(outputs, square)
+            for outputs, square in zip(self._look(frame, squares), squares, strict=True)
+        ]
+
+    def _look(self, frame: Frame, squares: Sequence[Affine]) -> Iterable[Sequence[NDArray[np.float32]]]:
+        """The network's outputs for each square, one after the other; `device.faces` has them from a GPU."""
         crops = ops.crop(
             [frame] * len(squares), np.stack([compose(frame.to_coded, s) for s in squares]), SIDE
         )
-        return [self._landmarks(crop, square) for crop, square in zip(crops, squares, strict=True)]
+        return (self._network(crop) for crop in crops)
 
-    def _landmarks(self, crop: NDArray[np.float32], square: Affine) -> tuple[Floats, float]:
-        numbers, logit = self._network(crop)
+    def _landmarks(self, outputs: Sequence[NDArray[np.float32]], square: Affine) -> tuple[Floats, float]:
+        numbers, logit = outputs
         landmarks = numbers.reshape(MESH_POINTS, 3).astype(np.float64)
         landmarks[:, :2] = apply(square, landmarks[:, :2])
         landmarks[:, 2] *= math.hypot(square[0, 0], square[1, 0])

@@ -6,7 +6,7 @@ import os
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Protocol
+from typing import Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -42,7 +42,8 @@ class Batch:
 
     owner: for each of the N faces, the index of its frame in `works`. to_coded [N, 2, 3]: crop to coded luma pixels.
     outlines [N, K, 2]: face outline in crop pixels. targets [N, 3, S, S]: what the frames show there, R'G'B' 0..1.
-    swaps [N, 3, S, S] and masks [N, S, S]: what the generator made of them.
+    swaps [N, 3, S, S] and masks [N, S, S]: what the generator made of them. ready: on a GPU the event after which the
+    last of these is there.
     """
 
     works: list[Work]
@@ -52,6 +53,7 @@ class Batch:
     targets: NDArray[np.float32]
     swaps: NDArray[np.float32]
     masks: NDArray[np.float32]
+    ready: Any = None
 
 
 class Watcher(Protocol):
@@ -114,12 +116,18 @@ class FaceSwap:
             for _, face in _faces(works)
         ]
         targets = (
-            ops.crop([works[i].frame for i in owner], to_coded, size)
+            self._sample([works[i].frame for i in owner], to_coded, size)
             if owner
             else np.zeros((0, 3, size, size), np.float32)
         )
         none = np.zeros((0, size, size), np.float32)
         return Batch(works, owner, to_coded, np.array(outlines, np.float32), targets, targets[:0], none)
+
+    def _sample(
+        self, frames: Sequence[Frame], to_coded: NDArray[np.float64], size: int
+    ) -> NDArray[np.float32]:
+        """The crops of the faces, [N, 3, size, size]; `device.swap` has them on a GPU."""
+        return ops.crop(frames, to_coded, size)
 
     def generate(self, batches: Iterable[Batch]) -> Iterator[Batch]:
         """Runs the generator over each batch."""

@@ -1,0 +1,111 @@
+"""What the GPU path asks of its run time: streams, events, memory, copies. `cuda.py` has it from PyCUDA.
+
+Handing over work: whoever fills memory on a stream gives an event with it, and whoever reads it makes his own stream
+wait for that event first. The host waits only where a number is needed (landmarks) or a frame leaves the GPU.
+"""
+
+from __future__ import annotations
+
+from contextlib import AbstractContextManager
+from types import ModuleType
+from typing import Any, Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+
+class Event(Protocol):
+    """A place in a stream's work."""
+
+    def synchronize(self) -> None:
+        """Blocks the calling thread until the work before it is done."""
+        ...
+
+
+class Stream(Protocol):
+    """Work that runs in order. handle: the raw CUstream. native: the `_cuda.Stream` over it, with scratch memory."""
+
+    @property
+    def handle(self) -> int: ...
+    @property
+    def native(self) -> Any: ...
+    def record(self) -> Event:
+        """An event after all that has been queued so far."""
+        ...
+
+    def wait(self, event: Event | None) -> None:
+        """What is queued from now on runs after the event. None is no condition."""
+        ...
+
+    def synchronize(self) -> None:
+        """Blocks the calling thread until all is done."""
+        ...
+
+
+class Runtime(Protocol):
+    """One GPU. Calls are made inside `current()`, which any thread may enter, and leave before it ends.
+
+    native: the `_cuda` module. index: of the device. name, capability ("9.0"), driver ("13.0"): what it is.
+    """
+
+    native: ModuleType
+    index: int
+    name: str
+    capability: str
+    driver: str
+
+    def current(self) -> AbstractContextManager[None]:
+        """Makes the device's primary context the thread's own, for as long as the block lasts."""
+        ...
+
+    def stream(self) -> Stream:
+        """A new stream, independent of the default one."""
+        ...
+
+    def default_event(self) -> Event:
+        """An event after all that has been queued in the legacy default stream, which FFmpeg's decoder uses."""
+        ...
+
+    def empty(self, shape: tuple[int, ...], typestr: str, stream: Stream) -> Any:
+        """Device memory for use on `stream`, a `_cuda.Array` from the pool. It returns there when it is dropped.
+
+        Raises MemoryError when there is no more.
+        """
+        ...
+
+    def release(self, array: Any, after: Event) -> None:
+        """Tells that work on a pooled array ends at `after`: its memory can be used again without waiting longer."""
+        ...
+
+    def pinned(self, shape: tuple[int, ...], dtype: Any) -> NDArray[Any]:
+        """Page-locked host memory, uninitialised."""
+        ...
+
+    def upload(self, array: Any, data: NDArray[Any], stream: Stream) -> None:
+        """Queues a copy from page-locked memory; both are contiguous and of one size."""
+        ...
+
+    def download(self, data: NDArray[Any], array: Any, stream: Stream) -> None:
+        """Queues a copy of rows into page-locked memory [rows, columns...]; the array's rows may be apart."""
+        ...
+
+    def copy(self, to: Any, of: Any, size: int, stream: Stream) -> None:
+        """Queues a copy of `size` bytes within the device."""
+        ...
+
+    def memory(self) -> tuple[int, int]:
+        """Free and total bytes of the device."""
+        ...
+
+    def close(self) -> None:
+        """Frees all that this run time made. The device's context stays with the others that use it."""
+        ...
+
+
+def host(array: Any, runtime: Runtime, stream: Stream) -> NDArray[Any]:
+    """A copy of a device array in ordinary host memory; waits for it."""
+    made = runtime.pinned(tuple(array.shape), np.dtype(array.typestr))
+    with runtime.current():
+        runtime.download(made, array, stream)
+        stream.synchronize()
+    return np.array(made)

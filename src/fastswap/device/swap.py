@@ -1,0 +1,178 @@
+"""The swap on a GPU: crops, generator and composite of different batches at once, each on a stream of its own.
+
+Frames, crops and results stay in the GPU's memory. What one stream makes for another carries an event, so the host
+queues work ahead and waits for nothing.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from fastswap import align, ops
+from fastswap.device import ops as device_ops
+from fastswap.device.plane import OnDevice, is_on_device, wait_for
+from fastswap.device.transfer import Uploader, host_planes
+from fastswap.engines.network import GeneratorEngine
+from fastswap.engines.opening import Job, digest, open_network
+from fastswap.frame import Frame
+from fastswap.look import Look
+from fastswap.model import MASK, SWAP, load_contract
+from fastswap.swap import Batch, FaceSwap, Work
+
+if TYPE_CHECKING:
+    from fastswap.device.plane import Look as Reader
+    from fastswap.device.runtime import Runtime, Stream
+    from fastswap.engines.network import DeviceNetwork
+    from fastswap.engines.opening import EngineName
+
+
+class DeviceSwap(FaceSwap):
+    """See `swap.FaceSwap`; frames lie on the runtime's GPU. `notices`: what a user should know of the engine."""
+
+    engine: GeneratorEngine
+
+    def __init__(
+        self,
+        model: Path,
+        *,
+        runtime: Runtime,
+        engine: EngineName,
+        look: Look,
+        batch: int,
+        reader: Reader,
+        threads: int = 0,
+    ) -> None:
+        self.contract, self.look, self._runtime, self._reader = load_contract(model), look, runtime, reader
+        ops.set_threads(threads or 1)
+        network = open_network(job_of(model, batch), runtime, engine=engine)
+        self.engine = GeneratorEngine(network, runtime)
+        self.notices = list(network.notices)
+        self._cropping, self._generating, self._drawing = (runtime.stream() for _ in range(3))
+        self._uploader: Uploader | None = None
+
+    @property
+    def _network(self) -> DeviceNetwork:
+        return self.engine.network
+
+    def _sample(self, frames: Sequence[Frame], to_coded: NDArray[np.float64], size: int) -> Any:
+        """Crops of frames on the GPU; a device array [N, 3, size, size]."""
+        stream = self._cropping
+        for frame in {id(frame): frame for frame in frames}.values():
+            wait_for(frame, stream)
+        targets = self._array((len(frames), 3, size, size), stream)
+        device_ops.crop(self._runtime, stream, frames, to_coded, targets)
+        return targets
+
+    def _array(self, shape: tuple[int, ...], stream: Stream) -> Any:
+        return self._runtime.empty(shape, "<f4", stream)
+
+    def _cut(self, works: list[Work]) -> Batch:
+        batch = super()._cut(works)
+        batch.ready = self._cropping.record()
+        return batch
+
+    def cut(self, works: Iterable[Work]) -> Iterator[Batch]:
+        """See `swap.FaceSwap`. Each step runs in the GPU's context, which is not held across a `yield`."""
+        source = super().cut(works)
+        while True:
+            with self._runtime.current():
+                batch = next(source, None)
+            if batch is None:
+                return
+            yield batch
+
+    def generate(self, batches: Iterable[Batch]) -> Iterator[Batch]:
+        """Queues the generator over each batch."""
+        for batch in batches:
+            if batch.owner:
+                with self._runtime.current():
+                    self._generate(batch)
+            yield batch
+
+    def _generate(self, batch: Any) -> None:
+        stream, size = self._generating, self.contract.resolution
+        count, most = len(batch.owner), self._network.sizes[-1]
+        stream.wait(batch.ready)
+        batch.swaps = self._array((count, 3, size, size), stream)
+        batch.masks = self._array((count, size, size), stream)
+        for start in range(0, count, most):
+            part = min(most, count - start)
+            self._copy(self._network.taken(0, part), self._part(batch.targets, start, part), stream)
+            self._network.run(0, part, stream)
+            self._copy(self._part(batch.swaps, start, part), self._network.given(0, SWAP, part), stream)
+            self._copy(self._part(batch.masks, start, part), self._network.given(0, MASK, part), stream)
+        batch.ready = stream.record()
+
+    def _part(self, array: Any, start: int, count: int) -> Any:
+        """Some faces of a device array of them."""
+        shape = tuple(array.shape)[1:]
+        pointer = array.__cuda_array_interface__["data"][0] + start * int(np.prod(shape)) * 4
+        return self._runtime.native.Array(pointer, [count, *shape], None, "<f4", array)
+
+    def _copy(self, to: Any, of: Any, stream: Stream) -> None:
+        self._runtime.copy(to, of, int(np.prod(of.shape)) * 4, stream)
+
+    def _composite(self, batch: Batch) -> Sequence[Frame]:
+        frames = [work.frame for work in batch.works]
+        with self._runtime.current():
+            self.draw(batch, [frames[i] for i in batch.owner])
+        return frames
+
+    def draw(self, batch: Any, frames: Sequence[Frame]) -> None:
+        """See `swap.FaceSwap`. Frames in host memory (mattes, layers) are drawn on the GPU and brought back."""
+        if not all(is_on_device(frame) for frame in frames):
+            self._draw_on_host(batch, frames)
+            return
+        stream = self._drawing
+        stream.wait(batch.ready)
+        for frame in {id(frame): frame for frame in frames}.values():
+            wait_for(frame, stream)
+        device_ops.composite(
+            self._runtime,
+            stream,
+            frames,
+            batch.to_coded,
+            batch.targets,
+            batch.swaps,
+            batch.masks,
+            batch.outlines,
+            self.look,
+            face_width=align.face_width(self.contract.template, self.contract.coverage),
+        )
+        done = stream.record()
+        for frame in frames:
+            owner: OnDevice = frame.owner
+            owner.ready, owner.changed = done, True
+            for array in owner.arrays:
+                self._runtime.release(array, done)
+        for array in (batch.targets, batch.swaps, batch.masks):
+            self._runtime.release(array, done)
+
+    def _draw_on_host(self, batch: Any, frames: Sequence[Frame]) -> None:
+        self._uploader = self._uploader or Uploader(self._runtime, self._reader)
+        there = {id(frame): self._uploader(frame) for frame in {id(f): f for f in frames}.values()}
+        self.draw(batch, [there[id(frame)] for frame in frames])
+        for frame in {id(f): f for f in frames}.values():
+            arrays = there[id(frame)].owner.arrays
+            blocks = [array.download(self._drawing.native) for array in arrays]
+            for plane, made in zip(frame.planes, host_planes(blocks), strict=True):
+                np.copyto(plane, made)
+
+    def close(self) -> None:
+        """Waits for what is under way, then frees the engine."""
+        for stream in (self._cropping, self._generating, self._drawing):
+            stream.synchronize()
+        self.engine.close()
+
+
+def job_of(model: Path, batch: int, precision: Any = "f16") -> Job:
+    """The generator of a model file as a network to open."""
+    import onnx
+
+    data = model.read_bytes()
+    return Job(onnx.load_model_from_string(data), digest(data), model.name, batch, precision)

@@ -1,0 +1,303 @@
+"""Opens a network on a GPU: TensorRT where it is, torch where it is not, checked against the CPU before it is used."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Final, Literal, TypeVar
+
+import numpy as np
+from numpy.typing import NDArray
+
+from fastswap.engines import precision as precisions
+from fastswap.engines.cache import EngineCache, EngineKey, Stored
+from fastswap.engines.network import DeviceNetwork, batch_sizes, run_on_host
+from fastswap.engines.precision import Precision
+from fastswap.errors import DeviceError, FastswapError, ModelError
+
+if TYPE_CHECKING:
+    from types import ModuleType
+
+    from onnx import ModelProto
+
+    from fastswap.device.runtime import Runtime
+    from fastswap.engines.tensorrt_build import Step
+
+EngineName = Literal["auto", "tensorrt", "torch"]
+Outputs = dict[str, NDArray[np.float32]]
+T = TypeVar("T")
+
+RECIPE: Final = 1
+"""Version of the way from an ONNX file to an engine; a change makes older engines unused."""
+
+LIMITS: Final = {"f32": (1e-4, 5e-3), "f16": (0.004, 0.1), "bf16": (0.02, 0.3)}
+"""Mean and largest difference from the CPU's float32 on the probes, relative to an output's largest value or 1, that an
+engine may show. Half precision rounds by 2^-11 (bf16: 2^-8) in each of some thirty layers; a network that overflows or
+was misread is off by more than ten times as much."""
+
+
+@dataclass(frozen=True, slots=True)
+class Job:
+    """A network to open. model: ONNX. digest: SHA-256 of its file. name: for messages. batch: largest."""
+
+    model: ModelProto
+    digest: str
+    name: str
+    batch: int
+    precision: Precision = "f16"
+
+    @property
+    def probes(self) -> NDArray[np.float32]:
+        """Pictures to check the network on."""
+        return precisions.probes(self.model.graph.input[0].type.tensor_type.shape.dim[2].dim_value)
+
+
+def open_network(
+    job: Job,
+    runtime: Runtime,
+    *,
+    engine: EngineName = "auto",
+    cache: EngineCache | None = None,
+    step: Step | None = None,
+) -> DeviceNetwork:
+    """The network, warmed up. What is worth telling is in its `notices`.
+
+    engine: "auto" takes TensorRT, and torch where TensorRT is missing or refuses the network. A batch for which the
+    GPU's memory is too small is halved until it fits. step: progress of a build. Raises DeviceError or ModelError.
+    """
+    notices: list[str] = []
+
+    def opened(batch: int) -> DeviceNetwork:
+        sized = Job(job.model, job.digest, job.name, batch, job.precision)
+        return _open(sized, runtime, engine, cache or EngineCache(), step, notices)
+
+    network = halving(job.batch, opened, notices, job.name)
+    network.notices[:0] = notices
+    return network
+
+
+def _open(
+    job: Job, runtime: Runtime, engine: EngineName, cache: EngineCache, step: Step | None, notices: list[str]
+) -> DeviceNetwork:
+    if engine in ("auto", "tensorrt"):
+        try:
+            return open_tensorrt(job, runtime, cache, step)
+        except (DeviceError, ModelError) as error:
+            if engine == "tensorrt":
+                raise
+            notices.append(f"{job.name}: run by torch, since {error}")
+    return open_torch(job, runtime)
+
+
+def halving(batch: int, work: Callable[[int], T], notices: list[str], name: str) -> T:
+    """Does `work` with a batch that the GPU's memory has room for: the one asked for, or half, a quarter, ... of it."""
+    size = batch
+    while True:
+        try:
+            made = work(size)
+        except MemoryError as error:
+            if size == 1:
+                raise DeviceError(
+                    f"{name}: the GPU's memory is too small even for one face ({error})"
+                ) from error
+            size //= 2
+            continue
+        if size != batch:
+            notices.append(
+                f"{name}: batches of {size} instead of {batch}: the GPU's memory has no room for more"
+            )
+        return made
+
+
+def open_torch(job: Job, runtime: Runtime, *, device: str | None = None) -> DeviceNetwork:
+    """The network in torch; in float32 when half precision differs too much from the CPU. device: torch's name."""
+    try:
+        from fastswap.engines.torch import TorchNetwork
+    except ImportError as error:
+        raise DeviceError(
+            f"{job.name}: neither TensorRT nor torch can run it; pip install tensorrt, or torch ({_line(error)})"
+        ) from error
+    truth, refusal = cpu_outputs(job), ""
+    for precision in dict.fromkeys((job.precision, "f32")):
+        keep = precisions.overflowing(job.model, precision, job.probes)
+        network = TorchNetwork(
+            job.model,
+            runtime,
+            device=device or f"cuda:{runtime.index}",
+            sizes=batch_sizes(job.batch),
+            precision=precision,
+            keep=keep,
+        )
+        refusal = refused(truth, _outputs(network, job, runtime), precision)
+        if not refusal:
+            if precision != job.precision:
+                network.notices.append(f"{job.name}: computed in float32; {job.precision} differed too much")
+            return network
+        network.close()
+    raise DeviceError(f"{job.name}: torch's results differ from the CPU's ({refusal}); it is not used")
+
+
+def open_tensorrt(
+    job: Job, runtime: Runtime, cache: EngineCache, step: Step | None = None, *, lean: bool = False
+) -> DeviceNetwork:
+    """The network in TensorRT, built when the cache has no engine for it.
+
+    lean: an engine for the lean run time. Where only that is installed an engine of the cache is used: it cannot build.
+    """
+    from fastswap.engines.tensorrt import TensorRtNetwork, UnusableEngine, library
+
+    try:
+        trt, builds = library(), True
+    except DeviceError:
+        trt, builds, lean = library(lean=True), False, True
+    key = engine_key(job, runtime, str(trt.__version__), lean)
+    for _ in range(2):
+        stored = cache.get(
+            key, lambda: _build(job, runtime, trt, cache, key, step if builds else None, builds)
+        )
+        try:
+            network = TensorRtNetwork(
+                stored.engine,
+                runtime,
+                trt=trt,
+                sizes=batch_sizes(job.batch),
+                precision=str(stored.details.get("precision", job.precision)),
+            )
+        except UnusableEngine as error:
+            cache.discard(key, str(error))
+            continue
+        network.notices += [*cache.notices, *stored_notices(stored, job)]
+        cache.notices.clear()
+        _outputs(network, job, runtime)  # memory is taken now, or found to be too small
+        return network
+    raise DeviceError(f"{job.name}: {trt.__name__} {trt.__version__} does not take the engine that it built")
+
+
+def engine_key(job: Job, runtime: Runtime, version: str, lean: bool) -> EngineKey:
+    """What an engine for this job, here and now, depends on."""
+    return EngineKey(
+        model=job.digest,
+        precision=job.precision,
+        batches=(1, max(1, job.batch // 4), job.batch),
+        tensorrt=version.split(".", maxsplit=1)[0] if lean else version,
+        gpu=runtime.name,
+        capability=runtime.capability,
+        driver="" if lean else runtime.driver,
+        lean=lean,
+        recipe=RECIPE,
+    )
+
+
+def _build(
+    job: Job,
+    runtime: Runtime,
+    trt: ModuleType,
+    cache: EngineCache,
+    key: EngineKey,
+    step: Step | None,
+    builds: bool,
+) -> tuple[bytes, dict[str, Any]]:
+    """Builds an engine and checks it: first in the precision asked for, then in float32."""
+    from fastswap.engines.tensorrt import TensorRtNetwork
+    from fastswap.engines.tensorrt_build import build
+
+    if not builds:
+        raise DeviceError(
+            "TensorRT's lean run time has no engine for it: run `fastswap compile --lean` with TensorRT"
+        )
+    truth, refusal = cpu_outputs(job), ""
+    for precision in dict.fromkeys((job.precision, "f32")):
+        keep = precisions.overflowing(job.model, precision, job.probes)
+        typed = precisions.typed(job.model, precision, keep) if precision != "f32" else job.model
+        with runtime.current():
+            made = build(
+                typed,
+                trt=trt,
+                batch=job.batch,
+                lean=key.lean,
+                timing=cache.timing(key),
+                free=runtime.memory()[0],
+                step=step,
+            )
+        cache.keep_timing(key, made.timing)
+        network = TensorRtNetwork(
+            made.engine, runtime, trt=trt, sizes=batch_sizes(job.batch), precision=precision
+        )
+        found = _outputs(network, job, runtime)
+        network.close()
+        refusal = refused(truth, found, precision)
+        if not refusal:
+            details = {"seconds": round(made.seconds, 1), "precision": precision, "asked": job.precision}
+            return made.engine, {**details, "kept": sorted(keep), "difference": differences(truth, found)}
+    raise DeviceError(f"TensorRT's results differ from the CPU's ({refusal})")
+
+
+def stored_notices(stored: Stored, job: Job) -> list[str]:
+    """What to tell of an engine: that it was built, and what is not computed as asked."""
+    told, details = [], stored.details
+    if stored.built:
+        told.append(
+            f"{job.name}: TensorRT engine built in {details.get('seconds', 0)} s and kept for next time"
+        )
+    if details.get("precision", job.precision) != job.precision:
+        told.append(f"{job.name}: computed in float32; {job.precision} differed too much")
+    elif details.get("kept"):
+        told.append(
+            f"{job.name}: {len(details['kept'])} layers are too large for {job.precision} and stay in float32"
+        )
+    return told
+
+
+def cpu_outputs(job: Job) -> Outputs:
+    """What OpenVINO computes for the probes in float32."""
+    import openvino as ov
+
+    core = ov.Core()
+    try:
+        network = core.read_model(job.model.SerializeToString())
+        results = core.compile_model(network, "CPU", {"INFERENCE_PRECISION_HINT": "f32"})(job.probes)
+    except RuntimeError as error:
+        raise ModelError(f"{job.name}: OpenVINO cannot run it: {_line(error)}") from error
+    names = [value.name for value in job.model.graph.output]
+    return {name: np.array(results[name], np.float32) for name in names}
+
+
+def _outputs(network: DeviceNetwork, job: Job, runtime: Runtime) -> Outputs:
+    """What the network computes for the probes, run in its largest batch too, so that all memory is taken."""
+    probes, most = job.probes, network.sizes[-1]
+    stream = runtime.stream()
+    repeated = np.concatenate([probes] * -(-max(most, len(probes)) // len(probes)))
+    found = run_on_host(network, repeated, runtime, stream)
+    return {name: value[: len(probes)] for name, value in found.items()}
+
+
+def differences(truth: Outputs, found: Outputs) -> dict[str, tuple[float, float]]:
+    """Mean and largest absolute difference of each output, relative to its largest value or 1."""
+    result = {}
+    for name, want in truth.items():
+        gap = np.abs(found[name].astype(np.float64).reshape(want.shape) - want) / max(
+            1.0, float(np.abs(want).max())
+        )
+        result[name] = (float(gap.mean()), float(gap.max()))
+    return result
+
+
+def refused(truth: Outputs, found: Outputs, precision: Precision) -> str:
+    """Why results may not be used, empty when they may."""
+    mean_limit, worst_limit = LIMITS[precision]
+    for name, (mean, worst) in differences(truth, found).items():
+        if not (mean <= mean_limit and worst <= worst_limit):  # NaN is refused too
+            return f"{precision}, output {name!r}: {mean:.2g} on average, {worst:.2g} at most"
+    return ""
+
+
+def digest(data: bytes) -> str:
+    """SHA-256 in hexadecimal."""
+    return hashlib.sha256(data).hexdigest()
+
+
+def _line(error: BaseException) -> str:
+    if isinstance(error, FastswapError):
+        return str(error)
+    return (str(error).strip().splitlines() or [type(error).__name__])[-1]
