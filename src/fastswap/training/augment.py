@@ -14,30 +14,11 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from fastswap.training.degrade import degrade
+from fastswap.training.recipe import Augment
+from fastswap.training.rng import Rng
+
 LUMA = (0.299, 0.587, 0.114)
-
-
-@dataclass(frozen=True, slots=True)
-class Augment:
-    """How strong the changes are. Lengths are fractions of the crop's side.
-
-    turn: degrees, uniform in +-turn. zoom: scale, log-uniform in +-zoom. shift: uniform in +-shift. warp:
-    standard deviation of the nodes of the `nodes` x `nodes` warp grid. flip: probability of mirroring.
-    transfer: probability that a source face takes the overall colours of a random target face. gain, tint,
-    offset: deviations of the input's brightness, of each channel's, and of its black level; the face to draw
-    keeps its colours.
-    """
-
-    turn: float = 4.0
-    zoom: float = 0.04
-    shift: float = 0.02
-    warp: float = 0.02
-    nodes: int = 5
-    flip: float = 0.0
-    transfer: float = 0.0
-    gain: float = 0.10
-    tint: float = 0.04
-    offset: float = 0.02
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,30 +33,6 @@ class Batch:
     face: Tensor
     mask: Tensor
     priority: Tensor
-
-
-class Rng:
-    """Random numbers on one device with a state that a checkpoint can keep."""
-
-    def __init__(self, seed: int, device: torch.device) -> None:
-        self.device = device
-        self.generator = torch.Generator(device).manual_seed(seed)
-
-    def uniform(self, *shape: int) -> Tensor:
-        """Uniform in -1..1."""
-        return torch.rand(shape, generator=self.generator, device=self.device) * 2.0 - 1.0
-
-    def normal(self, *shape: int) -> Tensor:
-        """Standard normal."""
-        return torch.randn(shape, generator=self.generator, device=self.device)
-
-    def chance(self, count: int, probability: float) -> Tensor:
-        """bool [count]."""
-        return torch.rand(count, generator=self.generator, device=self.device) < probability
-
-    def index(self, count: int, end: int) -> Tensor:
-        """int64 [count] in 0..end-1."""
-        return torch.randint(end, (count,), generator=self.generator, device=self.device)
 
 
 def sample(
@@ -104,6 +61,7 @@ def sample(
     bent = grid + _bend(place, size, settings, rng)
     warped = F.grid_sample(planes[:, :3], bent, padding_mode="border", align_corners=False)
     warped = recolor(warped, _follow(jitter(count, settings, rng), color))
+    warped = degrade(warped, settings, rng)
     return Batch(warped, face, straight[:, 3:4], straight[:, 4:5])
 
 

@@ -1,34 +1,72 @@
-"""Checkpoints: written whole or not at all, the one before kept as a backup."""
+"""Checkpoints: written whole or not at all, the one before kept as a backup, and older ones now and then."""
 
 from __future__ import annotations
 
+import os
 import pickle
+import time
 from pathlib import Path
 from typing import Any
 
 import torch
 
-from fastswap.errors import OutputError, TrainingError
+from fastswap.errors import InputError, OutputError, TrainingError
 
-STATE, BACKUP = "state.pt", "state.previous.pt"
-FORMAT = 1
+STATE, BACKUP, BACKUPS = "state.pt", "state.previous.pt", "backups"
+FORMAT = 2
 
 
-def save(folder: Path, state: dict[str, Any]) -> None:
+def save(folder: Path, state: dict[str, Any], *, backup_every: float = 0.0, keep: int = 5) -> None:
     """Writes the state into the folder; the last checkpoint becomes the backup.
 
-    Raises OutputError when the disk is full or not writable; the checkpoints that exist are then untouched.
+    backup_every: seconds after which the checkpoint before goes to the folder `backups` in place of being dropped, 0
+    for never; the newest `keep` of those stay. Raises OutputError when the disk is full or not writable; the
+    checkpoints that exist are then untouched.
     """
-    path, partial = folder / STATE, folder / (STATE + ".partial")
+    path = folder / STATE
+    partial = _write(path, state)
     try:
-        torch.save(state | {"format": FORMAT}, partial)
+        previous = folder / BACKUP
+        if backup_every and previous.exists():
+            _set_aside(previous, folder / BACKUPS, backup_every, keep)
         if path.exists():
-            path.replace(folder / BACKUP)
+            path.replace(previous)
         partial.replace(path)
+    except OSError as error:
+        partial.unlink(missing_ok=True)
+        raise OutputError(f"{path}: cannot write the checkpoint ({error.strerror})") from error
+
+
+def save_alone(path: Path, state: dict[str, Any]) -> None:
+    """Writes a state to one file. Raises OutputError."""
+    _write(path, state).replace(path)
+
+
+def _write(path: Path, state: dict[str, Any]) -> Path:
+    partial = path.with_name(path.name + ".partial")
+    try:
+        with partial.open("wb") as file:
+            torch.save(state | {"format": FORMAT}, file)
+            file.flush()
+            os.fsync(file.fileno())
     except (OSError, RuntimeError) as error:  # torch reports a full disk as RuntimeError
         partial.unlink(missing_ok=True)
         reason = getattr(error, "strerror", None) or "is the disk full?"
         raise OutputError(f"{path}: cannot write the checkpoint ({reason})") from error
+    return partial
+
+
+def _set_aside(previous: Path, backups: Path, every: float, keep: int) -> None:
+    kept = sorted(backups.glob("*.pt"), key=lambda path: path.stat().st_mtime)
+    if kept and time.time() - kept[-1].stat().st_mtime < every:
+        return
+    backups.mkdir(exist_ok=True)
+    made = time.strftime("%Y%m%d-%H%M%S", time.gmtime(previous.stat().st_mtime))
+    target = backups / f"{made}.pt"
+    previous.replace(target)
+    os.utime(target)
+    for old in kept[: len(kept) + 1 - keep]:
+        old.unlink()
 
 
 def load(folder: Path) -> tuple[dict[str, Any], list[str]] | None:
@@ -37,21 +75,50 @@ def load(folder: Path) -> tuple[dict[str, Any], list[str]] | None:
     Raises TrainingError when there are checkpoints but none can be read.
     """
     damaged = []
-    for path in (folder / STATE, folder / BACKUP):
+    older = sorted((folder / BACKUPS).glob("*.pt"), reverse=True)
+    for path in (folder / STATE, folder / BACKUP, *older):
         if not path.exists():
             continue
-        try:
-            # Only tensors and plain values: a checkpoint from elsewhere must not be able to run code.
-            state = torch.load(path, map_location="cpu", weights_only=True)
-        except (OSError, RuntimeError, ValueError, EOFError, KeyError, pickle.UnpicklingError):
+        state = _read(path)
+        if state is None:
             damaged.append(path.name)
             continue
-        if not isinstance(state, dict) or state.get("format") != FORMAT:
-            raise TrainingError(f"{path}: a checkpoint of another version of fastswap")
+        if state.get("format") != FORMAT:
+            raise TrainingError(
+                f"{path}: a checkpoint of another version of fastswap; choose another output or --fresh"
+            )
         return state, [f"{folder / name} is damaged; the backup is used" for name in damaged]
     if damaged:
         raise TrainingError(f"{folder / damaged[0]}: the checkpoint is damaged and there is no usable backup")
     return None
+
+
+def load_weights(path: Path) -> tuple[dict[str, Any], dict[str, Any]]:
+    """The averaged weights of a checkpoint, or of a `.training` folder, and the network's shape.
+
+    Raises InputError, one line that names the file.
+    """
+    if path.is_dir():
+        path = path / STATE
+    if not path.is_file():
+        raise InputError(f"{path}: no such checkpoint to start from")
+    state = _read(path)
+    if state is None or state.get("format") != FORMAT:
+        raise InputError(f"{path}: not a checkpoint of this version of fastswap, or damaged")
+    learner = state["learner"]
+    weights = dict(learner["weights"])
+    for name, mean in zip(state["names"], learner["average"], strict=True):
+        weights[name] = mean
+    return weights, state["settings"]["network"]
+
+
+def _read(path: Path) -> dict[str, Any] | None:
+    try:
+        # Only tensors and plain values: a checkpoint from elsewhere must not be able to run code.
+        state = torch.load(path, map_location="cpu", weights_only=True)
+    except (OSError, RuntimeError, ValueError, EOFError, KeyError, pickle.UnpicklingError):
+        return None
+    return state if isinstance(state, dict) else None
 
 
 def check_same(folder: Path, was: dict[str, Any], now: dict[str, Any]) -> None:

@@ -2,37 +2,42 @@
 
 from __future__ import annotations
 
+import contextlib
 from dataclasses import replace
 from typing import Any
 
 import numpy as np
 import torch
-from numpy.typing import NDArray
 from torch import Tensor
 
-from fastswap.errors import DeviceError, SettingsError, TrainingError
 from fastswap.training import augment
-from fastswap.training.augment import Augment, Batch, Rng
-from fastswap.training.loss import LossWeights, face_loss
-from fastswap.training.network import Generator, Side
+from fastswap.training.augment import Batch
+from fastswap.training.feed import Feed
+from fastswap.training.gan import Critic
+from fastswap.training.loss import PARTS, face_loss, style_loss
+from fastswap.training.network import Generator, Side, build
+from fastswap.training.parallel import ALONE, World
 from fastswap.training.presets import Shape
+from fastswap.training.recipe import Augment, LossWeights
+from fastswap.training.rng import Rng
 from fastswap.training.store import FaceArrays
 
 EMA_DECAY = 0.998
 EMA_EVERY = 4
 """Steps between updates of the averaged weights: on a CPU each update costs as much memory traffic as the optimiser."""
 MAX_NORM = 1.0
-PATIENCE = 20
-"""Steps in a row with infinite gradients after which training gives up."""
 DEFAULT_CHANGES, DEFAULT_WEIGHTS = Augment(), LossWeights()
-PARTS = ("total", "pixel", "structure", "edge", "mask")
+SHOWN = (*PARTS, "style", "gan", "critic")
+"""What `Learner.step` tells: the parts of the loss, and the critic's own."""
 
 
 class Learner:
     """Trains one generator on two facesets.
 
-    bf16: matrix products in bfloat16, weights and sums stay float32. The same seed, faces, settings, device
-    and thread count give the same losses, in one go or resumed from `state`.
+    bf16: matrix products in bfloat16, weights and sums stay float32. accumulate: parts that a step's faces are
+    worked on in, one after the other, to fit memory. adversary: make the critic of the GAN stage. by_pose: see
+    `feed.pose_weights`. The same seed, faces, settings, device and thread count give the same losses, in one go
+    or resumed from `state`.
     """
 
     def __init__(
@@ -47,12 +52,17 @@ class Learner:
         bf16: bool,
         changes: Augment = DEFAULT_CHANGES,
         weights: LossWeights = DEFAULT_WEIGHTS,
+        accumulate: int = 1,
+        adversary: bool = False,
+        compiled: bool = False,
+        by_pose: bool = True,
+        world: World = ALONE,
     ) -> None:
         torch.manual_seed(seed)
         self.shape, self.batch, self.device, self.bf16 = shape, batch, device, bf16
-        self.changes, self.weights = changes, weights
-        self.rng = Rng(seed, device)
-        self.generator = Generator(shape).to(device)
+        self.changes, self.weights, self.accumulate, self.world = changes, weights, accumulate, world
+        self.rng = Rng(seed + 1000 * world.rank, device)
+        self.generator = build(shape).to(device)
         for weight in self.generator.parameters():
             if weight.dim() == 4:
                 weight.data = weight.data.contiguous(memory_format=torch.channels_last)
@@ -61,55 +71,90 @@ class Learner:
         self.optimizer = torch.optim.AdamW(
             self.parameters, lr=0.0, betas=(0.9, 0.99), weight_decay=0.01, fused=True
         )
+        self.critic = Critic(shape.resolution, device) if adversary else None
         self.step_count = 0
-        self._blown = 0
+        self.blown = torch.zeros((), device=device)
+        """Steps whose gradients were infinite and were left out, since someone last set this to 0."""
+        self._net: Any = world.wrap(self.generator)
+        self._forward: Any = torch.compile(self._net) if compiled else self._net
         self._faces = {"source": source, "target": target}
-        self._planes = {
-            side: torch.from_numpy(faces.planes).to(device) for side, faces in self._faces.items()
+        self._feeds = {
+            side: Feed(faces, batch, (seed, world.rank, number), device, by_pose=by_pose)
+            for number, (side, faces) in enumerate(self._faces.items())
         }
-        self._colors = {side: _statistics(planes) for side, planes in self._planes.items()}
+        self._colors = (
+            {side: _statistics(faces) for side, faces in self._faces.items()} if changes.transfer else {}
+        )
 
-    def step(self, rate: float, warp: float = 1.0) -> Tensor:
-        """One step; the losses named in `PARTS`, float32 [5] on the device.
+    def step(self, rate: float, warp: float = 1.0, *, gan: bool = False) -> Tensor:
+        """One step; the figures named in `SHOWN`, float32 on the device. Nothing waits for the device.
 
-        rate: learning rate. warp: strength of the random warp as a share of what `changes` says.
-
-        Raises TrainingError when the gradients stay infinite.
+        rate: learning rate. warp: strength of the random warp as a share of what `changes` says. gan: whether the
+        critic takes part.
         """
-        source, target = self._batch("source", warp), self._batch("target", warp)
-        with torch.autocast(self.device.type, torch.bfloat16, enabled=self.bf16):
-            drawn = self.generator(_channels_last(source.warped), _channels_last(target.warped))
-        losses = [
-            face_loss(logits.float(), truth, self.weights)
-            for logits, truth in zip(drawn, (source, target), strict=True)
-        ]
-        (losses[0]["total"] + losses[1]["total"]).backward()  # type: ignore[no-untyped-call]
-        self._descend(rate)
-        return torch.stack([0.5 * (losses[0][part] + losses[1][part]).detach() for part in PARTS])
+        shown = torch.zeros(len(SHOWN), device=self.device)
+        planes = {side: feed.take(self.step_count) for side, feed in self._feeds.items()}
+        chosen = {side: feed.choice(self.step_count) for side, feed in self._feeds.items()}
+        size = -(-self.batch // self.accumulate)
+        for start in range(0, self.batch, size):
+            part = slice(start, start + size)
+            own = self._batch("source", planes["source"][part], chosen["source"][part], warp)
+            other = self._batch("target", planes["target"][part], chosen["target"][part], warp)
+            share = len(own.face) / self.batch
+            last = start + size >= self.batch
+            with contextlib.nullcontext() if last else self.world.unsynced(self._net):
+                shown += share * self._learn(own, other, share, gan and self.critic is not None)
+        self._descend(rate, gan and self.critic is not None)
+        return shown
 
-    def _descend(self, rate: float) -> None:
+    def _learn(self, source: Batch, target: Batch, share: float, gan: bool) -> Tensor:
+        """Adds the gradients of some faces to the weights'; the figures named in `SHOWN`."""
+        weights = self.weights
+        with torch.autocast(self.device.type, torch.bfloat16, enabled=self.bf16):
+            drawn = self._forward(_channels_last(source.warped), _channels_last(target.warped))
+            swapped = self.generator.draw(_channels_last(target.warped), "source") if weights.style else None
+        pairs = [(logits.float(), truth) for logits, truth in zip(drawn, (source, target), strict=True)]
+        losses = [face_loss(logits, truth, weights) for logits, truth in pairs]
+        total = losses[0]["total"] + losses[1]["total"]
+        figures = {
+            name: 0.5 * (losses[0][name] + losses[1][name]).detach() for name in PARTS if name in losses[0]
+        }
+        if swapped is not None:
+            style = style_loss(torch.sigmoid(swapped.float()[:, :3]), target.face, target.mask)
+            total = total + weights.style * style
+            figures["style"] = style.detach()
+        if gan and self.critic is not None:
+            real, fake = _pictures(pairs)
+            fool = self.critic.fool(fake, bf16=self.bf16)
+            total = total + weights.gan * fool
+            figures["critic"] = self.critic.learn(real, fake.detach(), share, bf16=self.bf16)
+            figures["gan"] = fool.detach()
+        (share * total).backward()  # type: ignore[no-untyped-call]
+        zero = total.new_zeros(())
+        return torch.stack([figures.get(name, zero) for name in SHOWN])
+
+    def _descend(self, rate: float, gan: bool) -> None:
         norm = torch.nn.utils.clip_grad_norm_(self.parameters, MAX_NORM)
-        if torch.isfinite(norm):
-            self._blown = 0
-            for group in self.optimizer.param_groups:
-                group["lr"] = rate
-            self.optimizer.step()
-        else:
-            self._blown += 1
-            if self._blown > PATIENCE:
-                raise TrainingError(f"training diverged: no finite gradient in {PATIENCE} steps")
+        # The optimiser itself leaves the step out, as it does for scaled float16: no wait for the device.
+        infinite = (~torch.isfinite(norm)).float()
+        self.blown += infinite
+        self.optimizer.found_inf = infinite  # type: ignore[attr-defined]
+        for group in self.optimizer.param_groups:
+            group["lr"] = rate
+        self.optimizer.step()
         self.optimizer.zero_grad(set_to_none=True)
+        if gan and self.critic is not None:
+            self.world.average([weight.grad for weight in self.critic.parameters])
+            self.critic.descend(rate)
         self.step_count += 1
         if self.step_count % EMA_EVERY == 0:
             # A short memory at first, or the random start would linger in the average.
             decay = min(EMA_DECAY, self.step_count / (self.step_count + 20.0)) ** EMA_EVERY
             torch._foreach_lerp_(self.average, [weight.detach() for weight in self.parameters], 1.0 - decay)
 
-    def _batch(self, side: Side, warp: float) -> Batch:
-        planes = self._planes[side]
-        chosen = self.rng.index(self.batch, len(planes))
+    def _batch(self, side: Side, planes: Tensor, chosen: Any, warp: float) -> Batch:
         return augment.sample(
-            planes[chosen].to(torch.float32).mul_(1.0 / 255.0),
+            planes.to(torch.float32).mul_(1.0 / 255.0),
             self._recolor(side, chosen),
             size=self.shape.resolution,
             ratio=self._faces[side].ratio,
@@ -117,25 +162,26 @@ class Learner:
             rng=self.rng,
         )
 
-    def _recolor(self, side: Side, chosen: Tensor) -> Tensor:
+    def _recolor(self, side: Side, chosen: Any) -> Tensor:
         colors = augment.identity_colors(len(chosen), self.device)
         if side == "target" or not self.changes.transfer:
             return colors
-        other = self._colors["target"]
+        other = self._colors["target"].to(self.device)
         partner = other[self.rng.index(len(chosen), len(other))]
-        changed = augment.transfer(self._colors["source"][chosen], partner)
+        own = self._colors["source"][torch.from_numpy(chosen)].to(self.device)
+        changed = augment.transfer(own, partner)
         use = self.rng.chance(len(chosen), self.changes.transfer)
         return torch.where(use[:, None, None], changed, colors)
 
     def stills(self, side: Side, count: int) -> Batch:
         """Up to `count` faces spread over the faceset, as the renderer would crop them."""
-        planes = self._planes[side]
-        chosen = torch.linspace(0, len(planes) - 1, min(count, len(planes))).long().to(self.device)
+        faces = self._faces[side]
+        chosen = np.linspace(0, len(faces) - 1, min(count, len(faces))).astype(np.int64)
         return augment.sample(
-            planes[chosen].to(torch.float32).mul_(1.0 / 255.0),
+            self._feeds[side].rows(chosen).to(torch.float32).mul_(1.0 / 255.0),
             augment.identity_colors(len(chosen), self.device),
             size=self.shape.resolution,
-            ratio=self._faces[side].ratio,
+            ratio=faces.ratio,
             settings=self.changes,
             rng=self.rng,
             still=True,
@@ -143,11 +189,17 @@ class Learner:
 
     def averaged(self) -> Generator:
         """A copy of the generator with the averaged weights, float32, ready to draw."""
-        copy = Generator(self.shape).to(self.device).eval()
+        # A fresh network would draw from torch's random numbers; only its structure is needed.
+        with torch.device("meta"):
+            copy = build(self.shape)
+        copy = copy.to_empty(device=self.device)
+        copy.load_state_dict(self.generator.state_dict())
+        for name, buffer in self.generator.named_buffers():
+            copy.get_buffer(name).copy_(buffer)
         with torch.no_grad():
             for weight, mean in zip(copy.parameters(), self.average, strict=True):
                 weight.copy_(mean)
-        return copy
+        return copy.eval()
 
     def state(self) -> dict[str, Any]:
         """All that is needed to go on as if nothing had happened: tensors and plain values."""
@@ -156,55 +208,45 @@ class Learner:
             "weights": self.generator.state_dict(),
             "average": self.average,
             "optimizer": self.optimizer.state_dict(),
-            "rng": self.rng.generator.get_state(),
+            "rng": self.world.gather(self.rng.state()),
+            "critic": self.critic.state() if self.critic else None,
         }
 
     def restore(self, state: dict[str, Any]) -> None:
-        """Takes a state made by `state` of a learner with the same shape."""
+        """Takes a state made by `state` of a learner with the same shape and as many processes."""
         self.generator.load_state_dict(state["weights"])
         self.optimizer.load_state_dict(state["optimizer"])
         with torch.no_grad():
             for mean, saved in zip(self.average, state["average"], strict=True):
                 mean.copy_(saved)
-        self.rng.generator.set_state(state["rng"].cpu())
+        self.rng.restore(state["rng"][self.world.rank])
+        if self.critic and state["critic"]:
+            self.critic.restore(state["critic"])
         self.step_count = int(state["step"])
 
-
-def pick_device(name: str) -> torch.device:
-    """The torch device for "auto", "cpu", "cuda" or "cuda:N". Raises DeviceError or SettingsError."""
-    if name == "auto":
-        return torch.device("cuda" if torch.cuda.is_available() else "cpu")
-    try:
-        device = torch.device(name)
-    except RuntimeError:
-        device = torch.device("meta")
-    if device.type not in ("cpu", "cuda"):
-        raise SettingsError(f"device is {name!r}; choose auto, cpu or cuda:N")
-    if device.type == "cuda" and (device.index or 0) >= torch.cuda.device_count():
-        raise DeviceError(f"device {name!r}: torch sees {torch.cuda.device_count()} CUDA devices")
-    return device
+    def start_from(self, weights: dict[str, Tensor]) -> None:
+        """Takes the averaged weights of another training and nothing else of it."""
+        self.generator.load_state_dict(weights)
+        with torch.no_grad():
+            for mean, weight in zip(self.average, self.parameters, strict=True):
+                mean.copy_(weight)
 
 
-def wants_bf16(precision: str, device: torch.device) -> bool:
-    """Whether to multiply in bfloat16: as asked, or where the device does it natively."""
-    if precision != "auto":
-        return precision == "bf16"
-    if device.type == "cuda":
-        return bool(torch.cuda.is_bf16_supported(including_emulation=False))
-    import openvino
-
-    return "BF16" in openvino.Core().get_property("CPU", "OPTIMIZATION_CAPABILITIES")
-
-
-def to_numpy(values: Tensor) -> NDArray[np.float32]:
-    """A float32 NumPy copy."""
-    return values.detach().float().cpu().numpy().copy()
+def _pictures(pairs: list[tuple[Tensor, Batch]]) -> tuple[Tensor, Tensor]:
+    """What the critic compares, real and drawn [2N, 3, R, R]: faces alone, the ground is not worth its attention."""
+    real = torch.cat([truth.face * truth.mask for _, truth in pairs])
+    fake = torch.cat([torch.sigmoid(logits[:, :3]) * truth.mask for logits, truth in pairs])
+    return _channels_last(real), _channels_last(fake)
 
 
 def _channels_last(faces: Tensor) -> Tensor:
     return faces.contiguous(memory_format=torch.channels_last)
 
 
-def _statistics(planes: Tensor) -> Tensor:
-    parts = [part.to(torch.float32) / 255.0 for part in torch.split(planes[:, :4], 64)]
-    return torch.cat([augment.statistics(part[:, :3], part[:, 3:4]) for part in parts])
+def _statistics(faces: FaceArrays) -> Tensor:
+    parts = []
+    for start in range(0, len(faces), 64):
+        rows = np.arange(start, min(start + 64, len(faces)))
+        part = torch.from_numpy(faces.take(rows)[:, :4]).to(torch.float32) / 255.0
+        parts.append(augment.statistics(part[:, :3], part[:, 3:4]))
+    return torch.cat(parts)

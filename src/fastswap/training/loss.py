@@ -2,38 +2,20 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 import torch
 import torch.nn.functional as F
 from torch import Tensor
 
 from fastswap.training.augment import LUMA, Batch
+from fastswap.training.recipe import LossWeights
 
 C1, C2 = 0.01**2, 0.03**2
 """Constants of SSIM for values in 0..1 (Wang et al. 2004)."""
-
-
-@dataclass(frozen=True, slots=True)
-class LossWeights:
-    """Shares of the loss.
-
-    pixel: mean absolute error of R'G'B'. Absolute, because squared errors favour blur. structure: 1 - SSIM of
-    luma, which is what sees lost texture. edge: absolute error of luma's first differences, which sharpens
-    lids, lips and teeth. mask: cross entropy of the mask. outside: weight of a pixel outside the face, inside
-    it is 1. priority: weight added where eyes and mouth are.
-    """
-
-    pixel: float = 1.0
-    structure: float = 0.5
-    edge: float = 0.5
-    mask: float = 0.1
-    outside: float = 0.1
-    priority: float = 2.0
+PARTS = ("total", "pixel", "square", "structure", "edge", "mask")
 
 
 def face_loss(logits: Tensor, truth: Batch, weights: LossWeights) -> dict[str, Tensor]:
-    """The parts of the loss and their weighted sum `total`, each a scalar.
+    """The parts of the loss and their weighted sum `total`, each a scalar; parts of weight 0 are left out.
 
     logits: [N, 4, R, R] float32, as the network draws them.
     """
@@ -43,12 +25,18 @@ def face_loss(logits: Tensor, truth: Batch, weights: LossWeights) -> dict[str, T
     luma = drawn.new_tensor(LUMA)[:, None, None]
     ours = (drawn * luma).sum(1, keepdim=True)
     theirs = (truth.face * luma).sum(1, keepdim=True)
-    parts = {
-        "pixel": ((drawn - truth.face).abs().mean(1, keepdim=True) * weight).mean(),
-        "structure": ((1.0 - ssim_map(ours, theirs, window(logits.shape[-1]))) * weight).mean(),
-        "edge": _edges(ours - theirs, weight),
-        "mask": F.binary_cross_entropy_with_logits(logits[:, 3:], truth.mask),
-    }
+    error = drawn - truth.face
+    parts = {}
+    if weights.pixel:
+        parts["pixel"] = (error.abs().mean(1, keepdim=True) * weight).mean()
+    if weights.square:
+        parts["square"] = (error.square().mean(1, keepdim=True) * weight).mean()
+    if weights.structure:
+        parts["structure"] = structure(ours, theirs, weight, weights.scales)
+    if weights.edge:
+        parts["edge"] = _edges(ours - theirs, weight)
+    if weights.mask:
+        parts["mask"] = F.binary_cross_entropy_with_logits(logits[:, 3:], truth.mask)
     total = sum((getattr(weights, name) * part for name, part in parts.items()), start=logits.new_zeros(()))
     return parts | {"total": total}
 
@@ -56,6 +44,17 @@ def face_loss(logits: Tensor, truth: Batch, weights: LossWeights) -> dict[str, T
 def window(resolution: int) -> int:
     """Side of the SSIM window in pixels: a twelfth of the crop, odd, at least 5."""
     return max(5, round(resolution / 12) | 1)
+
+
+def structure(ours: Tensor, theirs: Tensor, weight: Tensor, scales: int) -> Tensor:
+    """1 - SSIM, weighted, and the mean over `scales` sizes, each half of the one before."""
+    total = ours.new_zeros(())
+    side = window(ours.shape[-1])
+    for scale in range(scales):
+        if scale:
+            ours, theirs, weight = (F.avg_pool2d(each, 2) for each in (ours, theirs, weight))
+        total = total + ((1.0 - ssim_map(ours, theirs, min(side, ours.shape[-1] | 1))) * weight).mean()
+    return total / scales
 
 
 def ssim_map(a: Tensor, b: Tensor, side: int) -> Tensor:
@@ -67,7 +66,10 @@ def ssim_map(a: Tensor, b: Tensor, side: int) -> Tensor:
     """
     count = len(a)
     stack = torch.cat((a, b, a * a, b * b, a * b))
-    means = F.avg_pool2d(stack, side, stride=1, padding=side // 2, count_include_pad=False)
+    # One direction after the other: the mean over a square is the mean of its rows' means.
+    reach = side // 2
+    means = F.avg_pool2d(stack, (1, side), stride=1, padding=(0, reach), count_include_pad=False)
+    means = F.avg_pool2d(means, (side, 1), stride=1, padding=(reach, 0), count_include_pad=False)
     mean_a, mean_b, square_a, square_b, product = means.view(5, count, *a.shape[1:]).unbind()
     both = mean_a * mean_b
     squares = mean_a.square() + mean_b.square()
@@ -75,6 +77,23 @@ def ssim_map(a: Tensor, b: Tensor, side: int) -> Tensor:
     covariance = product - both
     similarity: Tensor = (2.0 * both + C1) * (2.0 * covariance + C2) / ((squares + C1) * (spread + C2))
     return similarity
+
+
+def style_loss(drawn: Tensor, target: Tensor, mask: Tensor) -> Tensor:
+    """How far the swap's local colours are from the target's face: mean and deviation in windows (Huang and
+    Belongie 2017 compare them in features; colours and light are what a swap should take over).
+
+    drawn, target: [N, 3, R, R] in 0..1. mask: [N, 1, R, R], where it counts.
+    """
+    side = max(5, drawn.shape[-1] // 4 | 1)
+    stack = torch.cat((drawn, target))
+    mean = F.avg_pool2d(stack, side, stride=side // 2, padding=side // 2, count_include_pad=False)
+    square = F.avg_pool2d(stack.square(), side, stride=side // 2, padding=side // 2, count_include_pad=False)
+    spread = (square - mean.square()).clamp_min(1e-6).sqrt()
+    where = F.avg_pool2d(mask, side, stride=side // 2, padding=side // 2, count_include_pad=False)
+    count = len(drawn)
+    gap = (mean[:count] - mean[count:]).abs() + (spread[:count] - spread[count:]).abs()
+    return (gap.mean(1, keepdim=True) * where).sum() / where.sum().clamp_min(1e-6)
 
 
 def _edges(error: Tensor, weight: Tensor) -> Tensor:

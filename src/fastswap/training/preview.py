@@ -7,7 +7,7 @@ import torch
 from numpy.typing import NDArray
 
 from fastswap.training.augment import Batch
-from fastswap.training.learner import to_numpy
+from fastswap.training.device import to_numpy
 from fastswap.training.network import Generator
 
 COLUMNS = ("source", "source drawn", "target", "target drawn", "swap", "swap in place", "mask")

@@ -1,16 +1,23 @@
-"""How far a training has come, and what that means for its learning rate."""
+"""How far a training has come, and what that means for its learning rate, its warp and its critic."""
 
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+from fastswap.training.recipe import Stages
 
 WARM_UP = 100
 """Steps until the learning rate is reached; Adam's estimates are poor before."""
 DECAY_FROM = 0.6
 FLOOR = 0.02
-WARP_FROM, WARP_TO, WARP_FLOOR = 0.4, 0.8, 0.25
-"""Shares of the budget between which the warp shrinks, and what is left of it."""
+SETTLE = 2.0 / 3.0
+"""Share of the unwarped stage over which the warp shrinks."""
+PARTS = 10
+"""Parts of a stage between which the loss must fall, see `Stages.plateau`."""
+
+Stage = Literal["warped", "unwarped", "gan"]
 
 
 @dataclass(slots=True)
@@ -28,22 +35,91 @@ class Budget:
         return elapsed / self.seconds
 
 
-def rate_factor(step: int, spent: float) -> float:
+@dataclass(slots=True)
+class Course:
+    """The way through the stages, 0..1. skipped: what the loss curve ended early, as a share of the whole.
+
+    Places are shares of the whole course: what is spent of the budget, and what was skipped.
+    """
+
+    stages: Stages
+    skipped: float = 0.0
+    _part: int = -1
+    _sum: float = 0.0
+    _count: int = 0
+    _before: float = field(default=math.inf)
+
+    def place(self, spent: float) -> float:
+        """Where a training stands that has spent this share of its budget."""
+        return spent + self.skipped
+
+    def _ends(self) -> tuple[float, float]:
+        total = self.stages.total
+        return self.stages.warped / total, (self.stages.warped + self.stages.unwarped) / total
+
+    def stage(self, place: float) -> Stage:
+        """The stage at a place."""
+        first, second = self._ends()
+        return "warped" if place < first else "unwarped" if place < second or not self.stages.gan else "gan"
+
+    def warp_factor(self, place: float) -> float:
+        """Strength of the random warp as a share of its start.
+
+        A strong warp makes the code forget whose face it saw; once it has, a weak one shows the decoders where
+        detail really is, so lids and lips come out sharp.
+        """
+        first, second = self._ends()
+        late = min(1.0, max(0.0, (place - first) / max(SETTLE * (second - first), 1e-9)))
+        return 1.0 - (1.0 - self.stages.floor) * late
+
+    def observe(self, place: float, loss: float) -> Stage | None:
+        """Takes note of a loss; the stage that it ended early, if it did."""
+        if not self.stages.plateau or not math.isfinite(loss):
+            return None
+        stage = self.stage(place)
+        first, second = self._ends()
+        begin, end = {"warped": (0.0, first), "unwarped": (first, second), "gan": (second, 1.0)}[stage]
+        inside = min(PARTS - 1, int((place - begin) / max(end - begin, 1e-9) * PARTS))
+        part = inside + PARTS * ("warped", "unwarped", "gan").index(stage)
+        if part == self._part:
+            self._sum, self._count = self._sum + loss, self._count + 1
+            return None
+        before, mean = self._before, self._sum / self._count if self._count else math.inf
+        same_stage = self._part // PARTS == part // PARTS
+        self._part, self._sum, self._count = part, loss, 1
+        self._before = mean if same_stage else math.inf
+        if math.isfinite(before) and same_stage and mean > before * (1.0 - self.stages.plateau):
+            self.skipped += max(0.0, end - place)
+            self._before = math.inf
+            return stage
+        return None
+
+    def state(self) -> dict[str, Any]:
+        """For a checkpoint."""
+        return {
+            "skipped": self.skipped,
+            "part": self._part,
+            "sum": self._sum,
+            "count": self._count,
+            "before": self._before,
+        }
+
+    def restore(self, state: dict[str, Any]) -> None:
+        """Takes a state made by `state`."""
+        self.skipped, self._part = float(state["skipped"]), int(state["part"])
+        self._sum, self._count, self._before = (
+            float(state["sum"]),
+            int(state["count"]),
+            float(state["before"]),
+        )
+
+
+def rate_factor(step: int, place: float) -> float:
     """Learning rate as a share of the peak: a linear start, a plateau, then a cosine down to `FLOOR`.
 
     The plateau lets a longer run go on from the checkpoint of a shorter one; the decay at the end is where
     texture settles (the warm-up, stable, decay schedule; Hu et al. 2024).
     """
     start = min(1.0, (step + 1) / WARM_UP)
-    late = min(1.0, max(0.0, (spent - DECAY_FROM) / (1.0 - DECAY_FROM)))
+    late = min(1.0, max(0.0, (place - DECAY_FROM) / (1.0 - DECAY_FROM)))
     return start * (FLOOR + (1.0 - FLOOR) * 0.5 * (1.0 + math.cos(math.pi * late)))
-
-
-def warp_factor(spent: float) -> float:
-    """Strength of the random warp as a share of its start.
-
-    A strong warp makes the code forget whose face it saw; once it has, a weak one shows the decoders where
-    detail really is, so lids and lips come out sharp.
-    """
-    late = min(1.0, max(0.0, (spent - WARP_FROM) / (WARP_TO - WARP_FROM)))
-    return 1.0 - (1.0 - WARP_FLOOR) * late

@@ -13,7 +13,9 @@ from numpy.typing import NDArray
 from fastswap import align, ops, video
 from fastswap.errors import FastswapError, InputError, TrainingError
 from fastswap.frame import Frame
+from fastswap.training.checks import mixed_persons
 from fastswap.training.faceset import Entry, Faceset, open_faceset
+from fastswap.training.mapped import mapped
 
 DENSITY = 1.5
 """Stored pixels for each pixel of the model's crop, along a side: bilinear sampling at 1 would blur what is to be
@@ -35,14 +37,39 @@ _PRIORITY_EDGE = 0.02
 class FaceArrays:
     """Faces of one person.
 
-    planes: uint8 [N, 5, S, S]: R'G'B', face mask, eyes and mouth. ratio: the side that a stored picture
-    shows, as a multiple of the model's crop. template: how they are aligned.
+    parts: one or several uint8 [N, 5, S, S], often memory-mapped: R'G'B', face mask, eyes and mouth. ratio: the side
+    that a stored picture shows, as a multiple of the model's crop. template: how they are aligned. poses: yaw and
+    pitch of each face in degrees, float32 [N, 2], if known.
     """
 
-    planes: NDArray[np.uint8]
+    parts: tuple[NDArray[np.uint8], ...]
     ratio: float
     template: str
     notices: tuple[str, ...] = ()
+    poses: NDArray[np.float32] | None = None
+
+    def __len__(self) -> int:
+        return sum(len(part) for part in self.parts)
+
+    @property
+    def bytes(self) -> int:
+        """Size of all planes."""
+        return sum(part.nbytes for part in self.parts)
+
+    @property
+    def planes(self) -> NDArray[np.uint8]:
+        """All planes as one array [N, 5, S, S]; a copy when there are several parts."""
+        return self.parts[0] if len(self.parts) == 1 else np.concatenate(self.parts)
+
+    def take(self, rows: NDArray[np.int64]) -> NDArray[np.uint8]:
+        """A copy of the planes of these faces, [len(rows), 5, S, S]."""
+        out = np.empty((len(rows), *self.parts[0].shape[1:]), np.uint8)
+        first = 0
+        for part in self.parts:
+            here = (rows >= first) & (rows < first + len(part))
+            out[here] = part[rows[here] - first]
+            first += len(part)
+        return out
 
 
 def load_faces(folders: Sequence[Path], resolution: int, coverage: float) -> FaceArrays:
@@ -67,37 +94,42 @@ def load_faces(folders: Sequence[Path], resolution: int, coverage: float) -> Fac
         )
     side = _stored_side(resolution, ratio, max(each.header.size for each in sets))
     parts, notices = [], [notice for each in sets for notice in each.notices]
+    poses: list[tuple[float, float]] = []
     for each in sets:
-        planes, damaged = _load_set(each, side)
+        planes, kept = mapped(each, side, _load_set)
         parts.append(planes)
-        if damaged:
+        poses += [(entry.yaw, entry.pitch) for entry in kept]
+        mixed = mixed_persons(each)
+        if mixed:
+            notices.append(mixed)
+        if len(kept) < len(each.entries):
+            damaged = len(each.entries) - len(kept)
             notices.append(f"{each.folder}: {damaged} damaged pictures are left out")
-    planes = np.concatenate(parts)
     names = ", ".join(str(folder) for folder in folders)
-    if len(planes) < MIN_FACES:
-        raise TrainingError(f"{names}: {len(planes)} usable faces; training needs at least {MIN_FACES}")
-    if len(planes) < FEW_FACES:
-        notices.append(f"{names}: {len(planes)} faces are few; the swap will not know many expressions")
-    return FaceArrays(planes, ratio, template, tuple(notices))
+    if len(poses) < MIN_FACES:
+        raise TrainingError(f"{names}: {len(poses)} usable faces; training needs at least {MIN_FACES}")
+    if len(poses) < FEW_FACES:
+        notices.append(f"{names}: {len(poses)} faces are few; the swap will not know many expressions")
+    return FaceArrays(tuple(parts), ratio, template, tuple(notices), np.array(poses, np.float32))
 
 
 def _stored_side(resolution: int, ratio: float, size: int) -> int:
     return min(round(resolution * ratio * DENSITY / 2.0) * 2, size)
 
 
-def _load_set(faceset: Faceset, side: int) -> tuple[NDArray[np.uint8], int]:
-    parts: list[NDArray[np.uint8]] = []
-    damaged = 0
+def _load_set(faceset: Faceset, side: int, out: NDArray[np.uint8]) -> list[int]:
+    """Fills `out` [N, 5, side, side] from its start; the numbers of the entries whose pictures could be read."""
+    good: list[int] = []
     with ThreadPoolExecutor(max_workers=2) as pool:
         for start in range(0, len(faceset.entries), _CHUNK):
             entries = faceset.entries[start : start + _CHUNK]
             frames = list(pool.map(lambda entry: _read(faceset.path(entry)), entries))
-            good = [(frame, entry) for frame, entry in zip(frames, entries, strict=True) if frame is not None]
-            damaged += len(entries) - len(good)
-            if good:
-                parts.append(_planes(good, faceset.header.size, side))
-    empty = np.zeros((0, 5, side, side), np.uint8)
-    return np.concatenate([empty, *parts]), damaged
+            found = [(i, frame) for i, frame in enumerate(frames) if frame is not None]
+            if found:
+                pairs = [(frame, entries[i]) for i, frame in found]
+                out[len(good) : len(good) + len(found)] = _planes(pairs, faceset.header.size, side)
+                good += [start + i for i, _ in found]
+    return good
 
 
 def _read(path: Path) -> Frame | None:

@@ -2,66 +2,39 @@
 
 from __future__ import annotations
 
-import json
 import time
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass, field
-from datetime import UTC, datetime
+from dataclasses import replace
+from functools import partial
 from pathlib import Path
-from typing import Any
 
 import torch
 
-from fastswap import provenance, video
-from fastswap.errors import OutputError, TrainingError
-from fastswap.model import Contract
+from fastswap.errors import InputError, OutputError, TrainingError
 from fastswap.progress import Progress, ProgressCallback
-from fastswap.training import checkpoint
-from fastswap.training.augment import Augment
-from fastswap.training.export import ExportReport, export
-from fastswap.training.learner import PARTS, Learner, pick_device, to_numpy, wants_bf16
+from fastswap.training import checkpoint, memory
+from fastswap.training.checks import coverage_notices
+from fastswap.training.device import pick_device, wants_bf16
+from fastswap.training.guard import Guard
+from fastswap.training.learner import SHOWN, Learner
+from fastswap.training.parallel import ALONE, World
 from fastswap.training.preview import preview_grid
-from fastswap.training.schedule import Budget, rate_factor, warp_factor
+from fastswap.training.report import TrainReport
+from fastswap.training.results import write_results
+from fastswap.training.schedule import Budget, Course, rate_factor
+from fastswap.training.seeing import Seeing
 from fastswap.training.settings import TrainSettings
 from fastswap.training.stop import StopSignal
 from fastswap.training.store import FaceArrays, load_faces
+from fastswap.training.team import Team
 
 COVERAGE = 1.0
-PREVIEW, HISTORY = "preview.png", "history.jsonl"
-HISTORY_GROWTH = 1.002
 PREVIEW_ROWS = 6
-_REPORT_S = 0.5
-
-
-@dataclass(slots=True)
-class TrainReport:
-    """The result of a training.
-
-    model: the ONNX file. steps, seconds: in all, earlier runs included. resumed_at: step of the checkpoint
-    that this run went on from, 0 for a fresh start. faces: pictures of source and target. faces_per_second:
-    of this run. losses: means over the last reports. interrupted: ended early by Ctrl-C. export: see
-    `export.ExportReport`.
-    """
-
-    model: str
-    preset: str
-    device: str
-    precision: str
-    steps: int = 0
-    seconds: float = 0.0
-    resumed_at: int = 0
-    faces: tuple[int, int] = (0, 0)
-    faces_per_second: float = 0.0
-    losses: dict[str, float] = field(default_factory=dict)
-    interrupted: bool = False
-    preview: str = ""
-    checkpoint: str = ""
-    export: ExportReport | None = None
-    notices: list[str] = field(default_factory=list)
-
-    def as_dict(self) -> dict[str, Any]:
-        """The report as plain JSON values."""
-        return asdict(self)
+LOOK_EVERY = 20
+"""Steps after which the losses are looked at, which waits for the device."""
+_LOOK_S = 0.5
+_REPORT_S = 0.1
+_RETRY_S = 60.0
 
 
 def run(
@@ -72,26 +45,70 @@ def run(
     progress: ProgressCallback | None = None,
 ) -> TrainReport:
     """See `training.train`."""
-    _check_output(out)
+    _check_output(out, settings)
     device = pick_device(settings.device)
     if settings.threads:
         torch.set_num_threads(settings.threads)
-    resolution = settings.size.shape.resolution
-    own = load_faces(source, resolution, COVERAGE)
-    other = load_faces(target, resolution, COVERAGE)
-    with StopSignal() as stop:
-        training = Training(own, other, out, settings, device, progress=progress)
+    own, other = load(source, target, settings)
+    settings = _fitted(own, other, settings, device)
+    with StopSignal() as stop, Team(source, target, out, settings, device) as world:
+        training = Training(own, other, out, settings, device, world=world, progress=progress)
         training.resume()
         try:
             training.loop(stop)
             return training.finish(stop)
-        except (MemoryError, RuntimeError) as error:  # torch reports a lack of memory as either
-            if "memory" not in str(error).lower() and not isinstance(error, MemoryError):
-                raise
-            raise TrainingError(
-                f"out of memory on {device} with {settings.faces} faces of each person in a step; "
-                "use a smaller --batch"
-            ) from error
+        except (MemoryError, RuntimeError) as error:
+            if memory.lacks_memory(error):
+                del training
+                memory.free()
+                raise TrainingError(_too_large(own, other, settings, device)) from error
+            raise
+        finally:
+            if "training" in locals():
+                training.seeing.close()
+
+
+def load(
+    source: Sequence[Path], target: Sequence[Path], settings: TrainSettings
+) -> tuple[FaceArrays, FaceArrays]:
+    """The faces of both persons; a pretraining draws both from the same mixed faces."""
+    resolution = settings.size.shape.resolution
+    own = load_faces(source, resolution, COVERAGE)
+    if settings.pretrain:
+        return own, replace(own, notices=())
+    other = load_faces(target, resolution, COVERAGE)
+    return own, replace(other, notices=(*other.notices, *coverage_notices(own, other)))
+
+
+def make_learner(
+    source: FaceArrays,
+    target: FaceArrays,
+    settings: TrainSettings,
+    device: torch.device,
+    world: World = ALONE,
+    *,
+    batch: int | None = None,
+) -> Learner:
+    """The learner that the settings ask for. batch: in place of theirs."""
+    size = settings.size
+    changes = replace(size.changes, flip=0.5) if settings.flip else size.changes
+    compiled = settings.compiled if settings.compiled is not None else device.type == "cuda"
+    return Learner(
+        size.shape,
+        source,
+        target,
+        batch=batch or settings.faces,
+        seed=settings.seed,
+        device=device,
+        bf16=wants_bf16(settings.precision, device),
+        changes=changes,
+        weights=size.weights,
+        accumulate=min(settings.accumulate, batch or settings.faces),
+        adversary=size.stages.gan > 0 and size.weights.gan > 0,
+        compiled=compiled,
+        by_pose=settings.by_pose,
+        world=world,
+    )
 
 
 class Training:
@@ -105,172 +122,232 @@ class Training:
         settings: TrainSettings,
         device: torch.device,
         *,
-        progress: ProgressCallback | None,
+        world: World = ALONE,
+        progress: ProgressCallback | None = None,
     ) -> None:
-        self.settings, self.out, self.progress = settings, out, progress
+        self.settings, self.out, self.world, self.progress = settings, out, world, progress
         self.folder = out.with_suffix(".training")
-        self.template = source.template
-        bf16 = wants_bf16(settings.precision, device)
-        self.learner = Learner(
-            settings.size.shape,
-            source,
-            target,
-            batch=settings.faces,
-            seed=settings.seed,
-            device=device,
-            bf16=bf16,
-            changes=Augment(flip=0.5 if settings.flip else 0.0),
-        )
+        self.source, self.target = source, target
+        self.learner = make_learner(source, target, settings, device, world)
+        self.guard = Guard(self.learner)
         self.budget = Budget(settings.steps, settings.seconds)
+        self.course = Course(settings.size.stages)
         self.elapsed = 0.0
+        said = {"preview of a training": settings.subject, "consent": settings.consent}
+        self._make_folder()
+        self.seeing = Seeing(self.folder, said, board=settings.board and world.first)
         self.report = TrainReport(
             model=str(out),
             preset=settings.preset,
-            device=str(device),
-            precision="bf16" if bf16 else "f32",
-            faces=(len(source.planes), len(target.planes)),
+            device=str(device) if world.size == 1 else f"{world.size} x {device.type}",
+            precision="bf16" if self.learner.bf16 else "f32",
+            faces=(len(source), len(target)),
             checkpoint=str(self.folder),
             notices=[*source.notices, *target.notices],
         )
-        self._sums = torch.zeros(len(PARTS), device=device)
+        self._sums = torch.zeros(len(SHOWN), device=device)
         self._count = 0
-        self._next_line = 0.0
+        self._told = 0.0
 
     def resume(self) -> None:
-        """Goes on from the checkpoint, if there is one and it may be used; makes the folder."""
-        try:
-            self.folder.mkdir(exist_ok=True)
-        except OSError as error:
-            raise OutputError(f"{self.folder}: cannot make the folder ({error.strerror})") from None
+        """Goes on from the checkpoint, if there is one and it may be used; else from `settings.start` or afresh."""
         found = checkpoint.load(self.folder) if self.settings.resume else None
         if found is None:
-            (self.folder / HISTORY).unlink(missing_ok=True)
+            if self.world.first:
+                self.seeing.forget()
+            self._start()
             return
         state, notices = found
         checkpoint.check_same(self.folder, state["settings"], self.settings.fixed())
         self.learner.restore(state["learner"])
+        self.guard.restored(float(state["guard"]))
+        self.course.restore(state["course"])
         self.elapsed = float(state["elapsed"])
         self.report.resumed_at = self.learner.step_count
         self.report.notices += notices
         if tuple(state["faces"]) != self.report.faces:
             self.report.notices.append(f"{self.folder}: the facesets have changed since the checkpoint")
 
+    def _start(self) -> None:
+        if self.settings.start is None:
+            return
+        weights, shape = checkpoint.load_weights(self.settings.start)
+        for name, value in self.settings.size.shape.to_json().items():
+            if shape.get(name) != value:
+                raise InputError(
+                    f"{self.settings.start}: its network has {name} {shape.get(name)}, the preset asks for {value}"
+                )
+        self.learner.start_from(weights)
+        self.guard.restored(1.0)
+
     def loop(self, stop: StopSignal) -> None:
         """Steps until the budget is spent or a stop is asked for."""
-        began = last_report = last_preview = last_save = time.monotonic()
+        began = previewed = saved = time.monotonic()
         first = self.learner.step_count
-        while not stop.asked and self.budget.spent(self.learner.step_count, self.elapsed) < 1.0:
-            start = time.monotonic()
-            spent = self.budget.spent(self.learner.step_count, self.elapsed)
-            rate = self.settings.size.rate * rate_factor(self.learner.step_count, spent)
-            self._sums += self.learner.step(rate, warp_factor(spent))
-            self._count += 1
+        while not self.world.agree(stop.asked or self._place() >= 1.0):
+            self._window(stop)
             now = time.monotonic()
-            self.elapsed += now - start
-            speed = (self.learner.step_count - first) * 2 * self.settings.faces / max(now - began, 1e-6)
-            if now - last_report >= _REPORT_S:
-                self._tell(rate, speed)
-                last_report = now
-            if now - last_preview >= self.settings.preview_every:
-                self._preview()
-                last_preview = time.monotonic()
-            if now - last_save >= self.settings.save_every:
-                self._save()
-                last_save = time.monotonic()
+            faces = 2 * self.settings.faces * self.world.size
+            speed = (self.learner.step_count - first) * faces / max(now - began, 1e-6)
             self.report.faces_per_second = round(speed, 1)
+            self._look(speed)
+            if self.world.first and now - previewed >= self.settings.preview_every:
+                self._preview()
+                previewed = time.monotonic()
+            if self.world.agree(now - saved >= self.settings.save_every):
+                saved = time.monotonic() if self._try_to_save() else now - self.settings.save_every + _RETRY_S
 
-    def finish(self, stop: StopSignal) -> TrainReport:
-        """Saves, draws the last preview and exports."""
-        report = self.report
-        self._tell(0.0, report.faces_per_second, last=True)
-        report.steps, report.seconds = self.learner.step_count, round(self.elapsed, 1)
-        report.interrupted = stop.asked
-        if self.learner.step_count > report.resumed_at:
-            self._save()
-        self._preview()
-        faces = to_numpy(self.learner.stills("target", 8).face)
-        report.export = export(self.learner.averaged(), self._contract(), self.out, faces)
-        return report
+    def _place(self) -> float:
+        return self.course.place(self.budget.spent(self.learner.step_count, self.elapsed))
 
-    def _contract(self) -> Contract:
-        report = self.report
-        summary: dict[str, Any] = {
-            "preset": report.preset,
-            "network": self.settings.size.shape.to_json(),
-            "steps": report.steps,
-            "seconds": report.seconds,
-            "batch": self.settings.faces,
-            "seed": self.settings.seed,
-            "precision": report.precision,
-            "source_faces": report.faces[0],
-            "target_faces": report.faces[1],
-            "losses": report.losses,
-            "torch": str(torch.__version__),
-        }
-        return Contract(
-            resolution=self.settings.size.shape.resolution,
-            subject=self.settings.subject,
-            consent=self.settings.consent,
-            template=self.template,
-            coverage=COVERAGE,
-            training=summary,
-            created=datetime.now(UTC).isoformat(timespec="seconds"),
-        )
+    def _window(self, stop: StopSignal) -> None:
+        """Some steps without a look at the losses. Several processes do the same number of them."""
+        start, before = time.monotonic(), self.elapsed
+        for _ in range(LOOK_EVERY):
+            place = self._place()
+            alone = self.world.size == 1
+            if place >= 1.0 or (alone and stop.asked):
+                break
+            rate = self.settings.size.rate * self.guard.rate * rate_factor(self.learner.step_count, place)
+            gan = self.course.stage(place) == "gan"
+            self._sums += self.learner.step(rate, self.course.warp_factor(place), gan=gan)
+            self._count += 1
+            if alone:
+                self.elapsed = before + time.monotonic() - start
+                if self.elapsed - before > _LOOK_S:
+                    break
+        self.elapsed = self.world.agree(before + time.monotonic() - start)
 
-    def _tell(self, rate: float, speed: float, *, last: bool = False) -> None:
-        """Means since the last report go to the callback and into the history."""
+    def _look(self, speed: float, *, last: bool = False) -> None:
+        """Judges the losses since the last look; they go to the callback, the history and the board."""
         if not self._count:
             return
-        means = dict(zip(PARTS, (self._sums / self._count).tolist(), strict=True))
+        self.world.average([self._sums])
+        means = dict(zip(SHOWN, (self._sums / self._count).tolist(), strict=True))
+        count = self._count
         self._sums.zero_()
         self._count = 0
-        self.report.losses = {name: round(value, 5) for name, value in means.items()}
-        step = self.learner.step_count
-        line = {"step": step, "seconds": round(self.elapsed, 2), "rate": rate} | self.report.losses
-        if last or self.elapsed >= self._next_line:
-            # Sparser as the run grows, so the history of a week is no larger than that of an hour.
-            self._next_line = self.elapsed * HISTORY_GROWTH + 1.0
-            self._note(line)
+        place = self._place()
+        self.report.stage = self.course.stage(place)
+        done = self.guard.look(means["total"], count)
+        ended = None if done else self.course.observe(place, means["total"])
+        if ended:
+            done = f"step {self.learner.step_count}: the loss falls no more, the {ended} stage ends early"
+        if done:
+            self.report.notices.append(done)
+        self.report.losses = {name: round(value, 5) for name, value in means.items() if value}
+        if not self.world.first:
+            return
+        rate = self.settings.size.rate * self.guard.rate * rate_factor(self.learner.step_count, place)
+        values = self.report.losses | {
+            "rate": rate,
+            "faces_per_second": round(speed, 1),
+            "place": round(place, 5),
+        }
+        over = last or self._place() >= 1.0
+        self.seeing.note(self.learner.step_count, self.elapsed, values, last=over)
+        if over or done or time.monotonic() - self._told >= _REPORT_S:
+            self._tell(speed, rate, means["total"], done or "")
+
+    def _tell(self, speed: float, rate: float, loss: float, note: str) -> None:
+        self._told = time.monotonic()
         if self.progress is None:
             return
         steps, seconds = self.budget.steps, self.budget.seconds
         total = float(steps if steps is not None else seconds or 0.0)
+        step = self.learner.step_count
         done = float(step) if steps is not None else min(self.elapsed, total)
-        values = {"step": float(step), "loss": means["total"], "faces_per_second": speed, "rate": rate}
+        values = {"step": float(step), "loss": loss, "faces_per_second": speed, "rate": rate}
         unit = "steps" if steps is not None else "seconds"
-        per_second = speed / (2 * self.settings.faces) if steps is not None else 1.0
-        self.progress(Progress("train", done, total, unit, rate=per_second, values=values))
+        per_second = speed / (2 * self.settings.faces * self.world.size) if steps is not None else 1.0
+        self.progress(Progress("train", done, total, unit, rate=per_second, values=values, note=note))
 
-    def _note(self, line: dict[str, Any]) -> None:
-        path = self.folder / HISTORY
-        try:
-            with path.open("a", encoding="utf-8") as file:
-                file.write(json.dumps(line) + "\n")
-        except OSError as error:
-            raise OutputError(f"{path}: cannot be written ({error.strerror})") from None
+    def finish(self, stop: StopSignal) -> TrainReport:
+        """Saves, draws the last preview and exports."""
+        report = self.report
+        self._look(report.faces_per_second, last=True)
+        report.steps, report.seconds = self.learner.step_count, round(self.elapsed, 1)
+        report.interrupted = bool(self.world.agree(stop.asked))
+        if self.learner.step_count > report.resumed_at:
+            self._save()
+        if self.world.first:
+            self._preview()
+            write_results(self)
+        return report
+
+    def state(self) -> dict[str, object]:
+        """The whole checkpoint. Every process must ask for it at the same time."""
+        return {
+            "learner": self.learner.state(),
+            "names": [name for name, _ in self.learner.generator.named_parameters()],
+            "guard": self.guard.rate,
+            "course": self.course.state(),
+            "elapsed": self.elapsed,
+            "settings": self.settings.fixed() | {"network": self.settings.size.shape.to_json()},
+            "faces": list(self.report.faces),
+        }
 
     def _preview(self) -> None:
         learner = self.learner
         rows = learner.stills("source", PREVIEW_ROWS), learner.stills("target", PREVIEW_ROWS)
-        path = self.folder / PREVIEW
-        video.save_picture(path, preview_grid(learner.averaged(), *rows, bf16=learner.bf16))
-        said = {"preview of a training": self.settings.subject, "consent": self.settings.consent}
-        provenance.sign(path, source=None, model=None, settings=said)
-        self.report.preview = str(path)
+        picture = preview_grid(learner.averaged(), *rows, bf16=learner.bf16)
+        self.report.preview = str(self.seeing.preview(learner.step_count, picture))
 
     def _save(self) -> None:
-        state = {
-            "learner": self.learner.state(),
-            "elapsed": self.elapsed,
-            "settings": self.settings.fixed(),
-            "faces": list(self.report.faces),
-        }
-        checkpoint.save(self.folder, state)
+        state = self.state()
+        if self.world.first:
+            checkpoint.save(self.folder, state, backup_every=self.settings.backup_every)
+
+    def _try_to_save(self) -> bool:
+        """A disk that is full now may not be later: training goes on with the checkpoint that there is."""
+        try:
+            self._save()
+        except OutputError as error:
+            if str(error) not in self.report.notices:
+                self.report.notices.append(str(error))
+            if self.progress:
+                self.progress(Progress("train", 0.0, None, note=str(error)))
+            return False
+        return True
+
+    def _make_folder(self) -> None:
+        try:
+            self.folder.mkdir(exist_ok=True)
+        except OSError as error:
+            raise OutputError(f"{self.folder}: cannot make the folder ({error.strerror})") from None
 
 
-def _check_output(out: Path) -> None:
-    if out.suffix.lower() != ".onnx":
-        raise OutputError(f"{out}: a model file has to end in .onnx")
+def _fitted(
+    source: FaceArrays, target: FaceArrays, settings: TrainSettings, device: torch.device
+) -> TrainSettings:
+    """With `--fit` the settings with as many parts of a step as memory asks for."""
+    if not settings.fit:
+        return settings
+    parts = settings.accumulate
+    while not memory.fits(partial(make_learner, source, target, replace(settings, accumulate=parts), device)):
+        if parts >= settings.faces:
+            raise TrainingError(
+                f"out of memory on {device}: preset {settings.preset} does not fit with a single face"
+            )
+        parts = min(parts * 2, settings.faces)
+    return replace(settings, accumulate=parts)
+
+
+def _too_large(source: FaceArrays, target: FaceArrays, settings: TrainSettings, device: torch.device) -> str:
+    start = f"out of memory on {device} with {settings.faces} faces of each person in a step"
+    batch = memory.largest_batch(
+        lambda size: make_learner(source, target, settings, device, batch=size),
+        -(-settings.faces // settings.accumulate),
+    )
+    if not batch:
+        return f"{start}; not even one fits, choose a smaller preset"
+    return f"{start}; {batch} fit: use --batch {batch}, or --fit to work on {settings.faces} in parts"
+
+
+def _check_output(out: Path, settings: TrainSettings) -> None:
+    suffix, kind = (".pt", "a pretrained checkpoint") if settings.pretrain else (".onnx", "a model file")
+    if out.suffix.lower() != suffix:
+        raise OutputError(f"{out}: {kind} has to end in {suffix}")
     if out.is_dir():
         raise OutputError(f"{out}: is a folder; name a file for the model")
     if not out.parent.is_dir():

@@ -1,8 +1,4 @@
-"""The generator: one encoder for both persons, one decoder for each.
-
-Both persons' faces pass through the same encoder and the same inner layers, so the latent code has to
-describe what they share (pose, expression, light). Each decoder draws one person only. A swap encodes the
-target's face and decodes it with the source's decoder.
+"""What all families of generators are made of.
 
 Most of the work happens at half the crop's resolution and below, in dense 3x3 convolutions; the last layer
 draws 2x2 pixels at once (sub-pixel convolution, Shi et al. 2016). That keeps matrix units busy and maps
@@ -13,7 +9,6 @@ when rendering.
 from __future__ import annotations
 
 from itertools import pairwise
-from typing import Literal
 
 import torch
 import torch.nn.functional as F
@@ -21,7 +16,6 @@ from torch import Tensor, nn
 
 from fastswap.training.presets import Shape
 
-Side = Literal["source", "target"]
 SLOPE = 0.1
 """Of the leaky rectifiers."""
 
@@ -50,11 +44,11 @@ class Down(nn.Module):
 
 
 class Up(nn.Module):
-    """Doubles the resolution by a pixel shuffle: [N, C, H, W] to [N, out, 2H, 2W]."""
+    """Doubles the resolution by a pixel shuffle: [N, C, H, W] to [N, out, 2H, 2W]. side: of the kernel, 1 or 3."""
 
-    def __init__(self, channels: int, out: int) -> None:
+    def __init__(self, channels: int, out: int, side: int = 3) -> None:
         super().__init__()
-        self.conv = nn.Conv2d(channels, out * 4, 3, padding=1)
+        self.conv = nn.Conv2d(channels, out * 4, side, padding=side // 2)
 
     def forward(self, x: Tensor) -> Tensor:
         return F.pixel_shuffle(F.leaky_relu(self.conv(x), SLOPE), 2)
@@ -106,12 +100,11 @@ class Encoder(nn.Module):
         return out
 
 
-class Inner(nn.Module):
-    """Features to the latent code and back to a map [N, C, 2 * cells, 2 * cells].
+class Code(nn.Module):
+    """Features to the latent code and back to a map [N, C, cells, cells].
 
     The code is scaled to unit mean square: both persons' codes then lie on one sphere, and no decoder can
-    tell them apart by their length. The first step up is shared too: coarse layout is what both faces have in
-    common.
+    tell them apart by their length.
     """
 
     def __init__(self, shape: Shape) -> None:
@@ -120,69 +113,35 @@ class Inner(nn.Module):
         self.channels = shape.decoder[0]
         self.shrink = nn.Linear(shape.encoder[-1] * self.cells**2, shape.latent)
         self.grow = nn.Linear(shape.latent, self.channels * self.cells**2)
-        self.up = nn.Sequential(Up(self.channels, shape.decoder[1]), Residual(shape.decoder[1]))
 
     def forward(self, features: Tensor) -> Tensor:
         code = self.shrink(features.flatten(1))
         code = code * torch.rsqrt(code.square().mean(1, keepdim=True) + 1e-6)
         grown = F.leaky_relu(self.grow(code), SLOPE)
-        out: Tensor = self.up(grown.reshape(-1, self.channels, self.cells, self.cells))
-        return out
+        return grown.reshape(-1, self.channels, self.cells, self.cells)
+
+
+def rise(shape: Shape, channels: int) -> nn.Sequential:
+    """The first step up, [N, channels, cells, cells] to twice the side: coarse layout is common to both faces."""
+    wide = shape.decoder[1]
+    return nn.Sequential(Up(channels, wide, shape.kernel), Residual(wide))
 
 
 class Decoder(nn.Module):
-    """The inner map to one person's face: logits of R'G'B' and mask, [N, 4, R, R]."""
+    """The map after the first step up to a face: logits of R'G'B' and mask, [N, 4, R, R]."""
 
     def __init__(self, shape: Shape) -> None:
         super().__init__()
         widths = shape.decoder[1:]
         stages: list[nn.Module] = [Residual(widths[0]) for _ in range(shape.blocks - 1)]
         for wide, narrow in pairwise(widths):
-            stages.append(Up(wide, narrow))
+            stages.append(Up(wide, narrow, shape.kernel))
             stages += [Residual(narrow) for _ in range(shape.blocks)]
         self.stages = nn.Sequential(*stages)
         self.head = nn.Conv2d(widths[-1], 4 * 4, 3, padding=1)
 
     def forward(self, x: Tensor) -> Tensor:
         return F.pixel_shuffle(self.head(self.stages(x)), 2)
-
-
-class Generator(nn.Module):
-    """Encoder, shared inner layers and one decoder for each person."""
-
-    def __init__(self, shape: Shape) -> None:
-        super().__init__()
-        self.shape = shape
-        self.encoder = Encoder(shape)
-        self.inner = Inner(shape)
-        self.source = Decoder(shape)
-        self.target = Decoder(shape)
-        initialise(self)
-
-    def forward(self, source: Tensor, target: Tensor) -> tuple[Tensor, Tensor]:
-        """Reconstructs both: two [N, 3, R, R] in 0..1 to logits, two [N, 4, R, R]."""
-        shared = self.inner(self.encoder(torch.cat((source, target))))
-        return self.source(shared[: len(source)]), self.target(shared[len(source) :])
-
-    def draw(self, face: Tensor, side: Side) -> Tensor:
-        """Logits [N, 4, R, R] of the faces [N, 3, R, R] drawn as the person of that side."""
-        decoder = self.source if side == "source" else self.target
-        out: Tensor = decoder(self.inner(self.encoder(face)))
-        return out
-
-
-class SwapPath(nn.Module):
-    """What rendering needs: `face` to `swap` [N, 3, R, R] and `mask` [N, 1, R, R], both in 0..1."""
-
-    def __init__(self, generator: Generator) -> None:
-        super().__init__()
-        self.encoder = generator.encoder
-        self.inner = generator.inner
-        self.decoder = generator.source
-
-    def forward(self, face: Tensor) -> tuple[Tensor, Tensor]:
-        drawn = torch.sigmoid(self.decoder(self.inner(self.encoder(face))))
-        return drawn[:, :3], drawn[:, 3:]
 
 
 def initialise(model: nn.Module) -> None:
@@ -206,22 +165,3 @@ def initialise(model: nn.Module) -> None:
                 weight.copy_(weight[::4].repeat_interleave(4, dim=0))
             elif isinstance(module, Decoder):
                 module.head.weight.mul_(0.1)
-
-
-def multiply_adds(shape: Shape) -> float:
-    """Multiply-adds that one swap of one face takes."""
-    total = 0.0
-    side = shape.resolution // 2
-    total += 9 * 12 * shape.encoder[0] * side**2
-    for narrow, wide in pairwise(shape.encoder):
-        side //= 2
-        total += 9 * (narrow * wide + 2 * wide * wide) * side**2
-    cells = shape.resolution // shape.stride
-    total += shape.latent * cells**2 * (shape.encoder[-1] + shape.decoder[0])
-    side = cells
-    for level, (wide, narrow) in enumerate(pairwise(shape.decoder)):
-        blocks = 1 + (shape.blocks - 1) if level == 0 else shape.blocks
-        total += 9 * 4 * wide * narrow * side**2
-        side *= 2
-        total += 9 * 2 * narrow * narrow * blocks * side**2
-    return total + 9 * shape.decoder[-1] * 16 * side**2

@@ -1,0 +1,46 @@
+"""What can be told about facesets before they are trained on."""
+
+from __future__ import annotations
+
+from collections import Counter
+from typing import TYPE_CHECKING
+
+from fastswap.training import coverage
+from fastswap.training.faceset import Faceset
+
+if TYPE_CHECKING:
+    from fastswap.training.store import FaceArrays
+
+WORTH_TELLING = 0.03
+"""Share of the target's faces in poses that the source lacks from which it is told."""
+
+
+def mixed_persons(faceset: Faceset) -> str | None:
+    """A notice about frames that gave more than one face: then the set shows more than one person."""
+    frames = Counter((entry.source, entry.index) for entry in faceset.entries)
+    doubles = sum(count > 1 for count in frames.values())
+    if not doubles:
+        return None
+    return (
+        f"{faceset.folder}: {doubles} frames gave more than one face, so several persons are mixed; "
+        "fastswap faceset split separates them"
+    )
+
+
+def coverage_notices(source: FaceArrays, target: FaceArrays) -> list[str]:
+    """Notices about poses: those that the target has and the source lacks, and one-sided footage."""
+    if source.poses is None or target.poses is None:
+        return []
+    found = []
+    for name, faces in (("source", source), ("target", target)):
+        assert faces.poses is not None
+        sided = coverage.one_sided(faces.poses)
+        if sided:
+            found.append(f"{name}: {sided}; the other side of the face cannot be learned")
+    compared = coverage.compare(source.poses, target.poses)
+    if compared.share >= WORTH_TELLING:
+        found.append(
+            f"source: it lacks poses of {compared.share:.0%} of the target's faces ({'; '.join(compared.ranges())}); "
+            "fastswap faceset coverage shows them"
+        )
+    return found

@@ -1,0 +1,59 @@
+"""What happens when a training blows up: it steps back to the last good state and goes on more carefully."""
+
+from __future__ import annotations
+
+import copy
+import math
+from typing import Any
+
+from fastswap.errors import TrainingError
+from fastswap.training.learner import Learner
+
+KEEP_EVERY = 200
+"""Steps between states that are kept in memory to step back to."""
+DIVERGED = 4.0
+"""A mean loss of so many times the best one is no mishap of a batch any more."""
+MOST_BACK = 4
+"""Times in a row that training steps back before it gives up."""
+
+
+class Guard:
+    """Watches the losses of one learner. rate: share of the learning rate that is still allowed."""
+
+    def __init__(self, learner: Learner) -> None:
+        self.learner = learner
+        self.rate = 1.0
+        self._best = math.inf
+        self._back = 0
+        self._good = _kept(learner)
+
+    def look(self, loss: float, steps: int) -> str | None:
+        """Judges the last steps by their mean loss; what was done about them, None when they were fine.
+
+        Raises TrainingError when stepping back does not help; the learner is then in its last good state.
+        """
+        blown = float(self.learner.blown)
+        self.learner.blown.zero_()
+        if math.isfinite(loss) and blown <= 0.5 * steps and loss <= DIVERGED * self._best:
+            self._best = min(self._best, loss)
+            if self.learner.step_count - self._good["step"] >= KEEP_EVERY:
+                self._good, self._back = _kept(self.learner), 0
+            return None
+        at = self.learner.step_count
+        self.learner.restore(copy.deepcopy(self._good))
+        self._back += 1
+        self.rate *= 0.5
+        if self._back > MOST_BACK:
+            raise TrainingError(
+                f"training diverged at step {at}, {MOST_BACK} times after stepping back to step {self._good['step']}; "
+                "the last good state is kept. Try a lower rate in a preset of your own, or --precision f32"
+            )
+        return f"step {at}: the loss blew up; back to step {self._good['step']} at {self.rate:g} of the rate"
+
+    def restored(self, rate: float) -> None:
+        """The learner was given another state, which counts as good."""
+        self.rate, self._good, self._back, self._best = rate, _kept(self.learner), 0, math.inf
+
+
+def _kept(learner: Learner) -> dict[str, Any]:
+    return copy.deepcopy(learner.state())

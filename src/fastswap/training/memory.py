@@ -1,0 +1,50 @@
+"""What to do when a training does not fit into memory."""
+
+from __future__ import annotations
+
+import gc
+from collections.abc import Callable
+
+import torch
+
+from fastswap.training.learner import Learner
+
+
+def lacks_memory(error: BaseException) -> bool:
+    """Whether an error says that memory ran out: torch reports that in several ways."""
+    return isinstance(error, MemoryError | torch.OutOfMemoryError) or (
+        isinstance(error, RuntimeError) and "memory" in str(error).lower()
+    )
+
+
+def fits(make: Callable[[], Learner]) -> bool:
+    """Whether two steps of a throw-away learner fit into memory; the second has the optimiser's state as well."""
+    learner: Learner | None = None
+    try:
+        learner = make()
+        for _ in range(2):
+            learner.step(0.0, gan=True)
+    except (MemoryError, RuntimeError) as error:
+        if not lacks_memory(error):
+            raise
+        return False
+    finally:
+        del learner
+        free()
+    return True
+
+
+def free() -> None:
+    """Gives back what Python and the device's cache hold on to."""
+    gc.collect()
+    if torch.cuda.is_available():
+        torch.cuda.empty_cache()
+
+
+def largest_batch(make: Callable[[int], Learner], batch: int) -> int:
+    """The largest of batch / 2, / 4, ... that fits; 0 when not even one face does."""
+    while batch > 1:
+        batch //= 2
+        if fits(lambda size=batch: make(size)):  # type: ignore[misc]
+            return batch
+    return 0

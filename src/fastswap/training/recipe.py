@@ -1,0 +1,108 @@
+"""How a generator is trained, in numbers that a preset or a TOML file sets. Needs no torch."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import asdict, dataclass, fields
+from typing import Any
+
+from fastswap.errors import SettingsError
+
+
+@dataclass(frozen=True, slots=True)
+class Augment:
+    """How strong the changes of a face are. Lengths are fractions of the crop's side.
+
+    turn: degrees, uniform in +-turn. zoom: scale, log-uniform in +-zoom. shift: uniform in +-shift. warp:
+    standard deviation of the nodes of the `nodes` x `nodes` warp grid. flip: probability of mirroring.
+    transfer: probability that a source face takes the overall colours of a random target face.
+
+    The others change only what the network is shown, never what it has to draw. gain, tint, offset: deviations
+    of brightness, of each channel's, and of the black level. light: strength of a random slope of light across
+    the face. blur, noise, compression: probability of a soft focus, of camera noise, and of 8x8 block
+    compression, each of random strength.
+    """
+
+    turn: float = 4.0
+    zoom: float = 0.04
+    shift: float = 0.02
+    warp: float = 0.02
+    nodes: int = 5
+    flip: float = 0.0
+    transfer: float = 0.0
+    gain: float = 0.10
+    tint: float = 0.04
+    offset: float = 0.02
+    light: float = 0.10
+    blur: float = 0.15
+    noise: float = 0.15
+    compression: float = 0.15
+
+
+@dataclass(frozen=True, slots=True)
+class LossWeights:
+    """Shares of the loss; 0 leaves a part out, and its work too.
+
+    pixel: mean absolute error of R'G'B'. Absolute, because squared errors favour blur (Zhao et al. 2017). square:
+    mean squared error. structure: 1 - SSIM of luma, which is what sees lost texture (Wang et al. 2004). scales: sizes
+    at which it is taken, each half of the one before (multi-scale SSIM, Wang et al. 2003): the coarse ones hold
+    features in place, the fine one keeps texture. edge: absolute error of luma's first differences, which
+    sharpens lids, lips and teeth (gradient difference, Mathieu et al. 2016). mask: cross entropy of the mask. outside:
+    weight of a pixel outside the face, inside it is 1. priority: weight added where eyes and mouth are. style: error of
+    the swap's local colours against the target's face, by mean and deviation (Huang and Belongie 2017); the swap
+    then takes the target's light. gan: share of the patch discriminator in the GAN stage (Isola et al. 2017).
+    """
+
+    pixel: float = 1.0
+    square: float = 0.0
+    structure: float = 0.5
+    scales: int = 1
+    edge: float = 0.5
+    mask: float = 0.1
+    outside: float = 0.1
+    priority: float = 2.0
+    style: float = 0.0
+    gan: float = 0.05
+
+
+@dataclass(frozen=True, slots=True)
+class Stages:
+    """Lengths of the stages in steps.
+
+    warped: the network sees warped faces. unwarped: the warp shrinks, and detail settles. gan: a discriminator
+    joins in. A run with a budget of its own (steps or minutes) keeps their proportions. floor: what is left of the warp
+    in the second stage, as a share. plateau: a stage ends early once the loss has fallen by less than this share from
+    one tenth of the stage to the next; 0 never ends it.
+    """
+
+    warped: int = 40_000
+    unwarped: int = 60_000
+    gan: int = 0
+    floor: float = 0.25
+    plateau: float = 0.0
+
+    def __post_init__(self) -> None:
+        if min(self.warped, self.unwarped, self.gan) < 0 or self.warped + self.unwarped < 1:
+            raise SettingsError(
+                f"stages: {self.warped}, {self.unwarped}, {self.gan} steps; the first two must not both be 0"
+            )
+        if not (0.0 <= self.plateau < 1.0 and 0.0 <= self.floor <= 1.0):
+            raise SettingsError(f"stages: plateau {self.plateau} and floor {self.floor} must lie in 0..1")
+
+    @property
+    def total(self) -> int:
+        """Steps of all stages."""
+        return self.warped + self.unwarped + self.gan
+
+
+def check_numbers(kind: str, values: Any) -> None:
+    """Raises SettingsError for a number of a settings dataclass that is negative or not finite."""
+    for field in fields(values):
+        value = getattr(values, field.name)
+        if isinstance(value, int | float) and not (math.isfinite(value) and value >= 0):
+            raise SettingsError(f"{kind}: {field.name} is {value}; it must be 0 or more")
+
+
+def as_json(values: Any) -> dict[str, Any]:
+    """A settings dataclass as plain JSON values."""
+    return asdict(values)

@@ -1,0 +1,101 @@
+"""What a training shows while it runs: history, previews, TensorBoard, and a page at the end."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from fastswap import provenance, video
+from fastswap.errors import OutputError, TrainingError
+
+PREVIEW, HISTORY, PREVIEWS = "preview.png", "history.jsonl", "previews"
+HISTORY_GROWTH = 1.002
+MOST_PREVIEWS = 40
+BOARD_MISSING = "TensorBoard is not installed: pip install 'fastswap[board]', or leave --board out"
+
+
+class Seeing:
+    """The files beside a model in training. said: what previews say about themselves when they are signed."""
+
+    def __init__(self, folder: Path, said: dict[str, str], *, board: bool) -> None:
+        self.folder, self.said = folder, said
+        self._next_line = 0.0
+        self._board: Any = _writer(folder / "board") if board else None
+
+    def forget(self) -> None:
+        """Removes what an earlier training in this folder left."""
+        (self.folder / HISTORY).unlink(missing_ok=True)
+        for path in (self.folder / PREVIEWS).glob("*.jpg"):
+            path.unlink()
+
+    def note(self, step: int, seconds: float, values: dict[str, float], *, last: bool = False) -> None:
+        """Takes down the losses; sparser as the run grows, so the history of a week is no larger than that of an
+        hour."""
+        if self._board is not None:
+            for name, value in values.items():
+                self._board.add_scalar(f"train/{name}", value, step)
+        if not last and seconds < self._next_line:
+            return
+        self._next_line = seconds * HISTORY_GROWTH + 1.0
+        path = self.folder / HISTORY
+        line = {"step": step, "seconds": round(seconds, 2)} | values
+        try:
+            with path.open("a", encoding="utf-8") as file:
+                file.write(json.dumps(line) + "\n")
+        except OSError as error:
+            raise OutputError(f"{path}: cannot be written ({error.strerror})") from None
+
+    def preview(self, step: int, picture: NDArray[np.uint8]) -> Path:
+        """Keeps the newest preview, and a history of them that is thinned out as it grows; all are signed."""
+        path = self.folder / PREVIEW
+        video.save_picture(path, picture)
+        provenance.sign(path, source=None, model=None, settings=dict(self.said))
+        kept = self.folder / PREVIEWS
+        kept.mkdir(exist_ok=True)
+        old = kept / f"{step:08d}.jpg"
+        video.save_picture(old, picture)
+        provenance.sign(old, source=None, model=None, settings=dict(self.said))
+        _thin_out(kept)
+        if self._board is not None:
+            self._board.add_image("preview", picture, step, dataformats="HWC")
+        return path
+
+    def close(self) -> None:
+        """Writes out what TensorBoard still holds."""
+        if self._board is not None:
+            self._board.close()
+
+
+def _thin_out(folder: Path) -> None:
+    """Of too many previews every second one goes, the first and the last stay."""
+    pictures = sorted(folder.glob("*.jpg"))
+    if len(pictures) > MOST_PREVIEWS:
+        for path in pictures[1:-1:2]:
+            path.unlink()
+
+
+def _writer(folder: Path) -> Any:
+    try:
+        from torch.utils.tensorboard import SummaryWriter
+    except ImportError:
+        raise TrainingError(BOARD_MISSING) from None
+    return SummaryWriter(str(folder))
+
+
+def read_history(folder: Path) -> list[dict[str, float]]:
+    """The history's lines; damaged ones, which a power loss can leave, are skipped."""
+    found = []
+    try:
+        lines = (folder / HISTORY).read_text(encoding="utf-8").splitlines()
+    except OSError:
+        return []
+    for line in lines:
+        try:
+            found.append({key: float(value) for key, value in json.loads(line).items()})
+        except (ValueError, AttributeError, TypeError):
+            continue
+    return found
