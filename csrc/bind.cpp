@@ -31,6 +31,35 @@ MaskJoin join_from(const std::string& name) {
   throw bad_argument("mask: join is '" + name + "'; choose product or union");
 }
 
+Enlarge enlarge_from(const std::string& name) {
+  if (name == "bilinear") return Enlarge::kBilinear;
+  if (name == "bicubic") return Enlarge::kBicubic;
+  if (name == "lanczos") return Enlarge::kLanczos;
+  throw bad_argument("enlarge is '" + name + "'; choose bilinear, bicubic or lanczos");
+}
+
+// Grain of each of `count` faces: [count, 3] deviations and [count] seeds, or none.
+struct GrainParts {
+  const std::optional<Floats>& deviations;
+  const std::vector<std::uint32_t>& seeds;
+
+  void require(py::ssize_t count) const {
+    if (!deviations) return;
+    require_shape(*deviations, "grain", {count, 3});
+    if (static_cast<py::ssize_t>(seeds.size()) != count) throw bad_argument("seeds: one for each face");
+    for (py::ssize_t i = 0; i < 3 * count; ++i) {
+      const float value = deviations->data()[i];
+      if (!(value >= 0.0f && value <= 1.0f)) throw bad_argument("grain must lie in 0..1");
+    }
+  }
+
+  Grain grain(py::ssize_t n) const {
+    if (!deviations) return {};
+    const float* d = deviations->data(n, 0);
+    return {{d[0], d[1], d[2]}, seeds[static_cast<std::size_t>(n)]};
+  }
+};
+
 double unit_from(double value, const char* name) {
   if (!(value >= 0.0 && value <= 1.0)) throw bad_argument(std::string(name) + " must lie in 0..1");
   return value;
@@ -118,20 +147,21 @@ void bind_mask(const std::optional<Floats>& outlines, const std::optional<Floats
 
 template <class T>
 void blend_as(const std::vector<PictureTuple>& list, const Doubles& to_coded, const Floats& faces,
-              const Floats& masks, float opacity) {
+              const Floats& masks, float opacity, Enlarge enlarge, const GrainParts& grain) {
   const int size = static_cast<int>(masks.shape(2));
   std::vector<BlendJob<T>> jobs;
   for (std::size_t n = 0; n < list.size(); ++n) {
     const auto i = static_cast<py::ssize_t>(n);
-    jobs.push_back(
-        {picture_from<T>(list[n]), affine_from(to_coded, i), faces.data(i, 0, 0, 0), masks.data(i, 0, 0)});
+    jobs.push_back({picture_from<T>(list[n]), affine_from(to_coded, i), faces.data(i, 0, 0, 0),
+                    masks.data(i, 0, 0), grain.grain(i)});
   }
   const py::gil_scoped_release release;
-  blend(jobs.data(), static_cast<int>(jobs.size()), size, opacity);
+  blend(jobs.data(), static_cast<int>(jobs.size()), size, opacity, enlarge);
 }
 
 void bind_blend(const py::sequence& pictures, const Doubles& to_coded, const Floats& faces,
-                const Floats& masks, double opacity) {
+                const Floats& masks, double opacity, const std::string& enlarge,
+                const std::optional<Floats>& grain, const std::vector<std::uint32_t>& seeds) {
   const auto list = picture_list(pictures);
   const auto count = static_cast<py::ssize_t>(list.size());
   require_shape(to_coded, "to_coded", {count, 2, 3});
@@ -139,11 +169,14 @@ void bind_blend(const py::sequence& pictures, const Doubles& to_coded, const Flo
   const py::ssize_t size = masks.shape(2);
   require_shape(masks, "masks", {count, size, size});
   require_shape(faces, "faces", {count, 3, size, size});
-  unit_from(opacity, "opacity");
+  const auto part = static_cast<float>(unit_from(opacity, "opacity"));
+  const Enlarge filter = enlarge_from(enlarge);
+  const GrainParts parts{grain, seeds};
+  parts.require(count);
   if (count == 0) return;
   checked_size(size);
-  is_wide(list.front()) ? blend_as<std::uint16_t>(list, to_coded, faces, masks, static_cast<float>(opacity))
-                        : blend_as<std::uint8_t>(list, to_coded, faces, masks, static_cast<float>(opacity));
+  is_wide(list.front()) ? blend_as<std::uint16_t>(list, to_coded, faces, masks, part, filter, parts)
+                        : blend_as<std::uint8_t>(list, to_coded, faces, masks, part, filter, parts);
 }
 
 struct Pixels {
@@ -152,6 +185,7 @@ struct Pixels {
   const MaskParts mask;
   const std::optional<Floats>& masks;
   const std::optional<Doubles>& statistics;
+  const GrainParts grain;
 };
 
 template <class T>
@@ -163,7 +197,7 @@ void composite_as(const std::vector<PictureTuple>& list, const Doubles& to_coded
     jobs.push_back({picture_from<T>(list[n]), affine_from(to_coded, i), pixels.targets.data(i, 0, 0, 0),
                     pixels.faces.data(i, 0, 0, 0), pixels.mask.source(i),
                     pixels.masks ? pixels.masks->data(i, 0, 0) : nullptr,
-                    pixels.statistics ? pixels.statistics->data(i, 0, 0) : nullptr});
+                    pixels.statistics ? pixels.statistics->data(i, 0, 0) : nullptr, pixels.grain.grain(i)});
   }
   const py::gil_scoped_release release;
   composite(jobs.data(), static_cast<int>(jobs.size()), params);
@@ -174,7 +208,8 @@ void bind_composite(const py::sequence& pictures, const Doubles& to_coded, const
                     const std::optional<Floats>& outlines, const std::optional<Floats>& mattes,
                     const std::optional<Floats>& masks, const std::optional<Doubles>& statistics,
                     const std::string& join, double erode, double feather, const std::string& mode,
-                    double strength, double opacity) {
+                    double strength, double opacity, const std::string& enlarge,
+                    const std::optional<Floats>& grain, const std::vector<std::uint32_t>& seeds) {
   const auto list = picture_list(pictures);
   const auto count = static_cast<py::ssize_t>(list.size());
   require_shape(to_coded, "to_coded", {count, 2, 3});
@@ -189,10 +224,13 @@ void bind_composite(const py::sequence& pictures, const Doubles& to_coded, const
   if (statistics) require_shape(*statistics, "statistics", {count, 2, statistics_size(how)});
   unit_from(strength, "strength");
   unit_from(opacity, "opacity");
+  const GrainParts grains{grain, seeds};
+  grains.require(count);
+  const Enlarge filter = enlarge_from(enlarge);
   if (count == 0) return;
   const CompositeParams params{mask_params(checked_size(size), erode, feather, join_from(join)), how,
-                               strength, static_cast<float>(opacity)};
-  const Pixels pixels{targets, faces, parts, masks, statistics};
+                               strength, static_cast<float>(opacity), filter};
+  const Pixels pixels{targets, faces, parts, masks, statistics, grains};
   is_wide(list.front()) ? composite_as<std::uint16_t>(list, to_coded, pixels, params)
                         : composite_as<std::uint8_t>(list, to_coded, pixels, params);
 }
@@ -215,12 +253,12 @@ PYBIND11_MODULE(_cpu, m) {
   m.def("mask", &fs::bind_mask, "outlines"_a.noconvert().none(true), "generated"_a.noconvert().none(true),
         "mattes"_a.noconvert().none(true), "join"_a, "erode"_a, "feather"_a, "out"_a.noconvert());
   m.def("blend", &fs::bind_blend, "pictures"_a, "to_coded"_a.noconvert(), "faces"_a.noconvert(),
-        "masks"_a.noconvert(), "opacity"_a);
+        "masks"_a.noconvert(), "opacity"_a, "enlarge"_a, "grain"_a.noconvert().none(true), "seeds"_a);
   m.def("composite", &fs::bind_composite, "pictures"_a, "to_coded"_a.noconvert(), "targets"_a.noconvert(),
         "faces"_a.noconvert(), "generated"_a.noconvert().none(true), "outlines"_a.noconvert().none(true),
         "mattes"_a.noconvert().none(true), "masks"_a.noconvert().none(true),
         "statistics"_a.noconvert().none(true), "join"_a, "erode"_a, "feather"_a, "mode"_a, "strength"_a,
-        "opacity"_a);
+        "opacity"_a, "enlarge"_a, "grain"_a.noconvert().none(true), "seeds"_a);
   m.def("set_threads", &fs::set_threads, "count"_a);
   m.def("get_threads", &fs::get_threads);
   m.def("simd_levels", &fs::simd_levels);

@@ -13,7 +13,7 @@ constexpr int kBlockRows = 32;
 }  // namespace
 
 template <class T>
-void blend(const BlendJob<T>* jobs, int count, int size, float opacity) {
+void blend(const BlendJob<T>* jobs, int count, int size, float opacity, Enlarge enlarge) {
   thread_local DrawScratch scratch;
   thread_local Buffer<std::uint16_t> memory;
   for (int i = 0; i < count; ++i) require_sane(jobs[i].to_coded);
@@ -23,7 +23,7 @@ void blend(const BlendJob<T>* jobs, int count, int size, float opacity) {
     const Extent extent = extent_of(job.mask, size, {0, 0, size, size}, size);
     const Rect& rect = extent.rect;
     if (rect.area() == 0) continue;
-    const Layers layers = make_room(extent, memory);
+    const Layers layers = make_room(extent, enlarge, memory);
     const std::ptrdiff_t corner = static_cast<std::ptrdiff_t>(rect.y0) * size + rect.x0;
     const PixelRows pixels{{job.face + corner, job.face + area + corner, job.face + 2 * area + corner},
                            size,
@@ -39,14 +39,14 @@ void blend(const BlendJob<T>* jobs, int count, int size, float opacity) {
       LayerParams part = p;
       const int y0 = block * kBlockRows;
       part.pixels = pixels.rows(y0, std::min(rect.height, y0 + kBlockRows));
-      aim(part, layers, 1, y0 + 1);
+      aim(part, layers, y0);
       kernels().make_layers(part);
     });
-    draw(job.picture, job.to_coded, layers, scratch);
+    draw(job.picture, job.to_coded, layers, {enlarge, job.grain}, scratch);
   }
 }
 
-template void blend(const BlendJob<std::uint8_t>*, int, int, float);
-template void blend(const BlendJob<std::uint16_t>*, int, int, float);
+template void blend(const BlendJob<std::uint8_t>*, int, int, float, Enlarge);
+template void blend(const BlendJob<std::uint16_t>*, int, int, float, Enlarge);
 
 }  // namespace fs

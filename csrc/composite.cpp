@@ -86,8 +86,9 @@ class Group {
     }
     each_block([&](int n, Face& face, Block& block) { make_layers(n, face, block); });
     for (std::size_t n = 0; n < faces_.size(); ++n) {
+      const CompositeJob<T>& job = jobs_[n];
       if (faces_[n].shown.area() > 0)
-        draw(jobs_[n].picture, jobs_[n].to_coded, faces_[n].layers, draw_scratch);
+        draw(job.picture, job.to_coded, faces_[n].layers, {params_.enlarge, job.grain}, draw_scratch);
     }
   }
 
@@ -113,7 +114,7 @@ class Group {
       float* colors = scratch.colors.get(3 * plane);
       face.colors = {{colors, colors + plane, colors + 2 * plane}, face.shown.width};
     }
-    face.layers = make_room(extent, scratch.layers);
+    face.layers = make_room(extent, params_.enlarge, scratch.layers);
     face.blocks = blocks_of(face.shown);
     face.params.opacity = params_.opacity;
     face.params.color = yuv_transform(job.picture.color);
@@ -174,7 +175,7 @@ class Group {
       pixels.pitch = face.colors.pitch;
     }
     p.pixels = pixels.rows(y0, y1);
-    aim(p, face.layers, 1, y0 + 1);
+    aim(p, face.layers, y0);
     kernels().make_layers(p);
   }
 

@@ -17,6 +17,7 @@ struct CompositeJob {
   MaskSource mask;
   const float* ready_mask;   // size x size, in place of `mask`; may be null
   const double* statistics;  // the face's and the target's, in place of their own in this frame; may be null
+  Grain grain;
 };
 
 struct CompositeParams {
@@ -24,6 +25,7 @@ struct CompositeParams {
   ColorMode color;
   double strength;  // of the colour match
   float opacity;
+  Enlarge enlarge;
 };
 
 // The same samples as mask, match_color and blend one after the other. Later jobs draw over earlier ones.

@@ -24,10 +24,11 @@ struct Span {
 };
 
 // The part of the crop that can change a sample: where filtered alpha may be above zero.
-Region reach(const Extent& e, const Footprint& f) {
+Region reach(const Extent& e, const Footprint& f, int taps) {
   const double spread_x = 0.5 * ((f.count_1 - 1) * std::abs(f.tap_1x) + (f.count_2 - 1) * std::abs(f.tap_2x));
   const double spread_y = 0.5 * ((f.count_1 - 1) * std::abs(f.tap_1y) + (f.count_2 - 1) * std::abs(f.tap_2y));
-  const double x = spread_x + 1.5 * (1 << f.log2_x), y = spread_y + 1.5 * (1 << f.log2_y);
+  const double cells = 0.5 * (taps + 1);
+  const double x = spread_x + cells * (1 << f.log2_x), y = spread_y + cells * (1 << f.log2_y);
   const Rect& r = e.rect;
   return {r.x0 - x,
           r.y0 - y,
@@ -37,6 +38,10 @@ Region reach(const Extent& e, const Footprint& f) {
           e.most_sum + x + y,
           e.least_difference - x - y,
           e.most_difference + x + y};
+}
+
+bool enlarges(const Footprint& f) {
+  return f.count_1 == 1 && f.count_2 == 1 && f.log2_x == 0 && f.log2_y == 0;
 }
 
 // Rows of a plane whose sample centres may fall into the region's box under `to_plane`.
@@ -84,14 +89,19 @@ struct Target {
 
   int blocks() const { return std::max(0, (rows.end - rows.begin + kBlockRows - 1) / kBlockRows); }
 
-  void draw_block(int block, int bits) const {
+  void draw_block(int block, int bits, const Grain& grain) const {
     const int y0 = rows.begin + block * kBlockRows, y1 = std::min(rows.end, y0 + kBlockRows);
     BlendRow<T> p{};
     p.sampler = sampler;
     p.count = count;
     p.unit = std::ldexp(1.0f, bits - 16);
     p.most = std::ldexp(1.0f, bits) - 1.0f;
-    for (int i = 0; i < count; ++i) p.step[i] = planes[i].step;
+    for (int i = 0; i < count; ++i) {
+      const int plane = count == 1 ? 0 : i + 1;
+      p.step[i] = planes[i].step;
+      p.grain[i] = grain.deviation[plane] * 65536.0f;
+      p.seed[i] = grain.seed + static_cast<std::uint32_t>(plane) * 0x632be59bu;
+    }
     for (p.y = y0; p.y < y1; ++p.y) {
       const Span x = columns_of(to_crop, region, p.y, planes[0].width);
       if (x.begin >= x.end) continue;
@@ -147,7 +157,8 @@ Sampler layer_sampler(const Affine& to_crop, const Footprint& f, const Layers& l
 }  // namespace
 
 template <class T>
-void draw(const Picture<T>& picture, const Affine& to_coded, const Layers& layers, DrawScratch& scratch) {
+void draw(const Picture<T>& picture, const Affine& to_coded, const Layers& layers, const DrawOptions& options,
+          DrawScratch& scratch) {
   if (std::abs(determinant(to_coded)) < 1e-12) return;
   const Affine from_luma = inverse(to_coded);
   for (const double part : {from_luma.xx, from_luma.xy, from_luma.yx, from_luma.yy}) {
@@ -160,7 +171,8 @@ void draw(const Picture<T>& picture, const Affine& to_coded, const Layers& layer
     const bool is_chroma = count == 2;
     t.sampler =
         layer_sampler(t.to_crop, footprint, layers, is_chroma, scratch.reduced[is_chroma], scratch.sums);
-    t.region = reach(layers.extent, footprint);
+    if (enlarges(footprint)) t.sampler.filter = options.enlarge;
+    t.region = reach(layers.extent, footprint, taps_of(t.sampler.filter));
     t.rows = rows_of(to_plane, t.region, a.height);
     return t;
   };
@@ -168,11 +180,14 @@ void draw(const Picture<T>& picture, const Affine& to_coded, const Layers& layer
   const Target<T> chroma = target(picture.u, picture.v, 2, to_chroma);
   const int luma_blocks = luma.blocks(), bits = picture.color.bits;
   parallel_for(luma_blocks + chroma.blocks(), [&](int i) {
-    i < luma_blocks ? luma.draw_block(i, bits) : chroma.draw_block(i - luma_blocks, bits);
+    i < luma_blocks ? luma.draw_block(i, bits, options.grain)
+                    : chroma.draw_block(i - luma_blocks, bits, options.grain);
   });
 }
 
-template void draw(const Picture<std::uint8_t>&, const Affine&, const Layers&, DrawScratch&);
-template void draw(const Picture<std::uint16_t>&, const Affine&, const Layers&, DrawScratch&);
+template void draw(const Picture<std::uint8_t>&, const Affine&, const Layers&, const DrawOptions&,
+                   DrawScratch&);
+template void draw(const Picture<std::uint16_t>&, const Affine&, const Layers&, const DrawOptions&,
+                   DrawScratch&);
 
 }  // namespace fs

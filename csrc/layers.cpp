@@ -2,22 +2,20 @@
 
 #include <algorithm>
 
-#include "sample.h"
-
 namespace fs {
 namespace {
 
 constexpr int kAlign = 16;  // columns: the widest vector, so that vectors fall on the same pixels everywhere
 
-// Sets the outermost rows and columns to 0; a pixel is `step` numbers.
-void clear_ring(std::uint16_t* plane, const Rect& rect, int step) {
+// Sets the outermost `ring` rows and columns to 0; a pixel is `step` numbers.
+void clear_rings(std::uint16_t* plane, const Rect& rect, int step, int ring) {
   const std::ptrdiff_t pitch = static_cast<std::ptrdiff_t>(rect.width) * step;
-  std::fill_n(plane, pitch, std::uint16_t{0});
-  for (int y = 1; y + 1 < rect.height; ++y) {
+  std::fill_n(plane, ring * pitch, std::uint16_t{0});
+  for (int y = ring; y + ring < rect.height; ++y) {
     std::uint16_t* row = plane + y * pitch;
-    for (int i = 0; i < step; ++i) row[i] = row[pitch - 1 - i] = 0;
+    for (int i = 0; i < step * ring; ++i) row[i] = row[pitch - 1 - i] = 0;
   }
-  std::fill_n(plane + (rect.height - 1) * pitch, pitch, std::uint16_t{0});
+  std::fill_n(plane + (rect.height - ring) * pitch, ring * pitch, std::uint16_t{0});
 }
 
 }  // namespace
@@ -51,16 +49,21 @@ Extent extent_of(const float* mask, std::ptrdiff_t pitch, const Rect& within, in
   return e;
 }
 
-Layers make_room(const Extent& extent, Buffer<std::uint16_t>& memory) {
+Layers make_room(const Extent& extent, Enlarge enlarge, Buffer<std::uint16_t>& memory) {
   const Rect& rect = extent.rect;
-  Layers layers{nullptr, {}, {rect.x0 - 1, rect.y0 - 1, rect.width + 2, rect.height + 2}, extent};
+  const int ring = taps_of(enlarge) - 1;
+  Layers layers{nullptr,
+                {},
+                {rect.x0 - ring, rect.y0 - ring, rect.width + 2 * ring, rect.height + 2 * ring},
+                extent,
+                ring};
   const std::size_t area = (layers.rect.area() + kSamplerMargin + 31) / 32 * 32;
   std::uint16_t* memory_of_all = memory.get(5 * area);
   layers.luma = memory_of_all;
-  clear_ring(layers.luma, layers.rect, 2);
+  clear_rings(layers.luma, layers.rect, 2, ring);
   for (int c = 0; c < 3; ++c) {
     layers.chroma[c] = memory_of_all + static_cast<std::size_t>(c + 2) * area;
-    clear_ring(layers.chroma[c], layers.rect, 1);
+    clear_rings(layers.chroma[c], layers.rect, 1, ring);
   }
   return layers;
 }

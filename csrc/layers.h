@@ -6,6 +6,7 @@
 #include "buffer.h"
 #include "color.h"
 #include "mask.h"
+#include "sample.h"
 
 namespace fs {
 
@@ -16,22 +17,23 @@ struct Extent {
   double least_sum, most_sum, least_difference, most_difference;
 };
 
-// Window values (see colorspace.h) of the part of the crop where alpha may be above 0, with one ring of zeros
-// around it.
+// Window values (see colorspace.h) of the part of the crop where alpha may be above 0, with `ring` rings of
+// zeros around it.
 struct Layers {
   std::uint16_t*
       luma;  // alpha (65535 is 1) and alpha Y in turns: luma is most of the work, and one load brings both
   std::uint16_t* chroma[3];  // alpha, alpha U, alpha V
-  Rect rect;                 // with the ring: starts at -1 if the mask starts at 0
-  Extent extent;             // without it
+  Rect rect;                 // with the rings: with one, starts at -1 if the mask starts at 0
+  Extent extent;             // without them
+  int ring;
 };
 
 // The extent of the mask pixels above 0 within `within`; `mask` points to its first pixel. It follows from
 // the mask alone: positions are rounded relative to its rectangle, so that decides the last bits of a result.
 Extent extent_of(const float* mask, std::ptrdiff_t pitch, const Rect& within, int size);
 
-// Room for the layers of an extent, the ring already set to 0.
-Layers make_room(const Extent& extent, Buffer<std::uint16_t>& memory);
+// Room for the layers of an extent, the rings already set to 0: as many as a filter that enlarges reaches.
+Layers make_room(const Extent& extent, Enlarge enlarge, Buffer<std::uint16_t>& memory);
 
 enum class LayerSource { kRgb, kMappedRgb, kMappedLab };
 
@@ -46,10 +48,10 @@ struct LayerParams {
   std::ptrdiff_t out_pitch;  // in pixels
 };
 
-// Points the parameters at row y, column x of the layers; the ring is row and column 0.
-inline void aim(LayerParams& p, const Layers& layers, int x, int y) {
+// Points the parameters at row y of the layers, within the rings.
+inline void aim(LayerParams& p, const Layers& layers, int y) {
   p.out_pitch = layers.rect.width;
-  const std::ptrdiff_t at = y * p.out_pitch + x;
+  const std::ptrdiff_t at = (y + layers.ring) * p.out_pitch + layers.ring;
   p.luma = layers.luma + 2 * at;
   for (int c = 0; c < 3; ++c) p.chroma[c] = layers.chroma[c] + at;
 }

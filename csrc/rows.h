@@ -104,7 +104,7 @@ struct Rows {
   }
 
   // A row is sampled and then mixed in pieces that stay in the first-level cache.
-  template <class T, int C>
+  template <class T, int C, int kTaps>
   static void blend_planes(const BlendRow<T>& p) {
     constexpr int kPiece = 512;
     alignas(64) float samples[C + 1][kPiece];
@@ -113,13 +113,26 @@ struct Rows {
       const int end = p.x1 - start < kPiece ? p.x1 : start + kPiece;
       for (int x = start; x < end; x += L::width) {
         F value[C + 1];
-        sample<C + 1>(p.sampler, u, v, x, value);
+        if constexpr (kTaps == 2) {
+          sample<C + 1>(p.sampler, u, v, x, value);
+        } else {
+          sample_wide<kTaps>(p.sampler, u, v, x, value);
+        }
         for (int c = 0; c <= C; ++c) L::store(samples[c] + (x - start), value[c], L::width);
       }
       for (int c = 0; c < C; ++c) {
+        if (p.grain[c] > 0.0f) {
+          add_grain(samples[c + 1], samples[0], end - start, start, p.y, p.grain[c], p.seed[c]);
+        }
         mix(p.row[c] + start * p.step[c], p.step[c], samples[0], samples[c + 1], end - start, p.unit, p.most);
       }
     }
+  }
+
+  static FS_HD void add_grain(float* color, const float* alpha, int count, int x0, int y, float deviation,
+                              std::uint32_t seed) {
+    for (int i = 0; i < count; ++i)
+      color[i] += deviation * grain_strength(alpha[i]) * grain_at(x0 + i, y, seed);
   }
 
   template <class T>
@@ -138,7 +151,14 @@ struct Rows {
 
   template <class T>
   static void blend_row(const BlendRow<T>& p) {
-    p.count == 1 ? blend_planes<T, 1>(p) : blend_planes<T, 2>(p);
+    switch (p.sampler.filter) {
+      case Enlarge::kBilinear:
+        return p.count == 1 ? blend_planes<T, 1, 2>(p) : blend_planes<T, 2, 2>(p);
+      case Enlarge::kBicubic:
+        return p.count == 1 ? blend_planes<T, 1, 4>(p) : blend_planes<T, 2, 4>(p);
+      case Enlarge::kLanczos:
+        return p.count == 1 ? blend_planes<T, 1, 6>(p) : blend_planes<T, 2, 6>(p);
+    }
   }
 
   static constexpr Kernels table(const char* name) {

@@ -158,4 +158,6 @@ def run_blend(
 ) -> None:
     """The native blend, for any depth and subsampling."""
     floats = [np.ascontiguousarray(a, np.float32) for a in (faces, masks)]
-    _cpu.blend([p.native for p in pictures], np.array(maps, np.float64), *floats, opacity)
+    _cpu.blend(
+        [p.native for p in pictures], np.array(maps, np.float64), *floats, opacity, "bilinear", None, ()
+    )

@@ -308,12 +308,12 @@ def test_wrong_arguments_are_named() -> None:
     eye = np.array([[[1.0, 0, 0], [0, 1.0, 0]]])
     face, mask = np.zeros((1, 3, 8, 8), np.float32), np.zeros((1, 8, 8), np.float32)
     with pytest.raises(ValueError, match="masks"):
-        _cpu.blend([picture.native], eye, face, mask[:, :4].copy(), 1.0)
+        _cpu.blend([picture.native], eye, face, mask[:, :4].copy(), 1.0, "bilinear", None, ())
     with pytest.raises(ValueError, match="faces"):
-        _cpu.blend([picture.native], eye, face[:, :2].copy(), mask, 1.0)
+        _cpu.blend([picture.native], eye, face[:, :2].copy(), mask, 1.0, "bilinear", None, ())
     for opacity in (-0.1, 1.5, float("nan")):
         with pytest.raises(ValueError, match="opacity"):
-            _cpu.blend([picture.native], eye, face, mask, opacity)
+            _cpu.blend([picture.native], eye, face, mask, opacity, "bilinear", None, ())
     picture.planes[1].setflags(write=False)
     with pytest.raises(ValueError, match="U plane: it is read-only"):
-        _cpu.blend([picture.native], eye, face, mask, 1.0)
+        _cpu.blend([picture.native], eye, face, mask, 1.0, "bilinear", None, ())

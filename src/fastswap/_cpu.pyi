@@ -53,6 +53,9 @@ def blend(
     faces: NDArray[np.float32],
     masks: NDArray[np.float32],
     opacity: float,
+    enlarge: str,
+    grain: NDArray[np.float32] | None,
+    seeds: Sequence[int],
 ) -> None: ...
 def composite(
     pictures: Sequence[Picture],
@@ -70,6 +73,9 @@ def composite(
     mode: str,
     strength: float,
     opacity: float,
+    enlarge: str,
+    grain: NDArray[np.float32] | None,
+    seeds: Sequence[int],
 ) -> None: ...
 def set_threads(count: int) -> None: ...
 def get_threads() -> int: ...

@@ -15,6 +15,7 @@ ColorMode = Literal["none", "reinhard", "linear", "mkl", "histogram", "sliced"]
 BlendMode = Literal["feather"]
 MaskPart = Literal["mesh", "generator", "ellipse", "box"]
 MaskJoin = Literal["product", "union"]
+Enlarge = Literal["bilinear", "bicubic", "lanczos"]
 
 MOST_STEADY: Final = 12
 """The largest `Look.steady`: the most frames before and after a frame that its look can depend on."""
@@ -36,6 +37,8 @@ class Look:
     erode: how far the mask shrinks before it is feathered; below 0 it grows. feather: width of its soft edge.
     blend: "feather" mixes linearly by the mask.
     opacity: 0 leaves the target as it is, 1 shows the new face alone.
+    enlarge: filter where the crop is smaller than the face in the frame: "bilinear", "bicubic" (Keys 1981) or "lanczos"
+        (three lobes).
     """
 
     color: ColorMode = "reinhard"
@@ -47,6 +50,7 @@ class Look:
     feather: float = 0.13
     blend: BlendMode = "feather"
     opacity: float = 1.0
+    enlarge: Enlarge = "bilinear"
 
     def __post_init__(self) -> None:
         for name, allowed in _CHOICES.items():
@@ -76,6 +80,15 @@ class Look:
     def mask_join(self) -> MaskJoin:
         """How they are joined."""
         return _mask_of(self.mask)[1]
+
+    @property
+    def reach(self) -> int:
+        """How many frames before a frame, and how many after it, its result depends on; 0 to `MOST_STEADY`.
+
+        Those of the same shot and of a face's unbroken track count. Of them the generator's faces are needed, so a part
+        of a video that is rendered alone needs `reach` more frames on either side.
+        """
+        return self.steady if self.color != "none" else 0
 
     @classmethod
     def load(cls, path: str | Path) -> Look:
@@ -117,6 +130,7 @@ class Look:
 _CHOICES: Final[Mapping[str, tuple[str, ...]]] = {
     "color": get_args(ColorMode),
     "blend": get_args(BlendMode),
+    "enlarge": get_args(Enlarge),
 }
 _RANGES: Final[Mapping[str, tuple[float, float]]] = {
     "color_strength": (0.0, 1.0),

@@ -17,7 +17,7 @@ from numpy.typing import ArrayLike, NDArray
 from fastswap import _cpu
 from fastswap.errors import SettingsError
 from fastswap.frame import NATIVE_FORMATS, Frame
-from fastswap.look import ColorMode, Look, MaskJoin
+from fastswap.look import ColorMode, Enlarge, Look, MaskJoin
 
 Floats = NDArray[np.float32]
 Doubles = NDArray[np.float64]
@@ -118,14 +118,25 @@ def match_color(
 
 
 def blend(
-    frames: Sequence[Frame], to_coded: ArrayLike, faces: ArrayLike, masks: ArrayLike, *, opacity: float = 1.0
+    frames: Sequence[Frame],
+    to_coded: ArrayLike,
+    faces: ArrayLike,
+    masks: ArrayLike,
+    *,
+    opacity: float = 1.0,
+    enlarge: Enlarge = "bilinear",
+    grain: ArrayLike | None = None,
+    seeds: Sequence[int] = (),
 ) -> None:
     """Mix faces [N, 3, S, S] by their masks [N, S, S] into the frames' own planes, which must be writable.
 
     Later faces draw over earlier ones. Samples where the mask is zero, or that lie outside the crop, keep their bytes.
+    enlarge: the filter where the map enlarges. grain: [N, 3], deviation of the noise added to Y, U and V where a face
+    is drawn, as a fraction of their whole range; it follows from sample positions and `seeds`, one for each face.
     """
     pictures = [picture_of(frame) for frame in frames]
-    _cpu.blend(pictures, _maps(to_coded), _floats(faces), _floats(masks), opacity)
+    noise = _floats_or_none(grain)
+    _cpu.blend(pictures, _maps(to_coded), _floats(faces), _floats(masks), opacity, enlarge, noise, seeds)
 
 
 def composite(
@@ -141,13 +152,15 @@ def composite(
     mattes: ArrayLike | None = None,
     masks: ArrayLike | None = None,
     statistics: ArrayLike | None = None,
+    grain: ArrayLike | None = None,
+    seeds: Sequence[int] = (),
 ) -> None:
     """Mask, colour match and blend as `look` says, in one go; the same samples as the three calls one by one.
 
     targets: what `crop` gave for these frames and maps. generated: see `mask`. outlines: [N, K, 2], of the face mesh.
     `look.mask` says which of them count; a part that is None is left out, as long as another is there. face_width: of
     the crop's side, what `look`'s lengths are fractions of. mattes: see `mask`. masks: ready-made, in place of all
-    these. statistics: averaged over frames, in place of the face's own in this frame.
+    these. statistics: averaged over frames, in place of the face's own in this frame. grain, seeds: see `blend`.
     """
     shapes, drawn = (None, None) if masks is not None else mask_sources(outlines, generated, look)
     _cpu.composite(
@@ -165,6 +178,9 @@ def composite(
         look.color,
         look.color_strength,
         look.opacity,
+        look.enlarge,
+        _floats_or_none(grain),
+        seeds,
     )
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -14,9 +14,12 @@ from numpy.typing import NDArray
 from fastswap import align, ops, video
 from fastswap.engines import Engine, open_engine
 from fastswap.faces import Face, FrameFaces
+from fastswap.finish import Measured, drawing_order, finished
 from fastswap.frame import Affine, Frame
 from fastswap.look import Look
 from fastswap.model import Contract, load_contract
+
+__all__ = ["Batch", "FaceSwap", "Watcher", "Work", "drawing_order"]
 
 MAX_WAITING = 4
 """Frames that may wait for a full batch, as a multiple of the batch: bounds memory where faces are rare."""
@@ -27,13 +30,15 @@ class Work:
     """One frame and the faces in it that are to be replaced, drawn in the order given.
 
     found: all that the analysis knows of the frame, None where nobody kept it. state: "swapped", or why the frame
-    passes through unchanged.
+    passes through unchanged. warm: the frame lies before or after the wanted ones and only steadies them (see
+    `Look.reach`); it is neither drawn nor handed on.
     """
 
     frame: Frame
     faces: tuple[Face, ...]
     found: FrameFaces | None = None
     state: str = ""
+    warm: bool = False
 
 
 @dataclass(slots=True)
@@ -43,7 +48,8 @@ class Batch:
     owner: for each of the N faces, the index of its frame in `works`. to_coded [N, 2, 3]: crop to coded luma pixels.
     outlines [N, K, 2]: face outline in crop pixels. targets [N, 3, S, S]: what the frames show there, R'G'B' 0..1.
     swaps [N, 3, S, S] and masks [N, S, S]: what the generator made of them. ready: on a GPU the event after which the
-    last of these is there.
+    last of these is there. shown [N, S, S]: where the faces show, once that is known. measured: what the look goes by,
+    steadied over time.
     """
 
     works: list[Work]
@@ -54,6 +60,25 @@ class Batch:
     swaps: NDArray[np.float32]
     masks: NDArray[np.float32]
     ready: Any = None
+    shown: NDArray[np.float32] | None = None
+    measured: Measured | None = None
+
+    def without_warm(self) -> Batch:
+        """This finished batch without the faces of frames that are not drawn."""
+        kept = [n for n, index in enumerate(self.owner) if not self.works[index].warm]
+        if len(kept) == len(self.owner):
+            return self
+        return replace(
+            self,
+            owner=[self.owner[n] for n in kept],
+            to_coded=self.to_coded[kept],
+            outlines=self.outlines[kept],
+            targets=self.targets[kept],
+            swaps=self.swaps[kept],
+            masks=self.masks[kept],
+            shown=None if self.shown is None else self.shown[kept],
+            measured=self.measured and self.measured.rows(kept),
+        )
 
 
 class Watcher(Protocol):
@@ -137,37 +162,49 @@ class FaceSwap:
             yield batch
 
     def composite(self, batches: Iterable[Batch], watchers: Sequence[Watcher] = ()) -> Iterator[Frame]:
-        """Draws the new faces into the frames and gives the frames back in order.
+        """Draws the new faces into the frames and gives the frames back in order, `look.reach` frames late.
 
         A frame without faces is handed on untouched; one with faces is written to in a copy of its own. watchers: are
         shown every batch when its frames are finished.
         """
-        for batch in batches:
+        for batch in self._finish(batches):
             made = self._composite(batch) if batch.owner else [work.frame for work in batch.works]
             for watcher in watchers:
                 watcher.see(batch, made)
-            yield from made
+            yield from (frame for frame, work in zip(made, batch.works, strict=True) if not work.warm)
+
+    def _finish(self, batches: Iterable[Batch]) -> Iterator[Batch]:
+        """What is measured of the faces before they are drawn."""
+        return finished(batches, self.look, self.face_width)
+
+    @property
+    def face_width(self) -> float:
+        """Width of a face as a fraction of the crop's side."""
+        return align.face_width(self.contract.template, self.contract.coverage)
 
     def draw(self, batch: Batch, frames: Sequence[Frame]) -> None:
-        """Draws each face of a batch into its own entry of `frames`, which must be writable and may repeat."""
+        """Draws each face of a finished batch into its own entry of `frames`, which are writable and may repeat."""
         ops.composite(
             frames,
             batch.to_coded,
             batch.targets,
             batch.swaps,
-            batch.masks,
-            batch.outlines,
+            None,
+            None,
             self.look,
-            face_width=align.face_width(self.contract.template, self.contract.coverage),
+            masks=batch.shown,
+            statistics=batch.measured.color if batch.measured else None,
         )
 
     def _composite(self, batch: Batch) -> Sequence[Frame]:
+        batch = batch.without_warm()
         changed = set(batch.owner)
         frames = [
             video.writable(work.frame) if index in changed else work.frame
             for index, work in enumerate(batch.works)
         ]
-        self.draw(batch, [frames[i] for i in batch.owner])
+        if batch.owner:
+            self.draw(batch, [frames[i] for i in batch.owner])
         return frames
 
 
@@ -175,8 +212,3 @@ def _faces(works: Sequence[Work]) -> Iterator[tuple[int, Face]]:
     for index, work in enumerate(works):
         for face in work.faces:
             yield index, face
-
-
-def drawing_order(faces: Iterable[Face]) -> tuple[Face, ...]:
-    """Smaller faces first: where two overlap, the larger one is taken to be the nearer and is drawn over it."""
-    return tuple(sorted(faces, key=lambda face: (face.area, face.track)))

@@ -19,6 +19,7 @@ _HELP = {
     "erode": (float, "Shrinks the mask, below 0 grows it; as a fraction of the face's width."),
     "feather": (float, "Width of the mask's soft edge, as a fraction of the face's width."),
     "opacity": (float, "0 keeps the target, 1 shows the new face alone."),
+    "enlarge": (str, "Filter where the face is larger than the crop: bilinear, bicubic or lanczos."),
 }
 """Type and help of each setting that has an option of its own."""
 
