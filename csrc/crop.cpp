@@ -11,6 +11,9 @@ namespace fs {
 namespace {
 
 constexpr int kBlockRows = 64;
+// Waking a thread costs about as much as half a block of the face models' input: a single one of those (3
+// blocks) is cut by its caller alone.
+constexpr int kBlocksAThread = 2;
 
 struct Scratch {
   Buffer<std::uint32_t> sums;
@@ -87,10 +90,13 @@ template <class T>
 void crop(const CropJob<T>* jobs, int count, int size, Border border) {
   for (int i = 0; i < count; ++i) require_sane(jobs[i].to_coded);
   const int blocks = (size + kBlockRows - 1) / kBlockRows;
-  parallel_for(count * blocks, [&](int i) {
-    const int y0 = i % blocks * kBlockRows;
-    crop_block(jobs[i / blocks], size, border, y0, std::min(size, y0 + kBlockRows));
-  });
+  parallel_for(
+      count * blocks,
+      [&](int i) {
+        const int y0 = i % blocks * kBlockRows;
+        crop_block(jobs[i / blocks], size, border, y0, std::min(size, y0 + kBlockRows));
+      },
+      kBlocksAThread);
 }
 
 template void crop(const CropJob<std::uint8_t>*, int, int, Border);

@@ -110,8 +110,8 @@ void set_threads(int count) {
 
 int get_threads() { return thread_count().load(); }
 
-void parallel_for(int count, const std::function<void(int)>& body) {
-  const int threads = std::min(get_threads(), count);
+void parallel_for(int count, const std::function<void(int)>& body, int least) {
+  const int threads = std::min(get_threads(), count / least);
   Job job;
   job.body = &body;
   job.count = count;

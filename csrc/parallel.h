@@ -11,7 +11,7 @@ int get_threads();
 
 // Calls body(0) ... body(count - 1), each exactly once, on any thread in any order; rethrows the first
 // exception. What an index does must not depend on the thread, so results are the same bytes for any number
-// of threads.
-void parallel_for(int count, const std::function<void(int)>& body);
+// of threads. A thread is worth waking for `least` calls of body and more: fewer are left to the others.
+void parallel_for(int count, const std::function<void(int)>& body, int least = 1);
 
 }  // namespace fs

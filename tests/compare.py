@@ -25,9 +25,10 @@ slightly other points the tip and the corner; measured up to 0.14."""
 POSE_DEGREES = 9.0
 """Head pose from the mesh's weak-perspective depth, degrees; measured up to 7 within 35 degrees of yaw."""
 
-TURNED_PX = 0.01
+TURNED_PX = 0.05
 """Mean landmark difference between a picture and the same picture coded a quarter turn, pixels of a 110 px
-face: the same samples with the same weights, summed in another order."""
+face: the same samples with the same weights, summed in another order; then the detector in bfloat16 starts the
+mesh from a square that is off by a rounding. Measured 0.025."""
 
 SQUEEZED_PX = 0.5
 """The same for half the columns: the network sees a slightly softer picture; measured 0.18."""

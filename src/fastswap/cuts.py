@@ -83,8 +83,10 @@ def _glance(luma: NDArray[np.uint8]) -> _Look:
     histogram = (counts / samples.size).astype(np.float32)
     cell = _CELL if min(samples.shape) >= 4 * _CELL else 1
     rows, columns = samples.shape[0] // cell, samples.shape[1] // cell
-    blocks = samples[: rows * cell, : columns * cell].reshape(rows, cell, columns, cell)
-    cells = blocks.mean(axis=(1, 3), dtype=np.float32)
+    # Rows first, then columns, in whole numbers: a reduction over two short axes at once is ten times slower.
+    lines = samples[: rows * cell, : columns * cell].reshape(rows, cell, -1).sum(axis=1, dtype=np.uint32)
+    sums = sum(lines[:, i::cell] for i in range(cell))
+    cells = np.asarray(sums, np.float32) * np.float32(1.0 / cell**2)
     clear = (cells > 18.0) & (cells < 233.0)
     tells = bool(clear.mean() >= _USABLE and cells[clear].std() >= _FLAT)
     return _Look(cells, clear, histogram, tells)

@@ -24,7 +24,7 @@ __all__ = [
 ]  # fmt: skip
 
 SUFFIX: Final = ".faces"
-ANALYSIS: Final = 1
+ANALYSIS: Final = 2
 """Raised whenever the analysis finds other landmarks with the same settings: older files are then stale."""
 
 

@@ -80,12 +80,15 @@ class _Track:
     missed: int = 0  # frames since then
     box: Floats = field(init=False)
     step: Floats = field(default_factory=lambda: np.zeros(2))  # pixels that the box moved in the last frame
+    square: Affine = field(init=False)  # where the mesh looks next
 
     def __post_init__(self) -> None:
         self.box = _box(self.landmarks)
+        self.square = detect.square_of_landmarks(self.landmarks)
 
-    def see(self, landmarks: Floats, score: float) -> None:
+    def see(self, landmarks: Floats, score: float, square: Affine | None = None) -> None:
         box = _box(landmarks)
+        self.square = detect.square_of_landmarks(landmarks) if square is None else square
         moved = (box[:2] + box[2:] - self.box[:2] - self.box[2:]) / 2
         self.step = moved if self.missed <= 1 else np.zeros(2)
         self.landmarks, self.score, self.missed, self.box = landmarks, score, 0, box
@@ -142,21 +145,21 @@ class Tracker:
         for track in self._tracks:
             track.missed += 1
         live = [track for track in self._tracks if track.missed == 1]
-        squares = [detect.square_of_landmarks(track.landmarks) for track in live]
+        squares = [track.square for track in live]
         claims, doubted = [], set()
-        for track, square, (landmarks, presence) in zip(
+        for track, expected, (landmarks, presence, square) in zip(
             live, squares, measure.measure(frame, mesh, squares), strict=True
         ):
             if presence >= self.settings.keep and measure.plausible(track.landmarks, landmarks, frame):
-                expected = square.copy()
+                expected = expected.copy()
                 expected[:, 2] += track.step
-                change = measure.square_change(expected, detect.square_of_landmarks(landmarks))
-                claims.append((change, track.number, track, landmarks, presence))
+                change = measure.square_change(expected, square)
+                claims.append((change, track.number, track, landmarks, presence, square))
             elif presence >= measure.DOUBT:
                 doubted.add(track.number)
-        for _, _, track, landmarks, presence in sorted(claims, key=lambda claim: claim[:2]):
+        for _, _, track, landmarks, presence, square in sorted(claims, key=lambda claim: claim[:2]):
             if not _overlapping(_box(landmarks), self._seen(), _SAME):
-                track.see(landmarks, presence)
+                track.see(landmarks, presence, square)
         return doubted
 
     def _seen(self) -> list[_Track]:

@@ -4,11 +4,17 @@ from __future__ import annotations
 
 import threading
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from fastswap.errors import DeviceError, ModelError
+
+
+def native_precision(core: Any) -> str:
+    """The narrowest of "bf16" and "f32" that this CPU multiplies natively, as OpenVINO's Core tells."""
+    return "bf16" if "BF16" in core.get_property("CPU", "OPTIMIZATION_CAPABILITIES") else "f32"
 
 
 class OpenVinoEngine:
@@ -23,7 +29,7 @@ class OpenVinoEngine:
         import openvino as ov
 
         core = ov.Core()
-        self.precision = "bf16" if "BF16" in core.get_property("CPU", "OPTIMIZATION_CAPABILITIES") else "f32"
+        self.precision = native_precision(core)
         config: dict[str, object] = {
             "PERFORMANCE_HINT": "LATENCY",
             "INFERENCE_PRECISION_HINT": self.precision,
@@ -54,18 +60,20 @@ class OpenVinoEngine:
 
     def infer(self, faces: NDArray[np.float32]) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
         """Runs any number of crops, `batch` at a time. See `Engine.infer`."""
-        swaps, masks = [], []
+        count, (_, channels, height, width) = len(faces), self._input.shape
+        swaps = np.empty((count, channels, height, width), np.float32)
+        masks = np.empty((count, height, width), np.float32)
         with self._lock:
             if self._request is None:
                 raise DeviceError("this engine is closed")
-            for start in range(0, len(faces), self.batch):
+            for start in range(0, count, self.batch):
                 part = faces[start : start + self.batch]
                 self._input[: len(part)] = part
                 self._input[len(part) :] = 0.0
                 self._request.infer([self._tensor])
-                swaps.append(np.array(self._request.get_tensor(self._swap).data[: len(part)], np.float32))
-                masks.append(np.array(self._request.get_tensor(self._mask).data[: len(part), 0], np.float32))
-        return np.concatenate(swaps), np.concatenate(masks)
+                swaps[start : start + self.batch] = self._request.get_tensor(self._swap).data[: len(part)]
+                masks[start : start + self.batch] = self._request.get_tensor(self._mask).data[: len(part), 0]
+        return swaps, masks
 
     def close(self) -> None:
         """Drops the compiled network; using the engine afterwards raises DeviceError."""
