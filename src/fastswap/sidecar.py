@@ -58,7 +58,7 @@ def content_hash(source: Path) -> str:
             if path != source:
                 digest.update(f"{path.name}\0{path.stat().st_size}\0".encode("utf-8", "surrogateescape"))
             with path.open("rb", buffering=0) as file:
-                while block := file.read(1 << 22):
+                while block := file.read(1 << 18):
                     digest.update(block)
     except OSError as error:
         raise InputError(f"{source}: cannot be read: {error.strerror or error}") from error

@@ -17,7 +17,7 @@ from typing import Any, BinaryIO
 
 import numpy as np
 
-BLOCK = 4 << 20
+BLOCK = 256 << 10
 
 _C2PA_UUID = bytes.fromhex("d8fec3d61b0e483c92975828877ec481")
 _PARENTS = (b"moov", b"trak", b"mdia", b"minf", b"stbl")
