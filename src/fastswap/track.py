@@ -147,11 +147,11 @@ class Tracker:
         live = [track for track in self._tracks if track.missed == 1]
         squares = [track.square for track in live]
         claims, doubted = [], set()
-        for track, expected, (landmarks, presence, square) in zip(
+        for track, before, (landmarks, presence, square) in zip(
             live, squares, measure.measure(frame, mesh, squares), strict=True
         ):
             if presence >= self.settings.keep and measure.plausible(track.landmarks, landmarks, frame):
-                expected = expected.copy()
+                expected = before.copy()
                 expected[:, 2] += track.step
                 change = measure.square_change(expected, square)
                 claims.append((change, track.number, track, landmarks, presence, square))
