@@ -200,7 +200,9 @@ def _drape(cloth: F64) -> None:
     """Soft folds that run from the shoulders to the chest, all of them outward: the skin lies close beneath."""
     x, y = cloth[..., 0], cloth[..., 1]
     low = smoothstep(-17.0, -22.0, y)
-    cloth[..., 2] += low * (0.36 + 0.22 * np.sin(0.55 * x + 0.35 * y) + 0.14 * np.sin(-0.9 * x + 0.5 * y + 1.3))
+    cloth[..., 2] += low * (
+        0.36 + 0.22 * np.sin(0.55 * x + 0.35 * y) + 0.14 * np.sin(-0.9 * x + 0.5 * y + 1.3)
+    )
     cloth[..., 1] += 0.12 * low * np.sin(0.8 * x)
 
 
