@@ -4,6 +4,7 @@
 #include <vector>
 
 #include "bind_crop.h"
+#include "bind_names.h"
 #include "blend.h"
 #include "composite.h"
 #include "kernels.h"
@@ -13,30 +14,6 @@
 
 namespace fs {
 namespace {
-
-ColorMode mode_from(const std::string& name) {
-  if (name == "none") return ColorMode::kNone;
-  if (name == "reinhard") return ColorMode::kReinhard;
-  if (name == "linear") return ColorMode::kLinear;
-  if (name == "mkl") return ColorMode::kMkl;
-  if (name == "histogram") return ColorMode::kHistogram;
-  if (name == "sliced") return ColorMode::kSliced;
-  throw bad_argument("colour mode is '" + name +
-                     "'; choose none, reinhard, linear, mkl, histogram or sliced");
-}
-
-MaskJoin join_from(const std::string& name) {
-  if (name == "product") return MaskJoin::kProduct;
-  if (name == "union") return MaskJoin::kUnion;
-  throw bad_argument("mask: join is '" + name + "'; choose product or union");
-}
-
-Enlarge enlarge_from(const std::string& name) {
-  if (name == "bilinear") return Enlarge::kBilinear;
-  if (name == "bicubic") return Enlarge::kBicubic;
-  if (name == "lanczos") return Enlarge::kLanczos;
-  throw bad_argument("enlarge is '" + name + "'; choose bilinear, bicubic or lanczos");
-}
 
 // Grain of each of `count` faces: [count, 3] deviations and [count] seeds, or none.
 struct GrainParts {
@@ -59,11 +36,6 @@ struct GrainParts {
     return {{d[0], d[1], d[2]}, seeds[static_cast<std::size_t>(n)]};
   }
 };
-
-double unit_from(double value, const char* name) {
-  if (!(value >= 0.0 && value <= 1.0)) throw bad_argument(std::string(name) + " must lie in 0..1");
-  return value;
-}
 
 // What the masks of `count` faces are made of, each part optional; checks the shapes.
 struct MaskParts {

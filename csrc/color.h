@@ -25,7 +25,7 @@ struct Moments {
   double first[3] = {0, 0, 0};
   double second[6] = {0, 0, 0, 0, 0, 0};  // 00 01 02 11 12 22
 
-  void add(const Moments& other) {
+  FS_HD void add(const Moments& other) {
     weight += other.weight;
     for (int i = 0; i < 3; ++i) first[i] += other.first[i];
     for (int i = 0; i < 6; ++i) second[i] += other.second[i];

@@ -3,15 +3,17 @@
 
 #include <cmath>
 
+#include "hd.h"
+
 namespace fs {
 
 struct Matrix3 {
   double m[3][3];
-  double* operator[](int i) { return m[i]; }
-  const double* operator[](int i) const { return m[i]; }
+  FS_HD double* operator[](int i) { return m[i]; }
+  FS_HD const double* operator[](int i) const { return m[i]; }
 };
 
-inline Matrix3 multiply(const Matrix3& a, const Matrix3& b) {
+FS_HD Matrix3 multiply(const Matrix3& a, const Matrix3& b) {
   Matrix3 out{};
   for (int i = 0; i < 3; ++i) {
     for (int j = 0; j < 3; ++j) {
@@ -24,7 +26,7 @@ inline Matrix3 multiply(const Matrix3& a, const Matrix3& b) {
 // f applied to a symmetric matrix's eigenvalues, which cyclic Jacobi rotations find (Golub and Van
 // Loan, 8.5).
 template <class Function>
-Matrix3 apply_to_eigenvalues(Matrix3 m, Function f) {
+FS_HD Matrix3 apply_to_eigenvalues(Matrix3 m, Function f) {
   Matrix3 v{};
   for (int i = 0; i < 3; ++i) v[i][i] = 1.0;
   for (int sweep = 0; sweep < 16; ++sweep) {

@@ -5,12 +5,34 @@
 #include <cstdint>
 
 #include "buffer.h"
+#include "hd.h"
 
 namespace fs {
 
 // Masks are 15-bit while they are worked on: whole numbers make running sums exact, so what is zero stays
 // zero.
 inline constexpr int kMaskOne = 32767;
+
+FS_HD float mask_unit(float x) {  // NaN counts as 0
+  const float positive = x > 0.0f ? x : 0.0f;
+  return positive < 1.0f ? positive : 1.0f;
+}
+FS_HD std::int16_t mask_rounded(float x) {
+  return static_cast<std::int16_t>(static_cast<std::int32_t>(x + 0.5f));
+}
+FS_HD std::int16_t mask_fixed(float x) { return mask_rounded(x * kMaskOne); }
+FS_HD float mask_float(std::int16_t x) { return static_cast<float>(x) * (1.0f / kMaskOne); }
+
+// What masks shrink and grow by: a square of half-width `square` widened by a diamond of radius `diamond`.
+// Two diagonal lines alone reach every second pixel only; the square, which is never empty, fills the gaps.
+struct Octagon {
+  int square, diamond;
+  FS_HD explicit Octagon(int radius)
+      : square(static_cast<int>(radius * 0.41421356237309515 + 0.5)), diamond(0) {
+    if (square < 1 && radius > 0) square = 1;
+    diamond = radius - square;
+  }
+};
 
 // A rectangle of the crop: columns x0..x0+width-1 and rows y0..y0+height-1.
 struct Rect {

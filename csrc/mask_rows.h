@@ -27,11 +27,12 @@ struct MaskRows {
       const float* drawn = p.generated ? p.generated + y * p.generated_pitch : nullptr;
       if (p.cells) add_row(p.cells + at, p.width, p.totals);
       if (p.cells && drawn) {
-        for (int x = 0; x < p.width; ++x) p.out[at + x] = fixed(unit(covered(p.totals[x])) * unit(drawn[x]));
+        for (int x = 0; x < p.width; ++x)
+          p.out[at + x] = mask_fixed(mask_unit(covered(p.totals[x])) * mask_unit(drawn[x]));
       } else if (p.cells) {
-        for (int x = 0; x < p.width; ++x) p.out[at + x] = fixed(unit(covered(p.totals[x])));
+        for (int x = 0; x < p.width; ++x) p.out[at + x] = mask_fixed(mask_unit(covered(p.totals[x])));
       } else {
-        for (int x = 0; x < p.width; ++x) p.out[at + x] = fixed(unit(drawn[x]));
+        for (int x = 0; x < p.width; ++x) p.out[at + x] = mask_fixed(mask_unit(drawn[x]));
       }
     }
   }
@@ -78,7 +79,8 @@ struct MaskRows {
       for (int i = 0; i < count; ++i) mask[i] = mask[i] < other[i] ? other[i] : mask[i];
     } else {
       for (int i = 0; i < count; ++i) {
-        mask[i] = rounded(static_cast<float>(mask[i]) * static_cast<float>(other[i]) * (1.0f / kMaskOne));
+        mask[i] =
+            mask_rounded(static_cast<float>(mask[i]) * static_cast<float>(other[i]) * (1.0f / kMaskOne));
       }
     }
   }
@@ -87,7 +89,7 @@ struct MaskRows {
   static void multiply(float* mask, const float* matte, std::ptrdiff_t matte_pitch, int width, int height) {
     for (int y = 0; y < height; ++y) {
       float* row = mask + static_cast<std::ptrdiff_t>(y) * width;
-      for (int x = 0; x < width; ++x) row[x] *= unit(matte[y * matte_pitch + x]);
+      for (int x = 0; x < width; ++x) row[x] *= mask_unit(matte[y * matte_pitch + x]);
     }
   }
 
@@ -107,7 +109,7 @@ struct MaskRows {
       const std::int16_t* leave =
           y >= radius ? in + static_cast<std::ptrdiff_t>(y - radius) * width : nullptr;
       for (int x = 0; x < width; ++x)
-        to[x] = rounded(static_cast<float>(static_cast<std::int32_t>(sums[x])) * scale);
+        to[x] = mask_rounded(static_cast<float>(static_cast<std::int32_t>(sums[x])) * scale);
       if (leave) {
         for (int x = 0; x < width; ++x) sums[x] -= static_cast<std::uint32_t>(leave[x]);
       }
@@ -134,7 +136,7 @@ struct MaskRows {
   }
 
   static void to_float(const std::int16_t* in, float* out, int count) {
-    for (int i = 0; i < count; ++i) out[i] = static_cast<float>(in[i]) * (1.0f / kMaskOne);
+    for (int i = 0; i < count; ++i) out[i] = mask_float(in[i]);
   }
 
  private:
@@ -142,15 +144,6 @@ struct MaskRows {
     for (int x = 0; x < width; ++x) totals[x] += cells[x];
   }
   static FS_HD float covered(float total) { return total < 0.0f ? -total : total; }
-  static FS_HD float unit(float x) {  // NaN counts as 0
-    const float positive = x > 0.0f ? x : 0.0f;
-    return positive < 1.0f ? positive : 1.0f;
-  }
-  static FS_HD std::int16_t rounded(float x) {
-    return static_cast<std::int16_t>(static_cast<std::int32_t>(x + 0.5f));
-  }
-  static FS_HD std::int16_t fixed(float x) { return rounded(x * kMaskOne); }
-
   // Three rounds of interleaving row i with row i + 4.
   static FS_HD void transpose_8x8(const std::int16_t* in, int in_pitch, std::int16_t* out, int out_pitch) {
     typedef std::int16_t Eight __attribute__((vector_size(16)));

@@ -14,15 +14,6 @@ std::size_t bytes_of(const MaskPlane& plane) {
          sizeof(std::int16_t);
 }
 
-// The octagon is a square of half-width `square` widened by a diamond of radius `diamond`. Two diagonal lines
-// alone reach every second pixel only; the square, which is never empty, fills the gaps.
-struct Octagon {
-  int square, diamond;
-  explicit Octagon(int radius)
-      : square(std::max(1, static_cast<int>(std::lround(radius * (std::sqrt(2.0) - 1.0))))),
-        diamond(radius - square) {}
-};
-
 using Shifted = decltype(Kernels::mask_least);
 
 // a[y][x] = the least, or greatest, over k = 0..length-1 of a[y + k dy][x + k dx], by doubling. Swaps a and b

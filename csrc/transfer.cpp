@@ -10,20 +10,10 @@
 namespace fs {
 namespace {
 
-constexpr int kMomentNumbers = 10;
-
 void pack(const Moments& m, double* out) {
   out[0] += m.weight;
   for (int i = 0; i < 3; ++i) out[1 + i] += m.first[i];
   for (int i = 0; i < 6; ++i) out[4 + i] += m.second[i];
-}
-
-Moments unpack(const double* in) {
-  Moments m;
-  m.weight = in[0];
-  for (int i = 0; i < 3; ++i) m.first[i] = in[1 + i];
-  for (int i = 0; i < 6; ++i) m.second[i] = in[4 + i];
-  return m;
 }
 
 // Rows of one picture of a batch.
@@ -37,13 +27,6 @@ PixelRows rows_of(const float* rgb, const float* mask, int n, int size, int y0, 
 
 }  // namespace
 
-int statistics_size(ColorMode mode) {
-  if (mode == ColorMode::kNone) return 0;
-  if (mode == ColorMode::kHistogram) return 1 + 3 * kBins;
-  if (mode == ColorMode::kSliced) return 1 + kCloudSide * kCloudSide * kCloudSide * kCloudNumbers;
-  return kMomentNumbers;
-}
-
 void add_statistics(const PixelRows& rows, ColorMode mode, double* out, const ChannelRows* values) {
   if (mode == ColorMode::kHistogram) {
     out[0] += add_to_histograms(rows, out + 1);
@@ -54,16 +37,6 @@ void add_statistics(const PixelRows& rows, ColorMode mode, double* out, const Ch
     kernels().moments(rows, uses_lab(mode), m, values);
     pack(m, out);
   }
-}
-
-ColorTransfer color_transfer(const double* face, const double* target, ColorMode mode, double strength) {
-  ColorTransfer t{uses_moments(mode), {}, {{}, static_cast<float>(strength)}};
-  if (t.linear) {
-    t.map = color_map(unpack(face), unpack(target), mode, strength);
-  } else if (uses_tables(mode) && face[0] >= kLeastColorWeight && target[0] >= kLeastColorWeight) {
-    t.tables = (mode == ColorMode::kHistogram ? histogram_map : sliced_map)(face + 1, target + 1, strength);
-  }
-  return t;
 }
 
 void color_statistics(const float* faces, const float* targets, const float* masks, int count, int size,

@@ -7,6 +7,8 @@
 
 namespace fs {
 
+inline constexpr int kMomentNumbers = 10;  // of a mode that uses moments: weight, first, second
+
 // How many numbers the statistics of one picture are: first the weight in pixels, then moments, histograms or
 // a cloud. All are sums over pixels, so those of several frames may be added or averaged.
 int statistics_size(ColorMode mode);
