@@ -225,11 +225,13 @@ def _around(outlines: Floats, shape: NDArray[np.float64]) -> Floats:
 
 def picture_of(frame: Frame) -> _cpu.Picture:
     """What the native modules take: the planes and what their numbers mean. Raises SettingsError for other formats."""
+    color = frame.color
+    if frame.format == "yuv444p16le":  # what layers are drawn on
+        return (*frame.planes, color.matrix, color.full_range, color.siting, 16, (0, 0))
     if frame.format not in NATIVE_FORMATS:
         raise SettingsError(
             f"pixel format {frame.format} is not native; choose one of {', '.join(NATIVE_FORMATS)}"
         )
-    color = frame.color
     return (*frame.planes, color.matrix, color.full_range, color.siting, 8, (1, 1))
 
 

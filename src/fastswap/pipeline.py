@@ -23,6 +23,7 @@ from fastswap.model import model_hash
 from fastswap.progress import Progress, ProgressCallback
 from fastswap.report import Report
 from fastswap.select import Selection, parse_selection
+from fastswap.sides import Sides
 from fastswap.stages import Stages
 from fastswap.swap import FaceSwap, Work, drawing_order
 from fastswap.trim import parse_trim
@@ -45,6 +46,8 @@ def render(
     encoder_options: Mapping[str, str] | None = None,
     start: str | float | None = None,
     end: str | float | None = None,
+    matte: str | Path | None = None,
+    layer: str | Path | None = None,
     analysis: str | Path | None = None,
     batch: int = 0,
     threads: int = 0,
@@ -57,7 +60,8 @@ def render(
     source, output: files, or folders of pictures; the output's suffix chooses the container. It is complete and
     signed, or absent. device: "auto" or "cpu". select: "all", "largest", "track:N" or "at:SECONDS,X,Y" (display
     pixels). encoder, encoder_options: FFmpeg's names, or a preset of `video.presets`. start, end: the part to render,
-    see `trim`; the output then begins at 0. analysis: the sidecar with the faces, reused when it fits the
+    see `trim`; the output then begins at 0. matte, layer: side outputs, how much of the new faces shows and the new
+    faces alone with alpha; see `sides`. analysis: the sidecar with the faces, reused when it fits the
     input and written when it does not; default `sidecar.default_path(source)`. batch: faces in one run of the
     network, 0 chooses. threads: CPU threads of the network and the native operations, 0 takes all.
     certificate, private_key: PEM files to sign with in place of the local certificate.
@@ -77,7 +81,11 @@ def render(
     info = video.probe(source)
     window = video.window_of(trim, info) if trim else None
     swap = FaceSwap(model, device=device, look=look, batch=_batch_size(info, batch), threads=threads)
-    with closing(swap), Staging(source, output) as staging:
+    with (
+        closing(swap),
+        Staging(source, output) as staging,
+        Sides(swap, info, output, matte=_optional(matte), layer=_optional(layer), window=window) as sides,
+    ):
         known = Analysis(info, _optional(analysis), window)
         selection = known.resolve(selection, progress)
         with (
@@ -90,13 +98,18 @@ def render(
             chosen = choose(analysed, selection, report)
             cut = stages.thread("crop", swap.cut(chosen), depth=1)
             generated = stages.thread("generate", swap.generate(cut), depth=1)
-            composited = stages.thread("composite", swap.composite(generated))
+            composited = stages.thread("composite", swap.composite(generated, [sides] if sides else []))
             clock = _Clock(reader.frames, stages, progress)
             for _ in stages.timed("encode", _write(writer, composited)):
                 report.frames += 1
                 clock.tick(report)
         report.notices += [*reader.notices, *writer.notices]
-        report.provenance = _sign(staging.path, source, model, swap, look, certificate, private_key)
+
+        def sign(path: Path) -> dict[str, object]:
+            return _sign(path, source, model, swap, look, certificate, private_key)
+
+        report.provenance = sign(staging.path)
+        report.notices += sides.finish(sign)
         staging.publish()
     _tell(report, swap, known)
     report.finish(time.perf_counter() - begin, stages.busy)

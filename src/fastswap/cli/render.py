@@ -38,6 +38,19 @@ def render(
         typer.Option(help="First moment to render: seconds, 00:01:02.5, a frame as 250f, or a time code."),
     ] = None,
     end: Annotated[str | None, typer.Option(help="Moment to stop before, written like --start.")] = None,
+    matte: Annotated[
+        Path | None,
+        typer.Option(
+            help="Also write the matte: .mkv (gray FFV1), a folder of PNG, or dir/name_%06d.png (.exr)."
+        ),
+    ] = None,
+    layer: Annotated[
+        Path | None,
+        typer.Option(
+            help="Also write the new faces alone with alpha: .mov (ProRes 4444), .mkv (FFV1), a folder of PNG, or"
+            " dir/name_%06d.exr."
+        ),
+    ] = None,
     analysis: Annotated[
         Path | None, typer.Option(help="The sidecar with the faces; default IN.faces, reused when it fits.")
     ] = None,
@@ -65,6 +78,8 @@ def render(
             encoder_options=options.key_values(option or [], "--option"),
             start=start,
             end=end,
+            matte=matte,
+            layer=layer,
             analysis=analysis,
             batch=batch,
             threads=threads,

@@ -26,7 +26,7 @@ _EMBEDDING = (".png", ".jpg", ".jpeg", ".jpe", ".jfif", ".webp", ".tif", ".tiff"
 CARRIERS = frozenset((*_EMBEDDING, ".mp4", ".m4v", ".mov", ".avi"))
 """Suffixes of files that `sniff` knows when they are sound."""
 
-PICTURES = frozenset((*_EMBEDDING, ".bmp", ".ppm", ".tga"))
+PICTURES = frozenset((*_EMBEDDING, ".bmp", ".exr", ".ppm", ".tga"))
 """Of the files in a folder, those that are taken for pictures."""
 
 LIBRARY_LIMIT = 256 << 20

@@ -1,0 +1,113 @@
+"""The new faces alone: what the composite adds to a frame, and how much of it shows.
+
+The last step of every composite is a blend, linear in the frame: result = frame (1 - a) + face a. Drawn over black it
+leaves face a, and drawn over white as well it tells a. So a layer is what the composite itself drew, whatever the look,
+to the precision of 16 bits.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+import numpy as np
+from numpy.typing import NDArray
+
+from fastswap import align
+from fastswap.frame import ColorSpec, Frame, Matrix, identity_affine
+from fastswap.swap import Batch, FaceSwap
+
+Floats = NDArray[np.float32]
+Rect = tuple[int, int, int, int]
+
+_FULL, _NEUTRAL = 65535, 32768
+_LEAST = np.float32(1.0 / 1024.0)
+_MARGIN = 2
+"""Pixels around the crops: a blend may reach into the samples beside its last one."""
+
+
+@dataclass(frozen=True, slots=True)
+class Layer:
+    """The faces of one frame, in coded luma pixels.
+
+    rect: (left, top, right, bottom) of what is here; there is nothing outside. alpha: float32 [h, w], 0..1, how much
+    of the faces shows. planes: float32 [3, h, w], luma 0..1 and chroma -0.5..0.5 (ITU-T H.273 with `matrix`, at every
+    pixel), multiplied by alpha.
+    """
+
+    rect: Rect
+    alpha: Floats
+    planes: Floats
+    matrix: Matrix
+
+    def straight(self) -> Floats:
+        """The planes without alpha in them, 0 where alpha is so low that they would be noise."""
+        return np.where(self.alpha > _LEAST, self.planes / np.maximum(self.alpha, _LEAST), np.float32(0.0))
+
+
+def layers_of(swap: FaceSwap, batch: Batch) -> list[Layer | None]:
+    """The layer of each frame of a batch, None for a frame without faces."""
+    rects = {i: _rect(batch, i) for i in dict.fromkeys(batch.owner)}
+    matrices = {i: batch.works[i].frame.color.matrix for i in rects}
+    maps = batch.to_coded.copy()
+    for n, i in enumerate(batch.owner):
+        maps[n, :, 2] -= rects[i][:2]
+    canvases = [
+        {i: _canvas(r[2] - r[0], r[3] - r[1], luma, matrices[i]) for i, r in rects.items()}
+        for luma in (0, _FULL)
+    ]
+    for canvas in canvases:
+        swap.draw(replace(batch, to_coded=maps), [canvas[i] for i in batch.owner])
+    black, white = canvases
+    return [_layer(rects[i], black[i], white[i]) if i in rects else None for i in range(len(batch.works))]
+
+
+def shown(swap: FaceSwap, batch: Batch) -> Floats:
+    """How much of each face of a batch shows, in the pixels of its crop: float32 [N, S, S], 0..1."""
+    count, _, size, _ = batch.targets.shape
+    maps = np.broadcast_to(identity_affine(), (count, 2, 3)).copy()
+    drawn = []
+    for luma in (0, _FULL):
+        canvases = [_canvas(size, size, luma, "bt709") for _ in range(count)]
+        swap.draw(replace(batch, to_coded=maps), canvases)
+        drawn.append(
+            np.array([canvas.planes[0] for canvas in canvases], np.float32).reshape(count, size, size)
+        )
+    return np.asarray(1.0 - (drawn[1] - drawn[0]) / np.float32(_FULL), np.float32)
+
+
+def _rect(batch: Batch, index: int) -> Rect:
+    """Where in a frame its crops lie."""
+    frame, size = batch.works[index].frame, batch.targets.shape[-1]
+    corners = np.array([[0.0, 0.0], [size, 0.0], [0.0, size], [size, size]])
+    own = [align.apply(batch.to_coded[n], corners) for n, owner in enumerate(batch.owner) if owner == index]
+    points = np.concatenate(own)
+    left, top = np.floor(points.min(axis=0)).astype(int) - _MARGIN
+    right, bottom = np.ceil(points.max(axis=0)).astype(int) + _MARGIN
+    left, top = min(max(int(left), 0), frame.width - 1), min(max(int(top), 0), frame.height - 1)
+    return (
+        left,
+        top,
+        min(max(int(right), left + 1), frame.width),
+        min(max(int(bottom), top + 1), frame.height),
+    )
+
+
+def _canvas(width: int, height: int, luma: int, matrix: Matrix) -> Frame:
+    planes = tuple(np.full((height, width), value, np.uint16) for value in (luma, _NEUTRAL, _NEUTRAL))
+    return Frame(
+        planes=planes,  # type: ignore[arg-type]
+        format="yuv444p16le",
+        color=ColorSpec(matrix, True, "center"),
+        index=0,
+        pts=None,
+        time=0.0,
+        to_coded=identity_affine(),
+        display_size=(width, height),
+    )
+
+
+def _layer(rect: Rect, black: Frame, white: Frame) -> Layer:
+    luma, blue, red = (plane.astype(np.float32) for plane in black.planes)
+    alpha = 1.0 - (white.planes[0].astype(np.float32) - luma) / _FULL
+    planes = np.stack([luma / _FULL, (blue - _NEUTRAL) / _FULL, (red - _NEUTRAL) / _FULL])
+    return Layer(rect, np.asarray(alpha, np.float32), planes.astype(np.float32), black.color.matrix)

@@ -1,0 +1,252 @@
+"""Writes mattes and layers with alpha: to a video file, or as one picture a frame."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from fractions import Fraction
+from pathlib import Path
+from typing import Any, Final, Literal
+
+import av
+import numpy as np
+from av.codec import CodecContext
+from av.codec.context import Flags
+from av.container import OutputContainer
+from av.video.codeccontext import VideoCodecContext
+from av.video.stream import VideoStream
+from numpy.typing import NDArray
+
+from fastswap.errors import OutputError
+from fastswap.frame import Frame
+from fastswap.video import timecode
+from fastswap.video.encoder import open_context
+from fastswap.video.info import ColorTags, VideoInfo
+from fastswap.video.muxing import Target, VideoSink, writing
+from fastswap.video.picture_sink import save
+from fastswap.video.rgb import orientation_of, oriented
+
+Kind = Literal["matte", "layer"]
+Samples = NDArray[Any]
+
+_PATTERN: Final = re.compile(r"%0?(\d*)d")
+_LUMA: Final = {"bt601": (0.299, 0.114), "bt709": (0.2126, 0.0722), "bt2020": (0.2627, 0.0593)}
+"""Kr and Kb of ITU-T H.273."""
+_TAGS: Final = {"bt601": 6, "bt709": 1, "bt2020": 9}
+"""H.273's numbers; of the two for BT.601 the one that ProRes has a place for."""
+
+
+@dataclass(frozen=True, slots=True)
+class Form:
+    """One way to store a side output. codec, pixels: FFmpeg's encoder and pixel format. premultiplied: colour times
+    alpha."""
+
+    codec: str
+    pixels: str
+    premultiplied: bool = False
+    options: tuple[tuple[str, str], ...] = ()
+
+
+_FFV1 = (("level", "3"), ("g", "1"), ("slicecrc", "1"))
+FORMS: Final[dict[tuple[Kind, str], Form]] = {
+    ("matte", ".mkv"): Form("ffv1", "gray", options=_FFV1),
+    ("matte", ".png"): Form("png", "gray"),
+    ("matte", ".exr"): Form("exr", "grayf32le", options=(("format", "half"), ("compression", "zip1"))),
+    ("layer", ".mov"): Form(
+        "prores_ks", "yuva444p10le", options=(("profile", "4444"), ("alpha_bits", "16"), ("vendor", "apl0"))
+    ),
+    ("layer", ".mkv"): Form("ffv1", "yuva444p10le", options=_FFV1),
+    ("layer", ".png"): Form("png", "rgba64be"),
+    ("layer", ".exr"): Form(
+        "exr", "gbrapf32le", premultiplied=True, options=(("format", "half"), ("compression", "zip1"))
+    ),
+}
+"""What each suffix means. EXR holds colour times alpha, as its readers expect; the others hold them apart."""
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Where a side output goes. path: the file, or the folder of a series. names: of its pictures, None for a file."""
+
+    path: Path
+    suffix: str
+    names: str | None
+
+
+def place_of(path: Path, kind: Kind) -> Place:
+    """What a path means: a video file, `folder/name_%06d.png`, or a folder (of PNG). Raises OutputError."""
+    place = Place(path, path.suffix.lower(), None)
+    if _PATTERN.search(path.name):
+        place = Place(path.parent, path.suffix.lower(), path.name)
+    elif not path.suffix or path.is_dir():
+        place = Place(path, ".png", "%06d.png")
+    is_series = place.names is not None
+    if (kind, place.suffix) not in FORMS or is_series != (place.suffix in (".png", ".exr")):
+        films = ", ".join(s for k, s in FORMS if k == kind and s not in (".png", ".exr"))
+        raise OutputError(
+            f"{path}: a {kind} is written to {films}, a folder (PNG), or pictures named like dir/{kind}_%06d.exr"
+        )
+    return place
+
+
+@dataclass(frozen=True, slots=True)
+class Cell:
+    """The samples of one frame of a side output.
+
+    rect: (left, top, right, bottom) in coded luma pixels of what is here; the rest is empty. alpha: float32 [h, w],
+    0..1. planes: float32 [3, h, w], luma 0..1 and chroma -0.5..0.5, straight or multiplied by alpha as
+    `Form.premultiplied` says.
+    """
+
+    frame: Frame
+    rect: tuple[int, int, int, int]
+    alpha: Samples
+    planes: Samples
+
+
+def picture_of(cell: Cell, form: Form, *, upright: bool = False) -> av.VideoFrame:
+    """FFmpeg's frame of a cell in the pixel format of `form`, as coded or as a viewer sees it."""
+    turn = orientation_of(cell.frame) if upright else (False, False, False)
+    height, width = cell.frame.height, cell.frame.width
+    made = av.VideoFrame(*((height, width) if turn[0] else (width, height)), form.pixels)
+    left, top, right, bottom = cell.rect
+    stored = _STORED[form.pixels]
+    for plane, samples, empty in zip(made.planes, stored.planes(cell), stored.empty, strict=True):
+        whole = np.full((height, width, *samples.shape[2:]), empty, samples.dtype)
+        whole[top:bottom, left:right] = samples
+        rows = (oriented(whole, *turn) if any(turn) else whole).reshape(made.height, -1)
+        strides = (plane.line_size, rows.itemsize)
+        np.copyto(np.ndarray(rows.shape, rows.dtype, memoryview(plane), 0, strides), rows)
+    return made
+
+
+def _codes(values: Samples, scale: float, offset: float, top: int, kind: str) -> Samples:
+    return np.clip(np.rint(values * scale + offset), 0, top).astype(kind)
+
+
+def _rgb(cell: Cell) -> tuple[Samples, Samples, Samples]:
+    luma, blue, red = cell.planes
+    kr, kb = _LUMA[cell.frame.color.matrix]
+    r, b = luma + 2.0 * (1.0 - kr) * red, luma + 2.0 * (1.0 - kb) * blue
+    return r, (luma - kr * r - kb * b) / (1.0 - kr - kb), b
+
+
+def _gray(cell: Cell) -> list[Samples]:
+    return [_codes(cell.alpha, 255.0, 0.0, 255, "u1")]
+
+
+def _gray_float(cell: Cell) -> list[Samples]:
+    return [cell.alpha.astype("<f4")]
+
+
+def _yuva(cell: Cell) -> list[Samples]:
+    """Limited range, 10 bit; alpha is always of full range."""
+    luma, blue, red = cell.planes
+    chroma = [_codes(plane, 896.0, 512.0, 1023, "<u2") for plane in (blue, red)]
+    return [_codes(luma, 876.0, 64.0, 1023, "<u2"), *chroma, _codes(cell.alpha, 1023.0, 0.0, 1023, "<u2")]
+
+
+def _rgba64(cell: Cell) -> list[Samples]:
+    return [_codes(np.stack([*_rgb(cell), cell.alpha], axis=-1), 65535.0, 0.0, 65535, ">u2")]
+
+
+def _gbra_float(cell: Cell) -> list[Samples]:
+    r, g, b = _rgb(cell)
+    return [plane.astype("<f4") for plane in (g, b, r, cell.alpha)]
+
+
+@dataclass(frozen=True, slots=True)
+class _Stored:
+    """How a pixel format stores a cell: FFmpeg's planes, [h, w] or [h, w, samples], and what stands where nothing
+    is."""
+
+    planes: Callable[[Cell], list[Samples]]
+    empty: tuple[int, ...]
+
+
+_STORED: Final[dict[str, _Stored]] = {
+    "gray": _Stored(_gray, (0,)),
+    "grayf32le": _Stored(_gray_float, (0,)),
+    "yuva444p10le": _Stored(_yuva, (64, 512, 512, 0)),
+    "rgba64be": _Stored(_rgba64, (0,)),
+    "gbrapf32le": _Stored(_gbra_float, (0, 0, 0, 0)),
+}
+
+
+class SideVideo(VideoSink):
+    """A matte or a layer as a video, with the input's time code."""
+
+    def __init__(self, target: Target, info: VideoInfo, form: Form, kind: Kind) -> None:
+        self._form, code = form, timecode.stated(info.path) if info.kind == "video" else None
+        first = target.window.first if target.window else 0
+        self._timecode = timecode.shifted(code, first, info.fps) if code else None
+        options = {**dict(form.options), "pix_fmt": form.pixels, **(target.options or {})}
+        full = kind == "matte"
+        told = replace(
+            info,
+            frame_format=form.pixels,
+            color=replace(info.color, full_range=full),
+            tags=ColorTags(
+                2 if full else 1, _TAGS[info.color.matrix], info.tags.primaries, info.tags.transfer
+            ),
+            interlaced="",
+        )
+        super().__init__(replace(target, encoder=form.codec, options=options), told, None)
+
+    def put(self, cell: Cell) -> None:
+        """Writes the next frame."""
+        picture, tags = picture_of(cell, self._form), self._info.tags
+        # ProRes takes them from the frame.
+        picture.colorspace, picture.color_range = tags.matrix, tags.range
+        picture.color_primaries, picture.color_trc = tags.primaries, tags.transfer
+        picture.duration = int(getattr(cell.frame.owner, "duration", 0) or 0)
+        self.write(replace(cell.frame, owner=picture))
+
+    def _picture(self, frame: Frame) -> av.VideoFrame:
+        made: av.VideoFrame = frame.owner
+        return made
+
+    def _add_video(self, container: OutputContainer) -> VideoStream:
+        stream = super()._add_video(container)
+        if self._timecode:
+            stream.metadata["timecode"] = self._timecode
+        return stream
+
+
+class SideSeries:
+    """A matte or a layer as one picture a frame, numbered from 0. names: with one %d for the number."""
+
+    def __init__(self, target: Target, form: Form, names: str) -> None:
+        self._target, self._form, self._names, self._count = target, form, names, 0
+        with writing(target.path):
+            target.made.mkdir()
+
+    def put(self, cell: Cell) -> None:
+        """Writes the next picture."""
+        name = _PATTERN.sub(lambda found: f"{self._count:0{found[1] or 0}d}", self._names, count=1)
+        self._count += 1
+        path = self._target.path / name
+        save(self._target.made / name, self._encoded(picture_of(cell, self._form, upright=True), path), path)
+
+    def close(self) -> None:
+        """Raises OutputError when no frame came."""
+        if not self._count:
+            raise OutputError(f"{self._target.path}: there was no picture to write")
+
+    def abort(self) -> None:
+        """Nothing is open."""
+
+    def _encoded(self, picture: av.VideoFrame, path: Path) -> bytes:
+        context = CodecContext.create(self._form.codec, "w")
+        assert isinstance(context, VideoCodecContext)
+        context.width, context.height = picture.width, picture.height
+        context.pix_fmt, context.time_base = self._form.pixels, Fraction(1, 25)
+        context.thread_count = 1
+        context.options = dict(self._form.options)
+        context.flags |= Flags.bitexact
+        refusal = open_context(context)
+        if refusal:
+            raise OutputError(f"{path}: encoder {self._form.codec}: {refusal}")
+        with writing(path):
+            return b"".join(bytes(packet) for packet in (*context.encode(picture), *context.encode(None)))
