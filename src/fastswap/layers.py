@@ -45,7 +45,8 @@ class Layer:
 
 
 def layers_of(swap: FaceSwap, batch: Batch) -> list[Layer | None]:
-    """The layer of each frame of a batch, None for a frame without faces."""
+    """The layer of each frame of a finished batch, None for a frame without faces and for one that is not drawn."""
+    batch = batch.without_warm()
     rects = {i: _rect(batch, i) for i in dict.fromkeys(batch.owner)}
     matrices = {i: batch.works[i].frame.color.matrix for i in rects}
     maps = batch.to_coded.copy()

@@ -127,7 +127,7 @@ class Sides:
     def see(self, batch: Batch, _made: Sequence[Frame]) -> None:
         """Draws and takes the layers of a batch."""
         for work, layer in zip(batch.works, layers_of(self._swap, batch), strict=True):
-            for side in self._sides:
+            for side in self._sides if not work.warm else []:
                 side.put(work.frame, layer)
 
     def finish(self, sign: Callable[[Path], object]) -> list[str]:
