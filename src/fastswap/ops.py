@@ -172,7 +172,9 @@ def composite(
         shapes,
         _floats_or_none(mattes),
         _floats_or_none(masks),
-        None if statistics is None or not np.size(statistics) else np.ascontiguousarray(statistics, np.float64),
+        None
+        if statistics is None or not np.size(statistics)
+        else np.ascontiguousarray(statistics, np.float64),
         look.mask_join,
         *mask_lengths(look, face_width),
         look.color,
