@@ -78,10 +78,13 @@ class HostRuntime:
     def __init__(self, module: ModuleType) -> None:
         self.module = module
         self.index, self.name, self.capability, self.driver = 0, "emulated", "9.0", "13.0"
+        self.torch_device = "cpu"
         self.streams: dict[int, HostStream] = {}
         self.known: Clock = {}
         self.depth = threading.local()
-        self.writes: dict[int, tuple[int, int, int, int]] = {}  # address: size, stream, time, stream of last read...
+        self.writes: dict[
+            int, tuple[int, int, int, int]
+        ] = {}  # address: size, stream, time, stream of last read...
         self.lock = threading.Lock()
         self.native: Any = _Checked(self)
         self.left: int | None = None  # bytes of memory; None is no limit
@@ -119,14 +122,16 @@ class HostRuntime:
                 raise MemoryError("GPU memory is exhausted: emulated")
             self.left -= memory.nbytes
             weakref.finalize(memory, self._freed, memory.nbytes)
+        with self.lock:  # where others' memory was
+            self.writes.pop(memory.ctypes.data, None)
         return self.module.Array(memory.ctypes.data, list(shape), None, typestr, memory)
 
     def _freed(self, size: int) -> None:
         assert self.left is not None
         self.left += size
 
-    def release(self, array: Any, after: HostEvent) -> None:
-        assert isinstance(after, HostEvent)
+    def release(self, array: Any, after: HostEvent | None) -> None:
+        assert after is None or isinstance(after, HostEvent)
 
     def pinned(self, shape: tuple[int, ...], dtype: Any) -> NDArray[Any]:
         return np.zeros(shape, dtype)
@@ -165,11 +170,15 @@ class HostRuntime:
                 for address in self._rows(array):
                     size, by, when, readers = self.writes.get(address, (0, 0, 0, {}))
                     if by and clock.get(by, 0) < when:
-                        raise Unordered(f"stream {stream.handle} runs before stream {by} has written {array.shape}")
+                        raise Unordered(
+                            f"stream {stream.handle} runs before stream {by} has written {array.shape}"
+                        )
                     if writes:
                         late = [s for s, at in readers.items() if clock.get(s, 0) < at]
                         if late:
-                            raise Unordered(f"stream {stream.handle} writes {array.shape} while {late} read it")
+                            raise Unordered(
+                                f"stream {stream.handle} writes {array.shape} while {late} read it"
+                            )
                         self.writes[address] = (size, stream.handle, clock[stream.handle], {})
                     else:
                         readers = {**readers, stream.handle: clock[stream.handle]}
