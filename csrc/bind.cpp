@@ -201,8 +201,12 @@ void bind_composite(const py::sequence& pictures, const Doubles& to_coded, const
   grains.require(count);
   const Enlarge filter = enlarge_from(enlarge);
   if (count == 0) return;
-  const CompositeParams params{mask_params(checked_size(size), erode, feather, join_from(join)), how,
-                               strength, blend_mode_from(blend), static_cast<float>(opacity), filter};
+  const CompositeParams params{mask_params(checked_size(size), erode, feather, join_from(join)),
+                               how,
+                               strength,
+                               blend_mode_from(blend),
+                               static_cast<float>(opacity),
+                               filter};
   const Pixels pixels{targets, faces, parts, masks, statistics, grains};
   is_wide(list.front()) ? composite_as<std::uint16_t>(list, to_coded, pixels, params)
                         : composite_as<std::uint8_t>(list, to_coded, pixels, params);
