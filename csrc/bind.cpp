@@ -5,7 +5,6 @@
 
 #include "bind_crop.h"
 #include "bind_names.h"
-#include "bind_seam.h"
 #include "blend.h"
 #include "composite.h"
 #include "kernels.h"
@@ -124,6 +123,7 @@ void blend_as(const std::vector<PictureTuple>& list, const Doubles& to_coded, co
   const int size = static_cast<int>(masks.shape(2));
   std::vector<BlendJob<T>> jobs;
   for (std::size_t n = 0; n < list.size(); ++n) {
+    if (!holds_words<T>(list[n])) continue;
     const auto i = static_cast<py::ssize_t>(n);
     jobs.push_back({picture_from<T>(list[n]), affine_from(to_coded, i), faces.data(i, 0, 0, 0),
                     masks.data(i, 0, 0), grain.grain(i)});
@@ -148,8 +148,8 @@ void bind_blend(const py::sequence& pictures, const Doubles& to_coded, const Flo
   parts.require(count);
   if (count == 0) return;
   checked_size(size);
-  is_wide(list.front()) ? blend_as<std::uint16_t>(list, to_coded, faces, masks, part, filter, parts)
-                        : blend_as<std::uint8_t>(list, to_coded, faces, masks, part, filter, parts);
+  for_each_depth(
+      list, [&](auto word) { blend_as<decltype(word)>(list, to_coded, faces, masks, part, filter, parts); });
 }
 
 struct Pixels {
@@ -166,6 +166,7 @@ void composite_as(const std::vector<PictureTuple>& list, const Doubles& to_coded
                   const CompositeParams& params) {
   std::vector<CompositeJob<T>> jobs;
   for (std::size_t n = 0; n < list.size(); ++n) {
+    if (!holds_words<T>(list[n])) continue;
     const auto i = static_cast<py::ssize_t>(n);
     jobs.push_back({picture_from<T>(list[n]), affine_from(to_coded, i), pixels.targets.data(i, 0, 0, 0),
                     pixels.faces.data(i, 0, 0, 0), pixels.mask.source(i),
@@ -181,7 +182,7 @@ void bind_composite(const py::sequence& pictures, const Doubles& to_coded, const
                     const std::optional<Floats>& outlines, const std::optional<Floats>& mattes,
                     const std::optional<Floats>& masks, const std::optional<Doubles>& statistics,
                     const std::string& join, double erode, double feather, const std::string& mode,
-                    double strength, const std::string& blend, double opacity, const std::string& enlarge,
+                    double strength, double opacity, const std::string& enlarge,
                     const std::optional<Floats>& grain, const std::vector<std::uint32_t>& seeds) {
   const auto list = picture_list(pictures);
   const auto count = static_cast<py::ssize_t>(list.size());
@@ -201,15 +202,10 @@ void bind_composite(const py::sequence& pictures, const Doubles& to_coded, const
   grains.require(count);
   const Enlarge filter = enlarge_from(enlarge);
   if (count == 0) return;
-  const CompositeParams params{mask_params(checked_size(size), erode, feather, join_from(join)),
-                               how,
-                               strength,
-                               blend_mode_from(blend),
-                               static_cast<float>(opacity),
-                               filter};
+  const CompositeParams params{mask_params(checked_size(size), erode, feather, join_from(join)), how,
+                               strength, static_cast<float>(opacity), filter};
   const Pixels pixels{targets, faces, parts, masks, statistics, grains};
-  is_wide(list.front()) ? composite_as<std::uint16_t>(list, to_coded, pixels, params)
-                        : composite_as<std::uint8_t>(list, to_coded, pixels, params);
+  for_each_depth(list, [&](auto word) { composite_as<decltype(word)>(list, to_coded, pixels, params); });
 }
 
 }  // namespace
@@ -231,14 +227,11 @@ PYBIND11_MODULE(_cpu, m) {
         "mattes"_a.noconvert().none(true), "join"_a, "erode"_a, "feather"_a, "out"_a.noconvert());
   m.def("blend", &fs::bind_blend, "pictures"_a, "to_coded"_a.noconvert(), "faces"_a.noconvert(),
         "masks"_a.noconvert(), "opacity"_a, "enlarge"_a, "grain"_a.noconvert().none(true), "seeds"_a);
-  m.def("match_seam", &fs::bind_match_seam, "faces"_a.noconvert(), "targets"_a.noconvert(),
-        "masks"_a.noconvert(), "to_coded"_a.noconvert(), "frames"_a.noconvert(), "mode"_a,
-        "out"_a.noconvert());
   m.def("composite", &fs::bind_composite, "pictures"_a, "to_coded"_a.noconvert(), "targets"_a.noconvert(),
         "faces"_a.noconvert(), "generated"_a.noconvert().none(true), "outlines"_a.noconvert().none(true),
         "mattes"_a.noconvert().none(true), "masks"_a.noconvert().none(true),
         "statistics"_a.noconvert().none(true), "join"_a, "erode"_a, "feather"_a, "mode"_a, "strength"_a,
-        "blend"_a, "opacity"_a, "enlarge"_a, "grain"_a.noconvert().none(true), "seeds"_a);
+        "opacity"_a, "enlarge"_a, "grain"_a.noconvert().none(true), "seeds"_a);
   m.def("set_threads", &fs::set_threads, "count"_a);
   m.def("get_threads", &fs::get_threads);
   m.def("simd_levels", &fs::simd_levels);

@@ -21,6 +21,7 @@ void crop_as(const std::vector<PictureTuple>& list, const Doubles& to_coded, Bor
   const int size = static_cast<int>(out.shape(2));
   std::vector<CropJob<T>> jobs;
   for (std::size_t n = 0; n < list.size(); ++n) {
+    if (!holds_words<T>(list[n])) continue;
     const auto i = static_cast<py::ssize_t>(n);
     jobs.push_back({picture_from<const T>(list[n]), affine_from(to_coded, i), out.mutable_data(i, 0, 0, 0)});
   }
@@ -39,8 +40,7 @@ void crop_pictures(const py::sequence& pictures, const Doubles& to_coded, Floats
   if (count == 0) return;
   checked_size(out.shape(3));
   const Border how = border_from(border);
-  is_wide(list.front()) ? crop_as<std::uint16_t>(list, to_coded, how, out, run)
-                        : crop_as<std::uint8_t>(list, to_coded, how, out, run);
+  for_each_depth(list, [&](auto word) { crop_as<decltype(word)>(list, to_coded, how, out, run); });
 }
 
 }  // namespace fs

@@ -29,6 +29,7 @@ struct BlendRow {
   std::ptrdiff_t step[2];
   int x0, x1, y;
   float unit;      // 2^(bits - 16): window values to code values
+  int shift;       // of code values in their words, see ColorSpec
   float most;      // the largest code value
   float grain[2];  // deviation of the planes' grain, in window values
   std::uint32_t seed[2];

@@ -15,6 +15,19 @@ struct YuvTransform {
   float from_rgb[3][3], from_rgb_offset[3];
 };
 
+// The planes are G, B and R, each with the range of luma.
+inline YuvTransform gbr_transform(double span, double zero) {
+  constexpr int kPlaneOf[3] = {2, 0, 1};  // of R, G and B
+  YuvTransform t{};
+  for (int i = 0; i < 3; ++i) {
+    t.to_rgb[i][kPlaneOf[i]] = static_cast<float>(1.0 / span);
+    t.to_rgb_offset[i] = static_cast<float>(-zero / span);
+    t.from_rgb[kPlaneOf[i]][i] = static_cast<float>(span);
+    t.from_rgb_offset[i] = static_cast<float>(zero);
+  }
+  return t;
+}
+
 // Rec. ITU-R BT.601-7, BT.709-6, BT.2020-2 (non-constant luminance) and H.273 for the two ranges.
 inline YuvTransform yuv_transform(const ColorSpec& color) {
   const double kr = color.matrix == Matrix::kBt601 ? 0.299 : color.matrix == Matrix::kBt709 ? 0.2126 : 0.2627;
@@ -25,6 +38,7 @@ inline YuvTransform yuv_transform(const ColorSpec& color) {
   const double y_span = (color.full_range ? top : 219.0 / 256.0) * kWindowOne;
   const double c_span = (color.full_range ? top : 224.0 / 256.0) * kWindowOne;
   const double y_zero = (color.full_range ? 0.0 : 16.0 / 256.0) * kWindowOne, c_zero = 0.5 * kWindowOne;
+  if (color.matrix == Matrix::kGbr) return gbr_transform(y_span, y_zero);
   const double ru[3] = {0.0, -2.0 * kb * (1.0 - kb) / kg, 2.0 * (1.0 - kb)};
   const double rv[3] = {2.0 * (1.0 - kr), -2.0 * kr * (1.0 - kr) / kg, 0.0};
   const double k[3] = {kr, kg, kb};
@@ -44,7 +58,9 @@ inline YuvTransform yuv_transform(const ColorSpec& color) {
 
 // Black as window values: luma and chroma.
 inline std::uint16_t black_luma(const ColorSpec& color) { return color.full_range ? 0 : 16 << 8; }
-inline constexpr std::uint16_t kBlackChroma = 128 << 8;
+inline std::uint16_t black_chroma(const ColorSpec& color) {
+  return color.matrix == Matrix::kGbr ? black_luma(color) : 128 << 8;
+}
 
 template <class F>
 FS_HD F row3(const float (&m)[3], float offset, F a, F b, F c) {

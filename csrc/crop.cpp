@@ -66,13 +66,13 @@ void crop_block(const CropJob<T>& job, int size, Border border, int y0, int y1) 
                         Buffer<std::uint16_t>& to) {
     std::uint16_t* out = to.get(window_size(shape));
     std::uint32_t* sums = scratch.sums.get(2 * window_scratch(shape));
-    kernels().fill_window(WindowFill<T>{plane, color.bits, shape, border, black, out, sums});
+    kernels().fill_window(WindowFill<T>{plane, color.word_bits(), shape, border, black, out, sums});
     return out;
   };
-  p.luma.plane[0] = fill(job.picture.y, luma, black_luma(color) >> (16 - color.bits), scratch.luma);
-  const int grey = kBlackChroma >> (16 - color.bits);
-  const std::uint16_t* u = fill(job.picture.u, chroma, grey, scratch.chroma[0]);
-  const std::uint16_t* v = fill(job.picture.v, chroma, grey, scratch.chroma[1]);
+  const int spare = 16 - color.word_bits(), black = black_chroma(color) >> spare;
+  p.luma.plane[0] = fill(job.picture.y, luma, black_luma(color) >> spare, scratch.luma);
+  const std::uint16_t* u = fill(job.picture.u, chroma, black, scratch.chroma[0]);
+  const std::uint16_t* v = fill(job.picture.v, chroma, black, scratch.chroma[1]);
   p.chroma.plane[0] = u;
   p.chroma.plane[1] = v;
   if (!p.chroma.paired) {  // one load for both planes

@@ -46,13 +46,14 @@ struct Target {
 
   int blocks() const { return std::max(0, (rows.end - rows.begin + kBlockRows - 1) / kBlockRows); }
 
-  void draw_block(int block, int bits, const Grain& grain) const {
+  void draw_block(int block, const ColorSpec& color, const Grain& grain) const {
     const int y0 = rows.begin + block * kBlockRows, y1 = std::min(rows.end, y0 + kBlockRows);
     BlendRow<T> p{};
     p.sampler = sampler;
     p.count = count;
-    p.unit = std::ldexp(1.0f, bits - 16);
-    p.most = std::ldexp(1.0f, bits) - 1.0f;
+    p.unit = std::ldexp(1.0f, color.bits - 16);
+    p.shift = color.shift;
+    p.most = std::ldexp(1.0f, color.bits) - 1.0f;
     for (int i = 0; i < count; ++i) {
       const int plane = count == 1 ? 0 : i + 1;
       p.step[i] = planes[i].step;
@@ -108,10 +109,10 @@ void draw(const Picture<T>& picture, const Affine& to_coded, const Layers& layer
   };
   const Target<T> luma = target(picture.y, picture.y, 1, to_coded);
   const Target<T> chroma = target(picture.u, picture.v, 2, to_chroma);
-  const int luma_blocks = luma.blocks(), bits = picture.color.bits;
-  parallel_for(luma_blocks + chroma.blocks(), [&](int i) {
-    i < luma_blocks ? luma.draw_block(i, bits, options.grain)
-                    : chroma.draw_block(i - luma_blocks, bits, options.grain);
+  const int luma_blocks = luma.blocks(), chroma_blocks = picture.color.gray ? 0 : chroma.blocks();
+  parallel_for(luma_blocks + chroma_blocks, [&](int i) {
+    i < luma_blocks ? luma.draw_block(i, picture.color, options.grain)
+                    : chroma.draw_block(i - luma_blocks, picture.color, options.grain);
   });
 }
 

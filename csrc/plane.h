@@ -25,7 +25,8 @@ struct PlaneView {
   FS_HD T* row(int y) const { return data + stride * y; }
 };
 
-enum class Matrix { kBt601, kBt709, kBt2020 };
+// kGbr: no matrix, the planes are G, B and R (H.273's "identity").
+enum class Matrix { kBt601, kBt709, kBt2020, kGbr };
 enum class Siting { kLeft, kCenter, kTopLeft };
 enum class Border { kReplicate, kBlack };
 
@@ -37,6 +38,10 @@ struct ColorSpec {
   int bits = 8;
   int log2_sub_x = 1;  // 4:2:0 is (1, 1), 4:2:2 (1, 0), 4:4:4 (0, 0)
   int log2_sub_y = 1;
+  int shift = 0;      // how far the code values are moved up in their words: 6 for p010
+  bool gray = false;  // luma alone: U and V are one constant sample that is never written to
+
+  FS_HD int word_bits() const { return bits + shift; }
 };
 
 template <class T>

@@ -5,8 +5,6 @@
 #pragma once
 
 #include "kernels.h"
-#include "multiband_rows.h"
-#include "poisson_rows.h"
 #include "window_rows.h"
 
 namespace fs {
@@ -88,33 +86,6 @@ struct Rows {
   }
 
   template <LayerSource kSource>
-  static void rgb_from(const ColorMap& map, const PixelRows& p, const ChannelRows& out) {
-    for (int y = 0; y < p.height; ++y) {
-      for (int x = 0; x < p.width; x += L::width) {
-        const int n = p.width - x < L::width ? p.width - x : L::width;
-        const std::ptrdiff_t at = y * p.pitch + x, to = y * out.pitch + x;
-        const auto t = layer_rgb<kSource, F>(
-            map,
-            {L::load(p.channel[0] + at, n), L::load(p.channel[1] + at, n), L::load(p.channel[2] + at, n)});
-        L::store(out.channel[0] + to, t.a, n);
-        L::store(out.channel[1] + to, t.b, n);
-        L::store(out.channel[2] + to, t.c, n);
-      }
-    }
-  }
-
-  static void rgb(LayerSource source, const ColorMap& map, const PixelRows& rows, const ChannelRows& out) {
-    switch (source) {
-      case LayerSource::kRgb:
-        return rgb_from<LayerSource::kRgb>(map, rows, out);
-      case LayerSource::kMappedRgb:
-        return rgb_from<LayerSource::kMappedRgb>(map, rows, out);
-      case LayerSource::kMappedLab:
-        return rgb_from<LayerSource::kMappedLab>(map, rows, out);
-    }
-  }
-
-  template <LayerSource kSource>
   static void layers_from(const LayerParams& p) {
     for (int y = 0; y < p.pixels.height; ++y) {
       for (int x = 0; x < p.pixels.width; x += L::width) make_layers<kSource, F>(p, x, y);
@@ -153,7 +124,7 @@ struct Rows {
         if (p.grain[c] > 0.0f) {
           add_grain(samples[c + 1], samples[0], end - start, start, p.y, p.grain[c], p.seed[c]);
         }
-        mix(p.row[c] + start * p.step[c], p.step[c], samples[0], samples[c + 1], end - start, p.unit, p.most);
+        mix(p, p.row[c] + start * p.step[c], p.step[c], samples[0], samples[c + 1], end - start);
       }
     }
   }
@@ -165,11 +136,13 @@ struct Rows {
   }
 
   template <class T>
-  static FS_HD void mix(T* row, std::ptrdiff_t step, const float* alpha, const float* color, int count,
-                        float unit, float most) {
-    const auto one = [&](T& code, int i) {
-      const float mixed = blend_code(static_cast<float>(code), alpha[i], color[i], unit, most);
-      code = static_cast<T>(static_cast<int>(mixed));
+  static FS_HD void mix(const BlendRow<T>& p, T* row, std::ptrdiff_t step, const float* alpha,
+                        const float* color, int count) {
+    const float unit = p.unit, most = p.most;
+    const int shift = sizeof(T) == 1 ? 0 : p.shift;
+    const auto one = [&](T& word, int i) {
+      const float mixed = blend_code(static_cast<float>(word >> shift), alpha[i], color[i], unit, most);
+      word = static_cast<T>(static_cast<int>(mixed) << shift);
     };
     if (step == 1) {
       for (int i = 0; i < count; ++i) one(row[i], i);
@@ -192,9 +165,6 @@ struct Rows {
 
   static constexpr Kernels table(const char* name) {
     using Mask = MaskRows<F>;
-    using Pyramid = PyramidRows<F>;
-    using Poisson = PoissonRows<F>;
-    using Multiband = MultibandRows<F>;
     return {name,
             WindowRows<F, std::uint8_t>::fill,
             WindowRows<F, std::uint16_t>::fill,
@@ -202,7 +172,6 @@ struct Rows {
             crop_rows,
             moments,
             apply,
-            rgb,
             layers,
             blend_row<std::uint8_t>,
             blend_row<std::uint16_t>,
@@ -213,20 +182,7 @@ struct Rows {
             Mask::multiply,
             Mask::box_columns,
             Mask::transpose,
-            Mask::to_float,
-            Pyramid::halve,
-            Pyramid::sum,
-            Pyramid::enlarge,
-            Poisson::prepare,
-            Poisson::equation,
-            Poisson::share,
-            Poisson::start,
-            Poisson::relax,
-            Poisson::rest,
-            Poisson::add,
-            Multiband::prepare,
-            Multiband::add_band,
-            Multiband::finish};
+            Mask::to_float};
   }
 };
 

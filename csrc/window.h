@@ -45,7 +45,7 @@ Sampler window_sampler(const Affine& map, const WindowShape& shape);
 template <class T>
 struct WindowFill {
   PlaneView<const T> plane;
-  int bits;
+  int bits;  // of the words, `ColorSpec::word_bits`
   WindowShape shape;
   Border border;
   int black;

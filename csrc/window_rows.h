@@ -58,6 +58,10 @@ struct WindowRows {
       for (int i = 0; i < count; ++i) to[i] = static_cast<std::uint16_t>(in[i] << lift);
     } else if (p.plane.step == 2) {
       for (int i = 0; i < count; ++i) to[i] = static_cast<std::uint16_t>(in[2 * i] << lift);
+    } else if (p.plane.step == 3) {
+      for (int i = 0; i < count; ++i) to[i] = static_cast<std::uint16_t>(in[3 * i] << lift);
+    } else if (p.plane.step == 4) {
+      for (int i = 0; i < count; ++i) to[i] = static_cast<std::uint16_t>(in[4 * i] << lift);
     } else {
       for (int i = 0; i < count; ++i) to[i] = static_cast<std::uint16_t>(in[i * p.plane.step] << lift);
     }

@@ -26,13 +26,13 @@ CropParams plan_crop(Call& call, const CropJob<T>& job, int size, Border border,
   const Picture<const T>& picture = job.picture;
   const Affine to_chroma = compose(chroma_from_luma(picture.color), job.to_coded);
   const PlaneView<const T>* planes[3] = {&picture.y, &picture.u, &picture.v};
-  const int bits = picture.color.bits;
+  const int bits = picture.color.word_bits();
   const std::uint16_t* windows[3];
   CropParams p{};
   for (int c = 0; c < 3; ++c) {
     const Affine& map = c == 0 ? job.to_coded : to_chroma;
     const WindowShape shape = window_shape(map, planes[c]->width, planes[c]->height, 0, size, 0, size);
-    const int black = (c == 0 ? black_luma(picture.color) : kBlackChroma) >> (16 - bits);
+    const int black = (c == 0 ? black_luma(picture.color) : black_chroma(picture.color)) >> (16 - bits);
     auto* window = call.scratch<std::uint16_t>(window_size(shape));
     fills.push_back({*planes[c], bits, shape, border, black, window, nullptr});
     windows[c] = window;

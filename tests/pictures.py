@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from fastswap import _cpu
 from fastswap.frame import ColorSpec, Frame, identity_affine
+from fastswap.pixels import FORMATS
 from reference import Array, Color, yuv_from_rgb
 
 GUARD = 0xA5
@@ -34,10 +35,16 @@ class Picture:
 
     @property
     def frame(self) -> Frame:
-        """What ops takes; 8-bit 4:2:0 alone."""
+        """What ops takes."""
         h, w = self.planes[0].shape
-        spec = ColorSpec(self.color.matrix, self.color.full_range, self.color.siting)  # type: ignore[arg-type]
-        name = "nv12" if self.layout == "semiplanar" else "yuv420p"
+        c = self.color
+        spec = ColorSpec(c.matrix, c.full_range, c.siting)  # type: ignore[arg-type]
+        name = next(
+            f.name
+            for f in FORMATS.values()
+            if (f.bits, f.log2_sub, f.rgb, f.shift, f.gray)
+            == (c.bits, c.log2_sub, c.matrix == "gbr", 0, False)
+        )
         return Frame(self.planes, name, spec, 0, 0, 0.0, identity_affine(), (w, h))
 
     def copy(self) -> Picture:

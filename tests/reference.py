@@ -33,11 +33,19 @@ class Color:
     @property
     def black(self) -> tuple[int, int]:
         """Code values of black: luma and chroma."""
-        return (0 if self.full_range else 16 << (self.bits - 8)), 1 << (self.bits - 1)
+        luma = 0 if self.full_range else 16 << (self.bits - 8)
+        return luma, luma if self.matrix == "gbr" else 1 << (self.bits - 1)
 
 
 def yuv_from_rgb(rgb: Array, color: Color) -> Array:
-    """Code values, not rounded; first axis R, G, B and Y, U, V. H.273's equations for 8 bit, scaled."""
+    """Code values, not rounded; first axis R, G, B and Y, U, V. H.273's equations for 8 bit, scaled.
+
+    The matrix "gbr" leaves G, B and R as they are, each with luma's range.
+    """
+    if color.matrix == "gbr":
+        one = 2.0 ** (color.bits - 8)
+        span, zero = (color.top, 0.0) if color.full_range else (219.0 * one, 16.0 * one)
+        return np.stack([rgb[1], rgb[2], rgb[0]]) * span + zero
     kr, kb = LUMA_WEIGHTS[color.matrix]
     r, g, b = rgb
     y = kr * r + (1.0 - kr - kb) * g + kb * b

@@ -220,18 +220,9 @@ def test_odd_sizes_keep_their_size(tmp_path: Path, size: tuple[int, int], encode
     notices = copy(source, tmp_path / name, encoder=encoder)
     info = video.probe(tmp_path / name)
     assert (info.width, info.height) == size
-    assert info.pixel_format == ("yuv444p" if encoder == "libx264" else "yuv420p")
+    x264 = "yuv444p" if size[0] % 2 else "yuv422p"
+    assert info.pixel_format == (x264 if encoder == "libx264" else "yuv420p")
     assert any("odd" in notice for notice in notices) == (encoder == "libx264")
-
-
-def test_interlaced_stays_interlaced(tmp_path: Path) -> None:
-    source = clip(
-        tmp_path / "in.mkv", codec="mpeg2video", options={"flags": "+ildct+ilme", "field_order": "tt"}
-    )
-    assert video.probe(source).interlaced == "top"
-    copy(source, tmp_path / "out.mp4")
-    assert facts(tmp_path / "out.mp4").last.interlaced_frame
-    assert video.probe(tmp_path / "out.mp4").interlaced == "top"
 
 
 @pytest.mark.parametrize("name", ["12:30 %03d.mp4", "-i.mkv", "späß 🎬.mp4", "a'b\"c.mov"])

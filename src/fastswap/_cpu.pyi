@@ -11,13 +11,14 @@ from numpy.typing import NDArray
 
 Picture = tuple[
     NDArray[np.uint8] | NDArray[np.uint16],  # Y [H, W], any strides
-    NDArray[np.uint8] | NDArray[np.uint16],  # U [ceil(H / 2^log2_sub_y), ceil(W / 2^log2_sub_x)]
-    NDArray[np.uint8] | NDArray[np.uint16],  # V
-    str,  # matrix: bt601, bt709, bt2020
+    NDArray[np.uint8] | NDArray[np.uint16] | None,  # U [ceil(H / 2^log2_sub_y), ceil(W / 2^log2_sub_x)]
+    NDArray[np.uint8] | NDArray[np.uint16] | None,  # V; both None for gray
+    str,  # matrix: bt601, bt709, bt2020; gbr: the planes are G, B and R
     bool,  # full range
     str,  # siting: left, center, topleft
     int,  # bits: 8 for uint8, 9..16 for uint16
     tuple[int, int],  # (log2_sub_x, log2_sub_y)
+    int,  # shift: how far code values are moved up in their words, 6 for p010; may be left out
 ]
 
 def crop(
@@ -57,15 +58,6 @@ def blend(
     grain: NDArray[np.float32] | None,
     seeds: Sequence[int],
 ) -> None: ...
-def match_seam(
-    faces: NDArray[np.float32],
-    targets: NDArray[np.float32],
-    masks: NDArray[np.float32],
-    to_coded: NDArray[np.float64],
-    frames: NDArray[np.int32],
-    mode: str,
-    out: NDArray[np.float32],
-) -> None: ...
 def composite(
     pictures: Sequence[Picture],
     to_coded: NDArray[np.float64],
@@ -81,7 +73,6 @@ def composite(
     feather: float,
     mode: str,
     strength: float,
-    blend: str,
     opacity: float,
     enlarge: str,
     grain: NDArray[np.float32] | None,

@@ -38,12 +38,18 @@ class Analysis:
     path: the sidecar to use; None takes the usual place, and none at all for a single picture. window: the frames
     that are wanted; where no analysis of the whole input is stored, only they are analysed, and kept in a sidecar of
     their own. `reused` tells whether a stored analysis fits the input and is used, `notice` why one that is there
-    does not. Raises InputError for a named file that is not a sidecar: it is not overwritten.
+    does not. Raises InputError for a named file that is not a sidecar: it is not overwritten. deinterlace: as
+    for `video.Reader`.
     """
 
     def __init__(
-        self, info: video.VideoInfo, path: Path | None = None, window: video.Window | None = None
+        self,
+        info: video.VideoInfo,
+        path: Path | None = None,
+        window: video.Window | None = None,
+        deinterlace: bool | None = None,
     ) -> None:
+        self._deinterlace = deinterlace
         self.source = info.path
         self.window = window
         self.total = info.frames if window is None else window.count
@@ -91,7 +97,7 @@ class Analysis:
         if not selection.needs_full_analysis:
             return selection
         if self.path is None:
-            with video.Reader(self.source, window=self.window) as reader:
+            with video.Reader(self.source, window=self.window, deinterlace=self._deinterlace) as reader:
                 return selection.resolve([faces for _, faces in analyse(reader)])
         if not self.reused:
             self._run_alone(progress)
@@ -99,7 +105,7 @@ class Analysis:
 
     def _run_alone(self, progress: ProgressCallback | None) -> None:
         begin = last = time.perf_counter()
-        with video.Reader(self.source, window=self.window) as reader:
+        with video.Reader(self.source, window=self.window, deinterlace=self._deinterlace) as reader:
             for done, _ in enumerate(self._fresh(reader), 1):
                 now = time.perf_counter()
                 if progress and now - last >= _REPORT_S:

@@ -61,7 +61,7 @@ class ShotCuts:
 
     def update(self, frame: Frame) -> bool:
         """True when `frame` is the first of a new shot, which the first frame of all is."""
-        now = _glance(frame.planes[0])
+        now = _glance(frame)
         last = self._last
         if last is not None and last.cells.shape == now.cells.shape and not now.tells:
             return False
@@ -76,9 +76,12 @@ class ShotCuts:
         return change > _CERTAIN or (change > _LIKELY and spread > _HISTOGRAM)
 
 
-def _glance(luma: NDArray[np.uint8]) -> _Look:
+def _glance(frame: Frame) -> _Look:
+    luma, kind = frame.planes[0], frame.pixels  # of RGB its green, which is most of the luma
     step = max(1, min(luma.shape) // (_ROWS * _CELL))
     samples = luma[step // 2 :: step, step // 2 :: step]
+    if kind.bits + kind.shift > 8:
+        samples = samples >> np.uint16(kind.bits + kind.shift - 8)
     counts = np.bincount(samples.ravel() >> 3, minlength=_BINS)
     histogram = (counts / samples.size).astype(np.float32)
     cell = _CELL if min(samples.shape) >= 4 * _CELL else 1

@@ -96,7 +96,7 @@ def _rect(batch: Batch, index: int) -> Rect:
 def _canvas(width: int, height: int, luma: int, matrix: Matrix) -> Frame:
     planes = tuple(np.full((height, width), value, np.uint16) for value in (luma, _NEUTRAL, _NEUTRAL))
     return Frame(
-        planes=planes,  # type: ignore[arg-type]
+        planes=planes,
         format="yuv444p16le",
         color=ColorSpec(matrix, True, "center"),
         index=0,

@@ -16,8 +16,8 @@ from numpy.typing import ArrayLike, NDArray
 
 from fastswap import _cpu
 from fastswap.errors import SettingsError
-from fastswap.frame import NATIVE_FORMATS, Frame
-from fastswap.look import BlendMode, ColorMode, Enlarge, Look, MaskJoin
+from fastswap.frame import Frame
+from fastswap.look import ColorMode, Enlarge, Look, MaskJoin
 
 Floats = NDArray[np.float32]
 Doubles = NDArray[np.float64]
@@ -139,27 +139,6 @@ def blend(
     _cpu.blend(pictures, _maps(to_coded), _floats(faces), _floats(masks), opacity, enlarge, noise, seeds)
 
 
-def match_seam(
-    frames: Sequence[Frame],
-    to_coded: ArrayLike,
-    faces: ArrayLike,
-    targets: ArrayLike,
-    masks: ArrayLike,
-    mode: BlendMode,
-) -> Floats:
-    """Faces that fit their targets along the masks' soft edges: float32 [N, 3, S, S], R'G'B' in 0..1.
-
-    To be drawn by `blend` with the same masks. frames and to_coded tell where each crop hangs over its frame's edge:
-    nothing is fitted there. mode: see `Look.blend`; "feather" changes nothing, csrc/poisson.h and csrc/multiband.h
-    define the other two.
-    """
-    new = _floats(faces)
-    out = np.empty_like(new)
-    sizes = np.array([frame.planes[0].shape[::-1] for frame in frames], np.int32).reshape(-1, 2)
-    _cpu.match_seam(new, _floats(targets), _floats(masks), _maps(to_coded), sizes, mode, out)
-    return out
-
-
 def composite(
     frames: Sequence[Frame],
     to_coded: ArrayLike,
@@ -176,7 +155,7 @@ def composite(
     grain: ArrayLike | None = None,
     seeds: Sequence[int] = (),
 ) -> None:
-    """Mask, colour match, seam and blend as `look` says, in one go; the same samples as the calls one by one.
+    """Mask, colour match and blend as `look` says, in one go; the same samples as the three calls one by one.
 
     targets: what `crop` gave for these frames and maps. generated: see `mask`. outlines: [N, K, 2], of the face mesh.
     `look.mask` says which of them count; a part that is None is left out, as long as another is there. face_width: of
@@ -200,7 +179,6 @@ def composite(
         *mask_lengths(look, face_width),
         look.color,
         look.color_strength,
-        look.blend,
         look.opacity,
         look.enlarge,
         _floats_or_none(grain),
@@ -249,14 +227,10 @@ def _around(outlines: Floats, shape: NDArray[np.float64]) -> Floats:
 
 def picture_of(frame: Frame) -> _cpu.Picture:
     """What the native modules take: the planes and what their numbers mean. Raises SettingsError for other formats."""
-    color = frame.color
-    if frame.format == "yuv444p16le":  # what layers are drawn on
-        return (*frame.planes, color.matrix, color.full_range, color.siting, 16, (0, 0))
-    if frame.format not in NATIVE_FORMATS:
-        raise SettingsError(
-            f"pixel format {frame.format} is not native; choose one of {', '.join(NATIVE_FORMATS)}"
-        )
-    return (*frame.planes, color.matrix, color.full_range, color.siting, 8, (1, 1))
+    kind, color = frame.pixels, frame.color
+    y, *others = frame.planes
+    u, v = others or (None, None)
+    return (y, u, v, color.matrix, color.full_range, color.siting, kind.bits, kind.log2_sub, kind.shift)
 
 
 def _maps(to_coded: ArrayLike) -> NDArray[np.float64]:

@@ -46,6 +46,7 @@ def render(
     encoder_options: Mapping[str, str] | None = None,
     start: str | float | None = None,
     end: str | float | None = None,
+    deinterlace: bool | None = None,
     matte: str | Path | None = None,
     layer: str | Path | None = None,
     analysis: str | Path | None = None,
@@ -60,7 +61,8 @@ def render(
     source, output: files, or folders of pictures; the output's suffix chooses the container. It is complete and
     signed, or absent. device: "auto" or "cpu". select: "all", "largest", "track:N" or "at:SECONDS,X,Y" (display
     pixels). encoder, encoder_options: FFmpeg's names, or a preset of `video.presets`. start, end: the part to render,
-    see `trim`; the output then begins at 0. matte, layer: side outputs, how much of the new faces shows and the new
+    see `trim`; the output then begins at 0. deinterlace: True makes interlaced video progressive, False takes its
+    frames as they are, None refuses it. matte, layer: side outputs, how much of the new faces shows and the new
     faces alone with alpha; see `sides`. analysis: the sidecar with the faces, reused when it fits the
     input and written when it does not; default `sidecar.default_path(source)`. batch: faces in one run of the
     network, 0 chooses. threads: CPU threads of the network and the native operations, 0 takes all.
@@ -86,10 +88,10 @@ def render(
         Staging(source, output) as staging,
         Sides(swap, info, output, matte=_optional(matte), layer=_optional(layer), window=window) as sides,
     ):
-        known = Analysis(info, _optional(analysis), window)
+        known = Analysis(info, _optional(analysis), window, deinterlace)
         selection = known.resolve(selection, progress)
         with (
-            video.Reader(source, window=window) as reader,
+            video.Reader(source, window=window, deinterlace=deinterlace) as reader,
             Stages() as stages,
             video.Writer(staging.path, reader, encoder=encoder, options=encoder_options) as writer,
         ):

@@ -56,7 +56,7 @@ def preview(
 
 
 def _rows(source: Path, seconds: float, swap: FaceSwap, selection: Selection) -> Iterator[NDArray[np.uint8]]:
-    with video.Reader(source) as reader:
+    with video.Reader(source, deinterlace=True) as reader:
         frame = reader.frame_at(seconds)
     if frame is None:
         raise InputError(f"{source}: has no frame at {seconds} s")

@@ -5,13 +5,11 @@ from __future__ import annotations
 import threading
 from collections import deque
 from collections.abc import Iterable, Iterator
-from dataclasses import replace
 from pathlib import Path
 from types import TracebackType
 from typing import Any, TypeVar
 
 import numpy as np
-from numpy.typing import NDArray
 
 from fastswap import video
 from fastswap.analysis import analyse
@@ -23,7 +21,7 @@ from fastswap.swap import FaceSwap, Work, drawing_order
 from fastswap.track import Tracker
 
 Picture = TypeVar("Picture", bound=Any)
-"""A NumPy array uint8 [H, W, 3] R'G'B' or an `av.VideoFrame`; the same kind comes out."""
+"""A NumPy array uint8 or uint16 [H, W, 3] R'G'B', or an `av.VideoFrame`; the same kind comes out."""
 
 
 class Swapper:
@@ -106,34 +104,12 @@ class Swapper:
 
 def _frame(picture: Any, index: int) -> Frame:
     if isinstance(picture, np.ndarray):
-        return _kept(video.frame_from_rgb(picture, index=index))
+        return video.frame_from_array(picture, index=index)
     return video.frame_from_av(picture, index=index)
-
-
-def _kept(frame: Frame) -> Frame:
-    """The same frame, read-only: the swap is then drawn into a copy, and what changed can be told."""
-    planes = tuple(plane.view() for plane in frame.planes)
-    for plane in planes:
-        plane.flags.writeable = False
-    return replace(frame, planes=planes, owner=None)  # type: ignore[arg-type]
 
 
 def _back(picture: Any, before: Frame, after: Frame) -> Any:
     """The swapped frame as the kind of picture that came in."""
     if isinstance(picture, np.ndarray):
-        return _rgb_back(picture, before, after)
+        return picture.copy() if after is before else after.owner
     return video.av_from_frame(after, before, picture)
-
-
-def _rgb_back(picture: NDArray[np.uint8], before: Frame, after: Frame) -> NDArray[np.uint8]:
-    """Takes the new R'G'B' only where the planes changed, so the rest does not suffer from the way to YUV and back."""
-    result = picture.copy()
-    if after is before:
-        return result
-    changed = before.planes[0] != after.planes[0]
-    height, width = changed.shape
-    for old, new in zip(before.planes[1:], after.planes[1:], strict=True):
-        chroma = (old != new).repeat(2, axis=0).repeat(2, axis=1)
-        changed |= chroma[:height, :width]
-    result[changed] = video.rgb_from_frame(after)[changed]
-    return result

@@ -41,13 +41,14 @@ def run(*, repeat: int = 30) -> dict[str, Any]:
 def _crop(cuda: Any, batch: int, repeat: int) -> dict[str, float]:
     rng = np.random.default_rng(batch)
     rgb = rng.integers(0, 256, (SIZE[1], SIZE[0], 3), np.uint8)
-    picture = picture_of(video.frame_from_rgb(rgb))
+    frame = video.frame_from_rgb(rgb)
+    picture = picture_of(frame)
     place = rng.uniform(200, 600, (batch, 2))
     maps = np.array([[[1.3, 0.1, x], [-0.1, 1.3, y]] for x, y in place])
     other = np.empty((batch, 3, CROP, CROP), np.float32)
     stream = cuda.Stream()
-    planes = [cuda.Array.empty(plane.shape, plane.dtype.str) for plane in picture[:3]]
-    for there, here in zip(planes, picture[:3], strict=True):
+    planes = [cuda.Array.empty(plane.shape, plane.dtype.str) for plane in frame.planes]
+    for there, here in zip(planes, frame.planes, strict=True):
         there.upload(np.ascontiguousarray(here), stream)
     out = cuda.Array.empty(other.shape, "<f4")
 

@@ -16,6 +16,13 @@ Select = Annotated[
 ]
 Json = Annotated[bool, typer.Option("--json", help="Print the result as JSON.")]
 Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="No progress bar.")]
+Deinterlace = Annotated[
+    bool | None,
+    typer.Option(
+        "--deinterlace/--no-deinterlace",
+        help="Make interlaced video progressive, or take its frames as they are; without either it is refused.",
+    ),
+]
 Threads = Annotated[
     int, typer.Option(help="CPU threads of the network and the native operations; 0 takes all.")
 ]

@@ -38,6 +38,7 @@ def render(
         typer.Option(help="First moment to render: seconds, 00:01:02.5, a frame as 250f, or a time code."),
     ] = None,
     end: Annotated[str | None, typer.Option(help="Moment to stop before, written like --start.")] = None,
+    deinterlace: options.Deinterlace = None,
     matte: Annotated[
         Path | None,
         typer.Option(
@@ -78,6 +79,7 @@ def render(
             encoder_options=options.key_values(option or [], "--option"),
             start=start,
             end=end,
+            deinterlace=deinterlace,
             matte=matte,
             layer=layer,
             analysis=analysis,

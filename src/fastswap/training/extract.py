@@ -125,7 +125,7 @@ class _Job:
         tracker = Tracker(models=self.models)
         prefix = self._prefix(source)
         highest = -1
-        with video.Reader(source) as reader:
+        with video.Reader(source, deinterlace=True) as reader:
             for frame in reader:
                 seen = tracker.update(frame)
                 highest = max(highest, *(face.track for face in seen.faces), -1)

@@ -3,7 +3,7 @@
 Reading keeps the decoder's planes; writing takes over what the input says about itself.
 """
 
-from fastswap.video.embed import av_from_frame, frame_from_av
+from fastswap.video.embed import av_from_frame, frame_from_array, frame_from_av
 from fastswap.video.helpers import load_picture, save_picture, write_video
 from fastswap.video.info import ColorTags, Geometry, VideoInfo
 from fastswap.video.planes import to_av, writable
@@ -20,6 +20,7 @@ __all__ = [
     "Window",
     "Writer",
     "av_from_frame",
+    "frame_from_array",
     "frame_from_av",
     "frame_from_rgb",
     "load_picture",

@@ -1,4 +1,4 @@
-"""Brings frames that the operations cannot read (10 bit, 4:2:2, RGB, ...) to planes that they can."""
+"""Brings frames that the operations cannot read (palettes, floats, packed 10-bit words) to planes that they can."""
 
 from __future__ import annotations
 
@@ -7,18 +7,39 @@ from dataclasses import replace
 import av
 from av.video.reformatter import Interpolation, VideoReformatter
 
-from fastswap.video.info import FULL_RANGE, UNTAGGED, ColorTags
-from fastswap.video.planes import AV_NATIVE, is_native
+from fastswap.pixels import FORMATS
+from fastswap.video.info import FULL_RANGE, LIMITED_RANGE, UNTAGGED, ColorTags
+from fastswap.video.loss import nearest
+from fastswap.video.planes import is_native, native_name
 
-TARGET = "yuv420p"
-LIMITED_RANGE = 1
-_RGB_MATRIX = 0  # H.273's "identity": the planes are G, B, R
+RGB_MATRIX = 0  # H.273's "identity": the planes are G, B, R
 _QUALITY = Interpolation.BICUBIC | Interpolation.ACCURATE_RND | Interpolation.FULL_CHR_H_INP
 _AV_MATRIX = {"bt601": 5, "bt709": 1, "bt2020": 9}
+_EXACT = {
+    "pal8": "rgba",
+    "monow": "gray",
+    "monob": "gray",
+    "x2rgb10le": "gbrp10le",
+    "x2bgr10le": "gbrp10le",
+    "xv30le": "yuv444p10le",
+    "v30xle": "yuv444p10le",
+}
+"""Formats that only store the same samples in another way, and where they go. Big-endian ones are such too."""
+
+
+def native_twin(name: str) -> tuple[str, bool]:
+    """The native format that FFmpeg's format `name` is brought to, and whether that keeps every sample."""
+    own = native_name(name)
+    if own is not None:
+        return own, True
+    twin = f"{name[:-2]}le" if name.endswith("be") else _EXACT.get(name)
+    if twin in FORMATS:
+        return twin, True
+    return nearest(name, FORMATS), False
 
 
 def has_no_matrix(frame: av.VideoFrame) -> bool:
-    """True for RGB and palette pictures: a YUV matrix is ours to choose."""
+    """True for RGB and palette pictures."""
     return frame.format.is_rgb or frame.format.has_palette
 
 
@@ -27,41 +48,32 @@ def is_gray(frame: av.VideoFrame) -> bool:
     return not has_no_matrix(frame) and len(frame.format.components) <= 2
 
 
-def tags_after(frame: av.VideoFrame, tags: ColorTags, picture: bool = False) -> ColorTags:
-    """The tags that hold once `frame` is in native planes.
-
-    RGB takes BT.709, or BT.601 when it is small, at limited range as video has it; pictures take what JPEG prescribes
-    (BT.601, full range). swscale centres the chroma of what it subsamples.
-    """
+def tags_after(frame: av.VideoFrame, tags: ColorTags) -> ColorTags:
+    """The tags that hold once `frame` is in native planes: RGB has the identity matrix and full range by default."""
     name = frame.format.name
     if name.startswith("yuvj"):
         tags = replace(tags, range=FULL_RANGE)
     if has_no_matrix(frame):
-        hd = frame.width >= 1280 or frame.height > 576
-        matrix = 1 if hd and not picture else 5
-        return replace(tags, matrix=matrix, range=FULL_RANGE if picture else LIMITED_RANGE, siting="center")
-    if tags.matrix == _RGB_MATRIX:
+        return replace(tags, matrix=RGB_MATRIX, range=tags.range or FULL_RANGE, siting=None)
+    if tags.matrix == RGB_MATRIX:
         tags = replace(tags, matrix=UNTAGGED)
     if is_gray(frame) and not tags.range:
         tags = replace(tags, range=FULL_RANGE)
-    if name not in AV_NATIVE and not tags.siting and not _is_420(frame):
-        tags = replace(tags, siting="center")
     return tags
 
 
-def _is_420(frame: av.VideoFrame) -> bool:
-    width, height = (frame.format.chroma_width(64), frame.format.chroma_height(64))
-    return (width, height) == (32, 32)
-
-
 class Normaliser:
-    """Converts frames that are not native, or not of the first frame's size, and says so once for each cause.
+    """Converts frames that are not native, or not of the first frame's size or format, and says so once for each cause.
 
-    name: the input's name in the notices. tags: as `tags_after` gave them for the first frame.
+    name: the input's name in the notices. tags: as `tags_after` gave them for the first frame. frame_format: the
+    native format of the first frame.
     """
 
-    def __init__(self, name: str, width: int, height: int, tags: ColorTags, notices: list[str]) -> None:
-        self._name, self._size, self._tags, self._notices = name, (width, height), tags, notices
+    def __init__(
+        self, name: str, size: tuple[int, int], frame_format: str, tags: ColorTags, notices: list[str]
+    ) -> None:
+        self._name, self._size, self._format = name, size, frame_format
+        self._tags, self._notices = tags, notices
         self._reformatter = VideoReformatter()
         self._said: set[str] = set()
 
@@ -69,11 +81,13 @@ class Normaliser:
         """The frame itself when nothing is to do."""
         if (frame.width, frame.height) != self._size:
             self._say(f"frames of {frame.width}x{frame.height} are scaled to {self._size[0]}x{self._size[1]}")
-        elif is_native(frame):
+        elif native_name(frame.format.name) == self._format:
             return frame
         else:
-            self._say(f"{frame.format.name} is converted to 8-bit 4:2:0 ({TARGET})")
-        return to_native(frame, self._size, self._tags, self._reformatter)
+            twin, exact = native_twin(frame.format.name)
+            if not exact or twin != self._format:
+                self._say(f"{frame.format.name} is converted to {self._format}")
+        return to_native(frame, self._size, self._format, self._tags, self._reformatter)
 
     def _say(self, what: str) -> None:
         if what not in self._said:
@@ -84,10 +98,11 @@ class Normaliser:
 def to_native(
     frame: av.VideoFrame,
     size: tuple[int, int],
+    name: str,
     tags: ColorTags,
     reformatter: VideoReformatter | None = None,
 ) -> av.VideoFrame:
-    """A yuv420p frame of `size` with the matrix and range of `tags`; the frame's times and side data stay."""
+    """A frame of `size` in the native format `name`, with the matrix and range of `tags`; times and side data stay."""
     wanted = FULL_RANGE if tags.range == FULL_RANGE else LIMITED_RANGE
     matrix = tags.matrix if tags.matrix in (1, 4, 7, 9) else 5  # 5: swscale's BT.601, and its default
     has_own_range = not has_no_matrix(frame)
@@ -95,16 +110,23 @@ def to_native(
         frame,
         width=size[0],
         height=size[1],
-        format=TARGET,
+        format=name,
         src_colorspace=matrix if has_own_range else None,
-        dst_colorspace=matrix,
+        dst_colorspace=None if FORMATS[name].rgb else matrix,
         src_color_range=wanted if has_own_range else FULL_RANGE,
-        dst_color_range=wanted,
+        dst_color_range=FULL_RANGE if FORMATS[name].rgb else wanted,
         interpolation=_QUALITY,
         threads=1,
     )
 
 
+def native(frame: av.VideoFrame, tags: ColorTags) -> av.VideoFrame:
+    """The frame itself, or in the native format closest to its own; tags: as `tags_after` gave them."""
+    if is_native(frame):
+        return frame
+    return to_native(frame, (frame.width, frame.height), native_twin(frame.format.name)[0], tags)
+
+
 def av_matrix(name: str) -> int:
-    """FFmpeg's number of one of the operations' matrices."""
-    return _AV_MATRIX[name]
+    """FFmpeg's number of one of the operations' matrices, for its scaler."""
+    return _AV_MATRIX.get(name, _AV_MATRIX["bt709"])

@@ -12,24 +12,26 @@ from av.container import InputContainer
 from av.sidedata.sidedata import SideData
 from av.video.stream import VideoStream
 
-from fastswap.video.convert import tags_after
+from fastswap.video.convert import native_twin, tags_after
+from fastswap.video.deinterlace import field_order
 from fastswap.video.info import UNTAGGED, ColorTags, Geometry, VideoInfo, snap_matrix
 from fastswap.video.log import chroma_siting
-from fastswap.video.planes import AV_NATIVE
 
 DEFAULT_RATE = Fraction(25)
 """Frames per second of what has no rate of its own, such as a folder of pictures (FFmpeg's default too)."""
 
 _MAX_RATE = 1000  # above it the number is a time base in disguise
-_BOTTOM_FIRST = (3, 5)  # AV_FIELD_BB, AV_FIELD_TB: what is shown first is the bottom field
 _FIXED = 65536  # 1.0 in a display matrix
 _TURNS = {90: (0, -1, 1, 0), -90: (0, 1, -1, 0), 180: (-1, 0, 0, -1), -180: (-1, 0, 0, -1)}
 
 
-def describe(path: Path, container: InputContainer, stream: VideoStream, first: av.VideoFrame) -> VideoInfo:
+def describe(
+    path: Path, container: InputContainer, stream: VideoStream, first: av.VideoFrame, deinterlaced: bool
+) -> VideoInfo:
     """The info of a video whose first frame has been decoded."""
     codec = stream.codec_context.codec.canonical_name
     name = first.format.name
+    frame_format = native_twin(name)[0]
     tags = tags_after(first, _stated_tags(container, stream, first))
     matrix = display_matrix(first)
     turn = snap_matrix(matrix) if matrix else None
@@ -41,19 +43,19 @@ def describe(path: Path, container: InputContainer, stream: VideoStream, first: 
         container=container.format.name,
         codec=codec,
         pixel_format=name,
-        frame_format=name if name in AV_NATIVE else "yuv420p",
+        frame_format=frame_format,
         geometry=Geometry(first.width, first.height, sar or Fraction(1), turn or ((1, 0), (0, 1))),
         fps=_rate(stream, first),
         time_base=stream.time_base or Fraction(1, 90000),
         frames=stream.frames or None,
         duration=_duration(container, stream),
-        color=tags.spec(first.width, first.height, codec, name),
+        color=tags.spec(first.width, first.height, codec, frame_format),
         tags=tags,
         start=first.pts or 0,
         stated_sar=sar or None,
         display_matrix=matrix,
         stream=stream.index,
-        interlaced=_field_order(stream, first),
+        interlaced="" if deinterlaced else field_order(stream, first),
         audio_streams=others.count("audio"),
         subtitle_streams=others.count("subtitle"),
         other_streams=len(others) - others.count("audio") - others.count("subtitle"),
@@ -92,13 +94,6 @@ def _duration(container: InputContainer, stream: VideoStream) -> float | None:
     if container.duration:
         return container.duration / 1e6
     return float(stream.frames / stream.average_rate) if stream.frames and stream.average_rate else None
-
-
-def _field_order(stream: VideoStream, first: av.VideoFrame) -> str:
-    if not first.interlaced_frame:
-        return ""
-    order: int = stream.codec_context.field_order
-    return "bottom" if order in _BOTTOM_FIRST else "top"
 
 
 def display_matrix(frame: av.VideoFrame) -> tuple[int, ...] | None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from fractions import Fraction
 from itertools import product
 
@@ -17,11 +17,12 @@ from av.video.codeccontext import VideoCodecContext
 
 from fastswap.errors import OutputError
 from fastswap.frame import ColorSpec
-from fastswap.video.convert import av_matrix
-from fastswap.video.info import FULL_RANGE, VideoInfo
+from fastswap.video.convert import RGB_MATRIX, av_matrix
+from fastswap.video.info import FULL_RANGE, LIMITED_RANGE, UNTAGGED, VideoInfo
 from fastswap.video.log import listening
+from fastswap.video.loss import ranked
 from fastswap.video.opening import reason
-from fastswap.video.options import merged_options
+from fastswap.video.options import fitted_options, merged_options
 from fastswap.video.presets import expand
 
 PREFERRED = ("libx264", "libvpx-vp9", "libsvtav1", "ffv1")
@@ -32,9 +33,9 @@ _UNLISTED = {"mpegts": "libx264", "mpeg": "mpeg2video", "vob": "mpeg2video"}
 
 _REORDERING = frozenset({"libx264", "libx265", "mpeg4", "mpeg2video", "h264_nvenc", "hevc_nvenc"})
 _MAX_THREADS = 16
-RGB = ("rgb24", "gbrp", "bgr0", "bgra", "rgba")
-_RANKED = ("yuv420p", "nv12", "yuv422p", "yuv444p", "yuv422p10le", "yuv420p10le", *RGB)
-_EVEN_IN_420 = frozenset({"h264", "hevc"})
+_FEW = 4  # frames: x265 gives the last of so few B-frames no decoding time, and MP4 refuses them
+_MOST_TRIED = 8  # pixel formats
+_WHOLE_CHROMA = frozenset({"h264", "hevc"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,13 +82,16 @@ def plan(
     name = codec.name  # "h264" is an alias
     options = merged_options(name, wished)
     wanted = options.pop("pix_fmt", None)
-    formats = [wanted] if wanted else _formats(codec, info)
+    formats = [_known_format(name, wanted)] if wanted else _formats(codec, info)
     bases = [1 / info.fps] if counted else [info.time_base, 1 / info.fps]
-    if in_order and name in _REORDERING:
+    if (in_order or (info.frames or _FEW) < _FEW) and name in _REORDERING:
         options.setdefault("bf", "0")
     refusals: list[str] = []
     for time_base, pixel_format in product(bases, formats):
-        candidate = Plan(name, pixel_format, time_base, _color(codec, info), options)
+        color = _color(codec, info, pixel_format)
+        candidate = Plan(
+            name, pixel_format, time_base, color, fitted_options(options, wished, name, pixel_format)
+        )
         refusal = _try_open(candidate, info)
         if refusal is None:
             return candidate
@@ -95,32 +99,42 @@ def plan(
     raise OutputError(f"encoder {name}: {refusals[0]}")
 
 
+def _known_format(encoder: str, name: str) -> str:
+    try:
+        return av.VideoFormat(name).name
+    except ValueError as error:
+        raise OutputError(f"encoder {encoder}: pixel format {name!r} is unknown") from error
+
+
 def _formats(codec: Codec, info: VideoInfo) -> list[str]:
-    """The formats to try: the input's own, the same without the "j", then those that lose nothing or least."""
+    """The formats to try: the input's own, then those that lose nothing or least of it."""
     known = [f.name for f in codec.video_formats or []]
     if not known:
-        return ["yuv420p"]  # rawvideo and its like take all
-    if is_odd(info) and codec.canonical_name in _EVEN_IN_420:
-        known = [name for name in known if "444" in name or name in RGB] or known
-    plain = info.frame_format.replace("yuvj", "yuv")
-    own = [info.frame_format, plain] if codec.canonical_name != "mjpeg" else ["yuvj420p"]
-    ranked = [f for f in (*own, *_RANKED) if f in known]
-    return list(dict.fromkeys(ranked)) or known[:1]
+        return [info.frame_format]  # rawvideo and its like take all
+    # The "j" says full range once more; only JPEG encoders insist on it.
+    jpeg = codec.canonical_name == "mjpeg"
+    known = [name for name in known if name.startswith("yuvj") == jpeg] or known
+    if codec.canonical_name in _WHOLE_CHROMA:
+        known = [name for name in known if holds_size(name, info)] or known
+    best = ranked(info.frame_format, known)
+    return ([info.frame_format] if info.frame_format in best else []) + best[:_MOST_TRIED] or known[:1]
 
 
-def is_odd(info: VideoInfo) -> bool:
-    """True when a side is odd, which H.264 and HEVC cannot crop to in 4:2:0; FFmpeg would drop the last line."""
-    return bool(info.width % 2 or info.height % 2)
+def holds_size(name: str, info: VideoInfo) -> bool:
+    """False where chroma ends in half a sample, which H.264 and HEVC cannot crop to; FFmpeg would drop the line."""
+    kind = av.VideoFormat(name)
+    if not any(c.is_chroma for c in kind.components):
+        return True
+    return (
+        info.width % (64 // kind.chroma_width(64)) == 0 and info.height % (64 // kind.chroma_height(64)) == 0
+    )
 
 
 def _try_open(candidate: Plan, info: VideoInfo) -> str | None:
     """None when the encoder opens so, else why not, in one line."""
     context = CodecContext.create(candidate.name, "w")
     assert isinstance(context, VideoCodecContext)
-    try:
-        configure(context, candidate, info)
-    except ValueError as error:
-        return f"pixel format {candidate.pixel_format!r} is unknown ({error})"
+    configure(context, candidate, info)
     return open_context(context)
 
 
@@ -145,9 +159,27 @@ def _complaint(lines: Sequence[str]) -> str | None:
     return next((text for text in lines if text.startswith("Error setting")), next(iter(lines), None))
 
 
-def _color(codec: Codec, info: VideoInfo) -> ColorSpec:
-    """The input's own colour, but for JPEG, which prescribes one."""
-    return ColorSpec("bt601", True, info.color.siting) if codec.canonical_name == "mjpeg" else info.color
+def is_rgb(name: str) -> bool:
+    """True for a pixel format that holds R'G'B'."""
+    return av.VideoFormat(name).is_rgb
+
+
+def _color(codec: Codec, info: VideoInfo, pixel_format: str) -> ColorSpec:
+    """The input's own colour, but for JPEG, which prescribes one, and on the way between RGB and YUV."""
+    if is_rgb(pixel_format):
+        return info.color if info.color.matrix == "gbr" else ColorSpec("gbr", True)
+    if codec.canonical_name == "mjpeg":
+        return ColorSpec("bt601", True, info.color.siting)
+    if info.color.matrix != "gbr":
+        return info.color
+    # Without the matrix, what an untagged video of this size and these primaries would be read as.
+    tags = replace(info.tags, matrix=UNTAGGED, range=LIMITED_RANGE, siting="center")
+    return tags.spec(info.width, info.height, codec.canonical_name, "yuv420p")
+
+
+def tag_of(color: ColorSpec) -> int:
+    """H.273's number of a matrix."""
+    return RGB_MATRIX if color.matrix == "gbr" else av_matrix(color.matrix)
 
 
 def configure(context: VideoCodecContext, chosen: Plan, info: VideoInfo) -> None:
@@ -159,9 +191,10 @@ def configure(context: VideoCodecContext, chosen: Plan, info: VideoInfo) -> None
     context.sample_aspect_ratio = info.stated_sar or Fraction(0)
     # A fixed number: the bytes of some encoders depend on it, and must not on what else runs on the machine.
     context.thread_count = min(os.cpu_count() or 1, _MAX_THREADS)
-    context.color_range = FULL_RANGE if chosen.color.full_range else info.tags.range
     same = chosen.color.matrix == info.color.matrix
-    context.colorspace = info.tags.matrix if same else av_matrix(chosen.color.matrix)
+    stated = info.tags.range if same else LIMITED_RANGE
+    context.color_range = FULL_RANGE if chosen.color.full_range else stated
+    context.colorspace = info.tags.matrix if same else tag_of(chosen.color)
     context.color_primaries = info.tags.primaries
     context.color_trc = info.tags.transfer
     options = dict(chosen.options)

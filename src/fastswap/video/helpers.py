@@ -10,6 +10,7 @@ from pathlib import Path
 from fastswap.atomic import Staging
 from fastswap.errors import OutputError, SettingsError
 from fastswap.frame import ColorSpec
+from fastswap.video.embed import frame_from_array
 from fastswap.video.info import ColorTags, Geometry, VideoInfo
 from fastswap.video.picture_sink import ENCODERS, encode_picture, save
 from fastswap.video.reader import Reader
@@ -19,7 +20,7 @@ from fastswap.video.writer import Writer
 
 def load_picture(path: str | Path) -> RGB:
     """The upright picture in a file, uint8 [H, W, 3]; of a video its first frame. Raises InputError."""
-    with Reader(path) as reader:
+    with Reader(path, deinterlace=True) as reader:
         return rgb_from_frame(reader.frame_at(0.0))
 
 
@@ -31,7 +32,7 @@ def save_picture(path: str | Path, rgb: RGB, *, options: Mapping[str, str] | Non
         raise OutputError(
             f"{path}: no picture format is known for {path.suffix!r}; use {', '.join(ENCODERS)}"
         )
-    frame = frame_from_rgb(rgb, matrix="bt601", full_range=True)
+    frame = frame_from_array(rgb)
     with Staging(None, path) as staging:
         save(staging.path, encode_picture(frame, encoder, options, path, []), path)
         staging.publish()

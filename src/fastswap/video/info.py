@@ -10,11 +10,12 @@ from typing import Any, Literal
 import numpy as np
 
 from fastswap.frame import Affine, ColorSpec, Matrix, Siting
+from fastswap.pixels import pixel_format
 
 Kind = Literal["video", "image", "folder"]
 
-FULL_RANGE = 2
-"""ITU-T H.273 / FFmpeg's AVCOL_RANGE_JPEG: luma 0..255."""
+LIMITED_RANGE, FULL_RANGE = 1, 2
+"""FFmpeg's AVCOL_RANGE_MPEG, luma 16..235, and AVCOL_RANGE_JPEG, luma 0..255."""
 
 UNTAGGED = 2
 """H.273's "unspecified" for matrix, primaries and transfer."""
@@ -104,11 +105,13 @@ class ColorTags:
             "siting": self.siting,
         }
 
-    def spec(self, width: int, height: int, codec: str, pixel_format: str) -> ColorSpec:
+    def spec(self, width: int, height: int, codec: str, frame_format: str) -> ColorSpec:
         """The colour model the operations use; where the file says nothing, the usual reading of such a file.
 
         Untagged video is BT.709 when it is HD and BT.601 when it is SD, as players assume.
         """
+        if pixel_format(frame_format).rgb:
+            return ColorSpec("gbr", self.range != LIMITED_RANGE, "left")
         matrix = _KERNEL_MATRIX.get(self.matrix)
         if matrix is None:
             hd = width >= _FIRST_HD_WIDTH or height > _LAST_SD_HEIGHT
@@ -116,7 +119,7 @@ class ColorTags:
         siting: Siting = "center" if codec in _CENTERED_CODECS else "left"
         if self.siting:
             siting = _KERNEL_SITING[self.siting]
-        return ColorSpec(matrix, self.range == FULL_RANGE or pixel_format.startswith("yuvj"), siting)
+        return ColorSpec(matrix, self.range == FULL_RANGE, siting)
 
 
 @dataclass(frozen=True, slots=True)

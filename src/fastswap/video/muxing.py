@@ -6,7 +6,7 @@ import contextlib
 import errno
 import os
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -19,12 +19,14 @@ from av.video.stream import VideoStream
 
 from fastswap.errors import OutputError
 from fastswap.frame import Frame
+from fastswap.pixels import pixel_format
 from fastswap.video import containers
 from fastswap.video import encoder as encoders
 from fastswap.video.info import VideoInfo
 from fastswap.video.log import listening
+from fastswap.video.loss import loss
 from fastswap.video.opening import reason
-from fastswap.video.planes import AV_NATIVE, to_av
+from fastswap.video.planes import native_name, to_av
 from fastswap.video.remux import StreamCopier, part_of
 from fastswap.video.rgb import reformatted
 from fastswap.video.turning import turned_frame, turned_info
@@ -168,15 +170,22 @@ class VideoSink:
         if containers.counts_frames(kind):
             rate = f"{float(info.fps):g} per second"
             self._notices.append(f"{name}: {kind.name} keeps no time stamps; frames are written at {rate}")
-        if encoders.is_odd(info) and "444" in plan.pixel_format:
-            self._notices.append(
-                f"{name}: {plan.name} keeps the odd size {info.width}x{info.height} only as {plan.pixel_format}"
-            )
+        self._tell_format(name, plan)
         if self._turns:
             self._notices.append(
                 f"{name}: {kind.name} cannot say how to turn the picture; its frames are turned"
             )
         return plan
+
+    def _tell_format(self, name: str, plan: encoders.Plan) -> None:
+        own, made, info = self._info.frame_format, plan.pixel_format, self._info
+        if any(loss(own, made)[:-1]):
+            self._notices.append(
+                f"{name}: {plan.name} does not hold {own}; written as {made}, the nearest it has"
+            )
+        elif not encoders.holds_size(own, info) and encoders.holds_size(made, info):
+            size = f"{info.width}x{info.height}"
+            self._notices.append(f"{name}: {plan.name} keeps the odd size {size} only as {made}")
 
     def _add_video(self, container: OutputContainer) -> VideoStream:
         plan = self._plan
@@ -212,13 +221,10 @@ class VideoSink:
     def _picture(self, frame: Frame) -> av.VideoFrame:
         """The frame in the encoder's pixel format."""
         name, color = self._plan.pixel_format, self._plan.color
-        if name in AV_NATIVE and (color.matrix, color.full_range) == (
-            frame.color.matrix,
-            frame.color.full_range,
-        ):
+        plain = native_name(name)
+        same = (color.matrix, color.full_range) == (frame.color.matrix, frame.color.full_range)
+        if same and plain is not None and pixel_format(plain).holds(frame.pixels):
             return to_av(frame, name)
-        if name in encoders.RGB:
-            color = replace(color, full_range=True)
         return reformatted(frame, name, color, self._reformatter)
 
     def _pts(self, frame: Frame) -> int:

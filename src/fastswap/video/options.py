@@ -66,6 +66,15 @@ def merged_options(name: str, given: Mapping[str, str] | None) -> dict[str, str]
     return defaults | user
 
 
+def fitted_options(
+    options: Mapping[str, str], given: Mapping[str, str] | None, name: str, pixel_format: str
+) -> dict[str, str]:
+    """The options for one pixel format: ProRes holds full chroma and alpha only in its 4444 profile."""
+    if name == "prores_ks" and "444" in pixel_format and "profile" not in (given or {}):
+        return {**options, "profile": "4444"}
+    return dict(options)
+
+
 def _quantiser(name: str, value: str) -> str:
     try:
         return str(round(float(value) * _LAMBDA))

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from fractions import Fraction
 from pathlib import Path
+from typing import Any
 
 import av
 import numpy as np
@@ -17,12 +18,13 @@ from fastswap.errors import OutputError
 from fastswap.frame import Frame
 from fastswap.video.encoder import open_context
 from fastswap.video.info import FULL_RANGE
+from fastswap.video.loss import nearest
 from fastswap.video.muxing import Target, sync, writing
 from fastswap.video.options import merged_options
 from fastswap.video.picture_tags import PictureTags, orientation_number, tag_jpeg, tag_png
 from fastswap.video.pictures import Extras
 from fastswap.video.planes import copy_to_av
-from fastswap.video.rgb import RGB, frame_from_rgb, orientation_of, oriented, rgb_from_frame
+from fastswap.video.rgb import QUALITY, deep_rgb_from_frame, orientation_of, oriented, rgb_from_frame
 
 _JPEG, _PNG, _WEBP = "mjpeg", "png", "libwebp"
 ENCODERS = {
@@ -39,6 +41,8 @@ ENCODERS = {
 """The encoder for each suffix of a picture."""
 
 _WITH_ALPHA = (_PNG, _WEBP, "tiff")
+_DEEP = (_PNG, "tiff")
+_JPEG_PLANES = {(1, 1): "yuvj420p", (1, 0): "yuvj422p", (0, 0): "yuvj444p"}
 
 
 def encode_picture(
@@ -53,8 +57,11 @@ def encode_picture(
         number = orientation_number(frame.to_coded) if _is_jpeg_like(frame) else None
         data = _encode(encoder, _jpeg_planes(frame, upright=number is None), options, path)
         return tag_jpeg(data, PictureTags(number or 1, extras.tags.profile))
-    rgb = rgb_from_frame(frame)
-    data = _encode(encoder, _rgb_picture(rgb, _upright_alpha(frame, extras, encoder)), options, path)
+    deep = frame.pixels.bits > 8 and encoder in _DEEP
+    if frame.pixels.bits > 8 and not deep:
+        notices.append(f"{path.name}: {frame.pixels.bits} bits become 8, {path.suffix} holds no more")
+    pixels = _upright_pixels(frame, deep)
+    data = _encode(encoder, _picture(pixels, _upright_alpha(frame, extras, encoder, deep)), options, path)
     if encoder == _PNG:
         return tag_png(data, extras.tags)
     if extras.tags.profile:
@@ -63,32 +70,63 @@ def encode_picture(
 
 
 def _is_jpeg_like(frame: Frame) -> bool:
-    """True when the planes can go into a JPEG as they are: full-range BT.601 with centred chroma."""
-    return frame.color.full_range and frame.color.matrix == "bt601" and frame.color.siting == "center"
+    """True when the planes can go into a JPEG as they are: 8-bit full-range BT.601 with centred chroma, or gray."""
+    color, kind = frame.color, frame.pixels
+    if not color.full_range or kind.bits != 8:
+        return False
+    if kind.gray:
+        return True
+    known = kind.log2_sub in _JPEG_PLANES and not kind.rgb
+    return known and color.matrix == "bt601" and (color.siting == "center" or kind.log2_sub == (0, 0))
 
 
 def _jpeg_planes(frame: Frame, *, upright: bool) -> av.VideoFrame:
-    if upright:
-        frame = frame_from_rgb(rgb_from_frame(frame), matrix="bt601", full_range=True)
-    picture = copy_to_av(frame, "yuvj420p")
+    """The planes for the encoder, turned upright if asked. What is no JPEG's becomes one: RGB keeps all its chroma."""
+    name = "yuvj420p" if frame.pixels.gray else _JPEG_PLANES.get(frame.pixels.log2_sub, "yuvj444p")
+    if not upright:
+        picture = copy_to_av(frame, name)
+    else:
+        rgb = av.VideoFrame.from_ndarray(rgb_from_frame(frame), format="rgb24")
+        picture = rgb.reformat(
+            format=name,
+            dst_colorspace=5,
+            src_color_range=FULL_RANGE,
+            dst_color_range=FULL_RANGE,
+            interpolation=QUALITY,
+            threads=1,
+        )
     picture.color_range = FULL_RANGE
     return picture
 
 
-def _upright_alpha(frame: Frame, extras: Extras, encoder: str) -> NDArray[np.uint8] | None:
-    if (
-        extras.alpha is None
-        or encoder not in _WITH_ALPHA
-        or extras.alpha.shape != (frame.height, frame.width)
-    ):
+def _upright_alpha(frame: Frame, extras: Extras, encoder: str, deep: bool) -> NDArray[Any] | None:
+    alpha = extras.alpha
+    if alpha is None or encoder not in _WITH_ALPHA or alpha.shape != (frame.height, frame.width):
         return None
-    return oriented(extras.alpha, *orientation_of(frame))
+    if alpha.dtype == np.uint16 and not deep:
+        alpha = (alpha >> 8).astype(np.uint8)
+    elif alpha.dtype == np.uint8 and deep:
+        alpha = alpha.astype(np.uint16) * 257
+    return oriented(alpha, *orientation_of(frame))
 
 
-def _rgb_picture(rgb: RGB, alpha: NDArray[np.uint8] | None) -> av.VideoFrame:
-    if alpha is None:
-        return av.VideoFrame.from_ndarray(rgb, format="rgb24")
-    return av.VideoFrame.from_ndarray(np.dstack([rgb, alpha]), format="rgba")
+def _upright_pixels(frame: Frame, deep: bool) -> NDArray[Any]:
+    """[H, W, 3] R'G'B', or [H, W] of a gray picture, uint8 or uint16; samples that fit stay as they are."""
+    kind, bits = frame.pixels, 16 if deep else 8
+    if not (frame.color.full_range and kind.bits == bits and (kind.rgb or kind.gray)):
+        return deep_rgb_from_frame(frame) if deep else rgb_from_frame(frame)
+    y, *others = frame.planes
+    pixels = np.dstack([others[1], y, others[0]]) if others else y
+    return oriented(pixels >> np.array(kind.shift, pixels.dtype), *orientation_of(frame))
+
+
+def _picture(pixels: NDArray[Any], alpha: NDArray[Any] | None) -> av.VideoFrame:
+    if alpha is not None:
+        pixels = np.dstack([pixels] * (3 if pixels.ndim == 2 else 1) + [alpha])
+    channels = 1 if pixels.ndim == 2 else pixels.shape[2]
+    names = {1: ("gray", "gray16le"), 3: ("rgb24", "rgb48le"), 4: ("rgba", "rgba64le")}[channels]
+    name = names[pixels.dtype == np.uint16]
+    return av.VideoFrame.from_ndarray(np.ascontiguousarray(pixels), format=name)
 
 
 def _encode(encoder: str, picture: av.VideoFrame, options: Mapping[str, str] | None, path: Path) -> bytes:
@@ -96,9 +134,8 @@ def _encode(encoder: str, picture: av.VideoFrame, options: Mapping[str, str] | N
     assert isinstance(context, VideoCodecContext)
     context.width, context.height = picture.width, picture.height
     known = [f.name for f in Codec(encoder, "w").video_formats or []]
-    with_alpha = picture.format.name == "rgba"
-    wanted = ("rgba", "bgra") if with_alpha else (picture.format.name, "bgr24", "bgra")
-    context.pix_fmt = next(name for name in wanted if name in known)
+    own = picture.format.name
+    context.pix_fmt = own if own in known else nearest(own, known)
     context.time_base = Fraction(1, 25)
     context.thread_count = 1
     context.color_range = FULL_RANGE

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
+from typing import Any
 
 import av
 import numpy as np
@@ -14,12 +15,12 @@ from numpy.typing import NDArray
 
 from fastswap.errors import InputError
 from fastswap.frame import Frame
-from fastswap.video.convert import tags_after, to_native
+from fastswap.video.convert import native, native_twin, tags_after
 from fastswap.video.describe import DEFAULT_RATE
 from fastswap.video.info import ColorTags, Geometry, VideoInfo
 from fastswap.video.opening import main_stream, open_container
 from fastswap.video.picture_tags import PictureTags, read_tags
-from fastswap.video.planes import AV_NATIVE, is_native, shared_planes
+from fastswap.video.planes import native_name, shared_planes
 
 SUFFIXES = frozenset(
     {".png", ".jpg", ".jpeg", ".jpe", ".jfif", ".webp", ".bmp", ".tif", ".tiff", ".ppm", ".tga"}
@@ -32,11 +33,14 @@ _JPEG_TAGS = ColorTags(range=2, matrix=5, siting="center")
 
 @dataclass(frozen=True, slots=True)
 class Extras:
-    """What travels with a picture from reader to writer, on the FFmpeg frame: its name, tags and alpha plane."""
+    """What travels with a picture from reader to writer, on the FFmpeg frame: its name, tags and alpha plane.
+
+    alpha: [H, W] in the frame's depth, None when it is opaque.
+    """
 
     path: Path
     tags: PictureTags
-    alpha: NDArray[np.uint8] | None
+    alpha: NDArray[Any] | None
 
 
 def picture_format(path: Path) -> str | None:
@@ -116,20 +120,20 @@ class PictureSource:
 
     def _describe(self, frame: av.VideoFrame, extras: Extras, container: str) -> VideoInfo:
         tags = picture_color(frame)
-        count = len(self._paths)
+        count, name = len(self._paths), native_twin(frame.format.name)[0]
         return VideoInfo(
             path=self.path,
             kind="image" if self.path.is_file() else "folder",
             container=container,
             codec=container.removesuffix("_pipe"),
             pixel_format=frame.format.name,
-            frame_format=frame.format.name if is_native(frame) else "yuv420p",
+            frame_format=name,
             geometry=Geometry(frame.width, frame.height, Fraction(1), extras.tags.turn),
             fps=DEFAULT_RATE,
             time_base=1 / DEFAULT_RATE,
             frames=count,
             duration=float(count / DEFAULT_RATE),
-            color=tags.spec(frame.width, frame.height, "png", frame.format.name),
+            color=tags.spec(frame.width, frame.height, "png", name),
             tags=tags,
         )
 
@@ -137,19 +141,20 @@ class PictureSource:
         decoded, extras, _ = decode_picture(path)
         tags = picture_color(decoded)
         size = decoded.width, decoded.height
-        native = decoded if is_native(decoded) else to_native(decoded, size, tags)
-        native.opaque = extras
-        geometry = Geometry(*size, Fraction(1), extras.tags.turn)
+        shown = native(decoded, tags)
+        shown.opaque = extras
+        geometry, name = Geometry(*size, Fraction(1), extras.tags.turn), native_name(shown.format.name)
+        assert name is not None
         return Frame(
-            planes=shared_planes(native),
-            format=AV_NATIVE[native.format.name],
-            color=tags.spec(*size, "png", decoded.format.name),
+            planes=shared_planes(shown),
+            format=name,
+            color=tags.spec(*size, "png", name),
             index=index,
             pts=index,
             time=float(index / DEFAULT_RATE),
             to_coded=geometry.to_coded(),
             display_size=geometry.display_size,
-            owner=native,
+            owner=shown,
         )
 
 
@@ -163,7 +168,7 @@ def _pictures_in(folder: Path) -> list[Path]:
 def picture_color(frame: av.VideoFrame) -> ColorTags:
     """JPEG and WebP state no matrix; both prescribe BT.601, JPEG and RGB with full range, with centred chroma."""
     stated = ColorTags(frame.color_range, frame.colorspace, frame.color_primaries, frame.color_trc, "center")
-    tags = tags_after(frame, stated, picture=True)
+    tags = tags_after(frame, stated)
     return (
         tags if tags.matrix != 2 else ColorTags(tags.range or 1, 5, tags.primaries, tags.transfer, "center")
     )
@@ -187,9 +192,11 @@ def decode_picture(path: Path) -> tuple[av.VideoFrame, Extras, str]:
     return frame, Extras(path, tags, _alpha(frame)), name
 
 
-def _alpha(frame: av.VideoFrame) -> NDArray[np.uint8] | None:
+def _alpha(frame: av.VideoFrame) -> NDArray[Any] | None:
     """The alpha plane [H, W], None when the picture has none or is opaque."""
-    if not any(c.is_alpha for c in frame.format.components) and not frame.format.has_palette:
+    parts = frame.format.components
+    if not any(c.is_alpha for c in parts) and not frame.format.has_palette:
         return None
-    alpha = frame.reformat(format="rgba", threads=1).to_ndarray()[..., 3]
-    return None if alpha.min() == 255 else np.ascontiguousarray(alpha)
+    bits = 16 if parts[0].bits > 8 else 8
+    alpha = frame.reformat(format="rgba" if bits == 8 else "rgba64le", threads=1).to_ndarray()[..., 3]
+    return None if alpha.min() == (1 << bits) - 1 else np.ascontiguousarray(alpha)

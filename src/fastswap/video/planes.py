@@ -7,50 +7,82 @@ from typing import Any
 
 import av
 import numpy as np
+from numpy.lib.stride_tricks import as_strided
 from numpy.typing import NDArray
 
-from fastswap.frame import Frame
+from fastswap.frame import Frame, Plane
+from fastswap.pixels import FORMATS, Component, PixelFormat, pixel_format
 
-Planes = tuple[NDArray[np.uint8], NDArray[np.uint8], NDArray[np.uint8]]
+Planes = tuple[Plane, ...]
 
-AV_NATIVE = {"yuv420p": "yuv420p", "yuvj420p": "yuv420p", "nv12": "nv12"}
-"""FFmpeg's formats that need no conversion, and the name that `Frame.format` gives them."""
+_UNEXPORTED = frozenset({"rgb0", "bgr0", "0rgb", "0bgr", "yuyv422", "yvyu422", "uyvy422", "y210le", "y212le"})
+"""Formats whose planes PyAV does not export with a reference to their memory."""
+
+
+def native_name(name: str) -> str | None:
+    """The name that `Frame.format` gives to one of FFmpeg's formats; None when it needs a conversion."""
+    plain = name.replace("yuvj", "yuv")  # the "j" means full range, which the colour says too
+    return plain if plain in FORMATS else None
 
 
 def is_native(frame: av.VideoFrame) -> bool:
-    """True when `shared_planes` can show this frame's memory as it is.
+    """True when `shared_planes` can show this frame's memory as it is."""
+    return native_name(frame.format.name) is not None
 
-    A bottom-up picture (negative line size) and nv12 with an odd side are not: PyAV does not export them.
-    """
-    name = frame.format.name
-    if name not in AV_NATIVE or any(plane.line_size < 0 for plane in frame.planes):
-        return False
-    return name != "nv12" or not (frame.width % 2 or frame.height % 2)
+
+def _layout(frame: av.VideoFrame) -> PixelFormat:
+    return pixel_format(frame.format.name.replace("yuvj", "yuv"))
+
+
+def _is_exported(frame: av.VideoFrame) -> bool:
+    """True when each view can hold a reference of its own to the buffer: not for bottom-up pictures."""
+    return frame.format.name not in _UNEXPORTED and all(plane.line_size > 0 for plane in frame.planes)
 
 
 def shared_planes(frame: av.VideoFrame) -> Planes:
-    """Read-only views. Each holds its own reference to the buffer, so it outlives any change of `frame`."""
-    return _split(frame.format.name, [np.from_dlpack(plane) for plane in frame.planes])
+    """Read-only views. They outlive any change of `frame` that is made through `writable`."""
+    kind = _layout(frame)
+    if not _is_exported(frame):
+        views = own_planes(frame)
+        for view in views:
+            view.flags.writeable = False
+        return views
+    arrays = [np.from_dlpack(plane) for plane in frame.planes]
+    shapes = [kind.shape(i, frame.width, frame.height) for i in range(len(kind.components))]
+    return tuple(_pick(arrays[c.plane], c, shape) for c, shape in zip(kind.components, shapes, strict=True))
+
+
+def _pick(array: NDArray[Any], component: Component, shape: tuple[int, int]) -> NDArray[Any]:
+    view = array if array.ndim == 2 else array[..., component.offset]
+    if view.shape == shape:
+        return view
+    # PyAV rounds odd chroma of nv12 and its like down; the last samples are there all the same.
+    strides = (array.strides[0], component.step * array.itemsize)
+    return as_strided(
+        array.reshape(-1)[component.offset :] if 0 in view.shape else view, shape, strides, writeable=False
+    )
 
 
 def own_planes(frame: av.VideoFrame) -> Planes:
     """Writable views of a frame that nobody else refers to."""
-    arrays: list[NDArray[np.uint8]] = []
-    for plane in frame.planes:
-        shape: tuple[int, ...] = (plane.height, plane.width)
-        strides: tuple[int, ...] = (plane.line_size, 1)
-        if frame.format.name == "nv12" and arrays:
-            shape, strides = (*shape, 2), (plane.line_size, 2, 1)
-        arrays.append(np.ndarray(shape, np.uint8, buffer=memoryview(plane), strides=strides))
-    return _split(frame.format.name, arrays)
+    kind = _layout(frame)
+    return tuple(_view(frame, kind, i, c) for i, c in enumerate(kind.components))
 
 
-def _split(name: str, arrays: list[NDArray[Any]]) -> Planes:
-    if name == "nv12":
-        luma, chroma = arrays
-        return luma, chroma[..., 0], chroma[..., 1]
-    luma, first, second = arrays
-    return luma, first, second
+def alpha_plane(frame: av.VideoFrame) -> NDArray[Any] | None:
+    """A writable view of a native frame's alpha, None when its format has none."""
+    kind = _layout(frame)
+    return None if kind.alpha is None else _view(frame, kind, 0, kind.alpha)
+
+
+def _view(frame: av.VideoFrame, kind: PixelFormat, index: int, component: Component) -> NDArray[Any]:
+    plane, item = frame.planes[component.plane], kind.dtype.itemsize
+    rows, columns = kind.shape(index, frame.width, frame.height)
+    line = plane.line_size
+    # The buffer starts at the lowest address, which in a bottom-up picture is its last row.
+    start = component.offset * item + (-line * (rows - 1) if line < 0 else 0)
+    strides = (line, component.step * item)
+    return np.ndarray((rows, columns), kind.dtype, memoryview(plane), start, strides)
 
 
 def writable(frame: Frame) -> Frame:
@@ -63,7 +95,9 @@ def writable(frame: Frame) -> Frame:
     if all(plane.flags.writeable for plane in frame.planes):
         return frame
     owner = frame.owner
-    if isinstance(owner, av.VideoFrame) and owns(owner, frame):
+    if isinstance(owner, np.ndarray):
+        return replace(frame, **array_planes(owner.copy()))
+    if isinstance(owner, av.VideoFrame) and owns(owner, frame) and _is_exported(owner):
         # The read-only views hold references, so this always moves the owner to fresh memory.
         owner.make_writable()
     else:
@@ -71,31 +105,72 @@ def writable(frame: Frame) -> Frame:
     return replace(frame, planes=own_planes(owner), owner=owner)
 
 
+def array_planes(pixels: NDArray[Any]) -> dict[str, Any]:
+    """`planes` and `owner` of a frame whose memory is an array of R'G'B' pixels [H, W, 3]."""
+    return {"planes": (pixels[..., 1], pixels[..., 2], pixels[..., 0]), "owner": pixels}
+
+
 def owns(owner: av.VideoFrame, frame: Frame) -> bool:
     """True when the planes of `frame` are `owner`'s present memory."""
-    if (owner.width, owner.height) != (frame.width, frame.height) or not is_native(owner):
+    if (owner.width, owner.height) != (frame.width, frame.height):
         return False
-    theirs = own_planes(owner)
+    if native_name(owner.format.name) != frame.format:
+        return False
     return all(
         mine.ctypes.data == other.ctypes.data and mine.strides == other.strides
-        for mine, other in zip(frame.planes, theirs, strict=True)
+        for mine, other in zip(frame.planes, own_planes(owner), strict=True)
     )
 
 
-def copy_to_av(frame: Frame, name: str = "yuv420p") -> av.VideoFrame:
-    """A new FFmpeg frame with a copy of the planes; name: "yuv420p" or "yuvj420p", the same layout."""
-    made = av.VideoFrame(frame.width, frame.height, name)
-    for target, source in zip(own_planes(made), frame.planes, strict=True):
-        np.copyto(target, source)
+def copy_to_av(frame: Frame, name: str | None = None) -> av.VideoFrame:
+    """A new FFmpeg frame with a copy of the samples and of the owner's alpha, times and tags.
+
+    name: FFmpeg's format, one that holds the same samples in any order (`PixelFormat.holds`); None takes the frame's.
+    """
+    made = av.VideoFrame(frame.width, frame.height, name or frame.format)
+    source, target = frame.pixels, _layout(made)
+    for to, samples in zip(own_planes(made), frame.planes, strict=False):
+        _move(samples, source.shift, to, target.shift)
+    if source.gray and not target.gray:
+        for to in own_planes(made)[1:]:
+            to[...] = 1 << (target.bits + target.shift - 1)
+    owner = frame.owner if isinstance(frame.owner, av.VideoFrame) else None
+    alpha = alpha_plane(made)
+    if alpha is not None:
+        old = alpha_plane(owner) if owner is not None and is_native(owner) else None
+        if old is not None and old.shape == alpha.shape and old.dtype == alpha.dtype:
+            alpha[...] = old
+        else:
+            alpha[...] = (1 << target.bits) - 1
+    if owner is not None:
+        copy_properties(owner, made)
     return made
+
+
+def _move(samples: NDArray[Any], shift: int, to: NDArray[Any], to_shift: int) -> None:
+    if to_shift == shift:
+        np.copyto(to, samples)
+    elif to_shift < shift:
+        np.right_shift(samples, shift - to_shift, out=to)
+    else:
+        np.left_shift(samples, to_shift - shift, out=to)
+
+
+def copy_properties(source: av.VideoFrame, target: av.VideoFrame) -> None:
+    """Times, colour tags and what travels with the frame; PyAV cannot copy side data."""
+    target.pts, target.duration, target.opaque = source.pts, source.duration, source.opaque
+    if source.time_base is not None:
+        target.time_base = source.time_base
+    target.colorspace, target.color_range = source.colorspace, source.color_range
+    target.color_primaries, target.color_trc = source.color_primaries, source.color_trc
 
 
 def to_av(frame: Frame, name: str | None = None) -> av.VideoFrame:
     """The FFmpeg frame that holds these planes: its owner when that is so, else a copy.
 
-    name: the FFmpeg format that is wanted; None takes the owner's.
+    name: the FFmpeg format that is wanted, as for `copy_to_av`; None takes the owner's.
     """
     owner = frame.owner
     if isinstance(owner, av.VideoFrame) and owns(owner, frame) and name in (None, owner.format.name):
         return owner
-    return copy_to_av(frame, name if name in ("yuv420p", "yuvj420p") else "yuv420p")
+    return copy_to_av(frame, name)

@@ -33,17 +33,25 @@ class Reader:
     """Iterates over the frames of a video, a picture or a folder of pictures, in the planes the decoder gave.
 
     path: the input. threads: decoder threads, 0 takes one per core. window: what of it an iteration gives; the
-    frames keep their index, PTS and time in the whole.
-    `notices`: what the user should know, such as a conversion; grows while reading. `skipped`: damaged frames left out.
+    frames keep their index, PTS and time in the whole. deinterlace: what becomes of interlaced video: True makes its
+    frames progressive, False gives them as they are, None refuses them.
+    `notices`: what the user should know, such as a conversion; grows while reading. `skipped`: damaged frames.
 
-    Raises InputError when there is nothing to read.
+    Raises InputError when there is nothing to read or the video is interlaced and nobody said what to do.
     """
 
-    def __init__(self, path: str | Path, *, threads: int = 0, window: Window | None = None) -> None:
+    def __init__(
+        self,
+        path: str | Path,
+        *,
+        threads: int = 0,
+        window: Window | None = None,
+        deinterlace: bool | None = None,
+    ) -> None:
         path = Path(path)
         check_file(path)
         self.notices: list[str] = []
-        self._source: Source = _open(path, threads, self.notices)
+        self._source: Source = _open(path, threads, self.notices, deinterlace)
         self.window = window
 
     @property
@@ -100,13 +108,13 @@ class Reader:
         self.close()
 
 
-def _open(path: Path, threads: int, notices: list[str]) -> Source:
+def _open(path: Path, threads: int, notices: list[str], deinterlace: bool | None) -> Source:
     if path.is_dir() or is_picture(path):
         return PictureSource(path, notices)
-    return StreamSource(path, threads, notices)
+    return StreamSource(path, threads, notices, deinterlace)
 
 
 def probe(path: str | Path) -> VideoInfo:
     """What is known about an input; decodes one frame. Raises InputError as `Reader` does."""
-    with Reader(path, threads=1) as reader:
+    with Reader(path, threads=1, deinterlace=False) as reader:
         return reader.info

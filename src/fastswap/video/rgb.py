@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import av
 import numpy as np
 from av.video.reformatter import Interpolation, VideoReformatter
@@ -10,14 +12,13 @@ from numpy.typing import NDArray
 from fastswap.errors import SettingsError
 from fastswap.frame import ColorSpec, Frame, Matrix, identity_affine
 from fastswap.video.convert import av_matrix
-from fastswap.video.info import FULL_RANGE
+from fastswap.video.info import FULL_RANGE, LIMITED_RANGE
 from fastswap.video.planes import own_planes, to_av
 
 RGB = NDArray[np.uint8]
 """[H, W, 3] R'G'B'."""
 
-_LIMITED_RANGE = 1
-_QUALITY = (
+QUALITY = (
     Interpolation.BICUBIC
     | Interpolation.ACCURATE_RND
     | Interpolation.FULL_CHR_H_INP
@@ -50,8 +51,8 @@ def frame_from_rgb(
         format="yuv420p",
         src_color_range=FULL_RANGE,
         dst_colorspace=av_matrix(matrix),
-        dst_color_range=FULL_RANGE if full_range else _LIMITED_RANGE,
-        interpolation=_QUALITY,
+        dst_color_range=FULL_RANGE if full_range else LIMITED_RANGE,
+        interpolation=QUALITY,
         threads=1,
     )
     height, width = rgb.shape[:2]
@@ -82,13 +83,19 @@ def rgb_from_frame(frame: Frame, size: tuple[int, int] | None = None) -> RGB:
         width=width,
         height=height,
         format="rgb24",
-        src_colorspace=av_matrix(frame.color.matrix),
-        src_color_range=FULL_RANGE if frame.color.full_range else _LIMITED_RANGE,
+        src_colorspace=_scaler_matrix(frame.color),
+        src_color_range=FULL_RANGE if frame.color.full_range else LIMITED_RANGE,
         dst_color_range=FULL_RANGE,
-        interpolation=_SHRINK if shrinks else _QUALITY,
+        interpolation=_SHRINK if shrinks else QUALITY,
         threads=1,
     )
     return oriented(np.asarray(picture.to_ndarray(), np.uint8), transposed, flip_rows, flip_columns)
+
+
+def deep_rgb_from_frame(frame: Frame) -> NDArray[np.uint16]:
+    """The upright picture in 16 bits, uint16 [H, W, 3], with the samples' own aspect."""
+    made = reformatted(frame, "rgb48le", ColorSpec("gbr", True))
+    return oriented(np.asarray(made.to_ndarray(), np.uint16), *orientation_of(frame))
 
 
 def reformatted(
@@ -98,13 +105,18 @@ def reformatted(
     return (reformatter or VideoReformatter()).reformat(
         to_av(frame),
         format=name,
-        src_colorspace=av_matrix(frame.color.matrix),
-        dst_colorspace=av_matrix(color.matrix),
-        src_color_range=FULL_RANGE if frame.color.full_range else _LIMITED_RANGE,
-        dst_color_range=FULL_RANGE if color.full_range else _LIMITED_RANGE,
-        interpolation=_QUALITY,
+        src_colorspace=_scaler_matrix(frame.color),
+        dst_colorspace=_scaler_matrix(color),
+        src_color_range=FULL_RANGE if frame.color.full_range else LIMITED_RANGE,
+        dst_color_range=FULL_RANGE if color.full_range else LIMITED_RANGE,
+        interpolation=QUALITY,
         threads=1,
     )
+
+
+def _scaler_matrix(color: ColorSpec) -> int | None:
+    """None for RGB: FFmpeg's scaler is then told by the pixel format."""
+    return None if color.matrix == "gbr" else av_matrix(color.matrix)
 
 
 def resize(rgb: RGB, size: tuple[int, int]) -> RGB:
@@ -113,14 +125,12 @@ def resize(rgb: RGB, size: tuple[int, int]) -> RGB:
     shrinks = width < rgb.shape[1] or height < rgb.shape[0]
     frame = av.VideoFrame.from_ndarray(np.ascontiguousarray(rgb), format="rgb24")
     made = frame.reformat(
-        width=width, height=height, interpolation=_SHRINK if shrinks else _QUALITY, threads=1
+        width=width, height=height, interpolation=_SHRINK if shrinks else QUALITY, threads=1
     )
     return np.asarray(made.to_ndarray(), np.uint8)
 
 
-def oriented(
-    picture: NDArray[np.uint8], transposed: bool, flip_rows: bool, flip_columns: bool
-) -> NDArray[np.uint8]:
+def oriented(picture: NDArray[Any], transposed: bool, flip_rows: bool, flip_columns: bool) -> NDArray[Any]:
     """A coded picture [H, W, ...] turned upright."""
     if transposed:
         picture = np.swapaxes(picture, 0, 1)

@@ -15,10 +15,11 @@ from fastswap.errors import InputError
 from fastswap.frame import Frame
 from fastswap.video.clock import Clock
 from fastswap.video.convert import Normaliser
+from fastswap.video.deinterlace import progressive
 from fastswap.video.describe import describe
 from fastswap.video.info import VideoInfo, snap_matrix
 from fastswap.video.opening import main_stream, open_container
-from fastswap.video.planes import AV_NATIVE, shared_planes
+from fastswap.video.planes import shared_planes
 
 _READ_ERRORS = 32
 """Read errors in a row after which the rest of the file counts as lost."""
@@ -91,12 +92,12 @@ class _Decoder:
 class StreamSource:
     """The frames of one video stream. Frames may be taken in one thread and `close` called in another."""
 
-    def __init__(self, path: Path, threads: int, notices: list[str]) -> None:
+    def __init__(self, path: Path, threads: int, notices: list[str], deinterlace: bool | None) -> None:
         self.path, self.notices = path, notices
-        self._threads = threads
+        self._threads, self._deinterlace = threads, deinterlace
         self._lock = threading.Lock()
         self._decoder = _Decoder(path, threads)
-        self._frames = self._decoder.frames()
+        self._frames = self._start()
         self._pending: deque[av.VideoFrame] = deque()
         self._at_start, self._sought, self._closed = True, False, False
         self._end = 0.0
@@ -105,13 +106,16 @@ class StreamSource:
             first = next(self._frames, None)
             if first is None:
                 raise InputError(f"{path}: not one frame of its video can be decoded")
-            self.info: VideoInfo = describe(path, self._decoder.container, self._decoder.stream, first)
+            self.info: VideoInfo = describe(
+                path, self._decoder.container, self._decoder.stream, first, bool(deinterlace)
+            )
         except BaseException:
             self.close()
             raise
         self._first_pts = first.pts
         self._pending.append(first)
-        self._normalise = Normaliser(path.name, self.info.width, self.info.height, self.info.tags, notices)
+        size = self.info.width, self.info.height
+        self._normalise = Normaliser(path.name, size, self.info.frame_format, self.info.tags, notices)
         self._to_coded = self.info.geometry.to_coded()
         if self.info.display_matrix and snap_matrix(self.info.display_matrix) is None:
             notices.append(
@@ -156,6 +160,9 @@ class StreamSource:
         if self._first_pts is None:
             self._skip(int(seconds * self.info.fps))
 
+    def _start(self) -> Generator[av.VideoFrame, None, None]:
+        return progressive(self._decoder.frames(), self._decoder.stream, self.path, self._deinterlace)
+
     def _index_here(self) -> int:
         """Index of the next frame; an estimate after a seek in a video of variable rate."""
         if not self._pending or self._first_pts is None:
@@ -182,7 +189,7 @@ class StreamSource:
         except av.FFmpegError:
             return False
         self._pending.clear()
-        self._frames = self._decoder.frames()
+        self._frames = self._start()
         first = next(self._frames, None)
         if first is None or self._seconds(first, 0) > seconds:
             return False
@@ -203,7 +210,7 @@ class StreamSource:
         self._pending.clear()
         self._decoder.container.close()
         self._decoder = _Decoder(self.path, self._threads)
-        self._frames = self._decoder.frames()
+        self._frames = self._start()
 
     def _next(self) -> av.VideoFrame | None:
         with self._lock:
@@ -217,7 +224,7 @@ class StreamSource:
         self._end = time + float(1 / self.info.fps)
         return Frame(
             planes=shared_planes(native),
-            format=AV_NATIVE[native.format.name],
+            format=self.info.frame_format,
             color=self.info.color,
             index=index,
             pts=decoded.pts,
