@@ -5,6 +5,7 @@
 
 #include "bind_crop.h"
 #include "bind_names.h"
+#include "bind_seam.h"
 #include "blend.h"
 #include "composite.h"
 #include "kernels.h"
@@ -182,7 +183,7 @@ void bind_composite(const py::sequence& pictures, const Doubles& to_coded, const
                     const std::optional<Floats>& outlines, const std::optional<Floats>& mattes,
                     const std::optional<Floats>& masks, const std::optional<Doubles>& statistics,
                     const std::string& join, double erode, double feather, const std::string& mode,
-                    double strength, double opacity, const std::string& enlarge,
+                    double strength, const std::string& blend, double opacity, const std::string& enlarge,
                     const std::optional<Floats>& grain, const std::vector<std::uint32_t>& seeds) {
   const auto list = picture_list(pictures);
   const auto count = static_cast<py::ssize_t>(list.size());
@@ -202,8 +203,12 @@ void bind_composite(const py::sequence& pictures, const Doubles& to_coded, const
   grains.require(count);
   const Enlarge filter = enlarge_from(enlarge);
   if (count == 0) return;
-  const CompositeParams params{mask_params(checked_size(size), erode, feather, join_from(join)), how,
-                               strength, static_cast<float>(opacity), filter};
+  const CompositeParams params{mask_params(checked_size(size), erode, feather, join_from(join)),
+                               how,
+                               strength,
+                               blend_mode_from(blend),
+                               static_cast<float>(opacity),
+                               filter};
   const Pixels pixels{targets, faces, parts, masks, statistics, grains};
   for_each_depth(list, [&](auto word) { composite_as<decltype(word)>(list, to_coded, pixels, params); });
 }
@@ -227,11 +232,14 @@ PYBIND11_MODULE(_cpu, m) {
         "mattes"_a.noconvert().none(true), "join"_a, "erode"_a, "feather"_a, "out"_a.noconvert());
   m.def("blend", &fs::bind_blend, "pictures"_a, "to_coded"_a.noconvert(), "faces"_a.noconvert(),
         "masks"_a.noconvert(), "opacity"_a, "enlarge"_a, "grain"_a.noconvert().none(true), "seeds"_a);
+  m.def("match_seam", &fs::bind_match_seam, "faces"_a.noconvert(), "targets"_a.noconvert(),
+        "masks"_a.noconvert(), "to_coded"_a.noconvert(), "frames"_a.noconvert(), "mode"_a,
+        "out"_a.noconvert());
   m.def("composite", &fs::bind_composite, "pictures"_a, "to_coded"_a.noconvert(), "targets"_a.noconvert(),
         "faces"_a.noconvert(), "generated"_a.noconvert().none(true), "outlines"_a.noconvert().none(true),
         "mattes"_a.noconvert().none(true), "masks"_a.noconvert().none(true),
         "statistics"_a.noconvert().none(true), "join"_a, "erode"_a, "feather"_a, "mode"_a, "strength"_a,
-        "opacity"_a, "enlarge"_a, "grain"_a.noconvert().none(true), "seeds"_a);
+        "blend"_a, "opacity"_a, "enlarge"_a, "grain"_a.noconvert().none(true), "seeds"_a);
   m.def("set_threads", &fs::set_threads, "count"_a);
   m.def("get_threads", &fs::get_threads);
   m.def("simd_levels", &fs::simd_levels);

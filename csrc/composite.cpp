@@ -13,7 +13,7 @@ namespace {
 // batch.
 struct FaceScratch {
   MaskScratch mask_scratch;
-  Buffer<float> mask, colors;
+  Buffer<float> mask, colors, seam;
   Buffer<std::uint16_t> layers;
 };
 
@@ -28,7 +28,7 @@ struct Face {
   Rect rect;   // where the mask was worked out
   Rect shown;  // where it is above 0; its columns start at multiples of 16, as those of `rect` do
   const float* mask;
-  ChannelRows colors;  // the face in L*a*b*, kept from the statistics for the map; or what tables made of it
+  ChannelRows colors;  // the face in L*a*b*, kept from the statistics for the map; or as it will be drawn
   ColorTransfer transfer;
   Layers layers;
   LayerParams params;
@@ -84,6 +84,10 @@ class Group {
       each_block([&](int n, Face& face, Block& block) { measure(n, face, block); });
       parallel_for(static_cast<int>(faces_.size()), [&](int n) { map_colors(n); });
     }
+    if (fits_seams()) {
+      each_block([&](int n, Face& face, Block& block) { finish_colors(n, face, block); });
+      fit_seams();
+    }
     each_block([&](int n, Face& face, Block& block) { make_layers(n, face, block); });
     for (std::size_t n = 0; n < faces_.size(); ++n) {
       const CompositeJob<T>& job = jobs_[n];
@@ -93,6 +97,8 @@ class Group {
   }
 
  private:
+  bool fits_seams() const { return params_.blend != BlendMode::kFeather; }
+
   void prepare(int n) {
     const CompositeJob<T>& job = jobs_[n];
     FaceScratch& scratch = scratch_[n];
@@ -109,7 +115,7 @@ class Group {
     const Extent extent = extent_of(face.mask, face.rect.width, face.rect, size);
     face.shown = extent.rect;
     if (face.shown.area() == 0) return;
-    if (params_.color != ColorMode::kNone) {
+    if (params_.color != ColorMode::kNone || fits_seams()) {
       const std::size_t plane = face.shown.area();
       float* colors = scratch.colors.get(3 * plane);
       face.colors = {{colors, colors + plane, colors + 2 * plane}, face.shown.width};
@@ -161,20 +167,57 @@ class Group {
     face.params.source = uses_lab(mode) ? LayerSource::kMappedLab : LayerSource::kMappedRgb;
   }
 
-  void make_layers(int n, Face& face, const Block& block) {
-    LayerParams p = face.params;
-    const int y0 = block.y0 - face.shown.y0, y1 = block.y1 - face.shown.y0;
+  // Rows of the face as it came, or of `colors` where `kept`.
+  PixelRows face_rows(int n, const Face& face, const Block& block, bool kept) const {
     PixelRows pixels = shown_rows(jobs_[n].face, params_.mask.size, face);
-    if (uses_tables(params_.color)) {
-      ChannelRows to = face.colors;
-      for (float*& c : to.channel) c += y0 * to.pitch;
-      apply_tables(face.transfer.tables, pixels.rows(y0, y1), to);
-    }
-    if (p.source == LayerSource::kMappedLab || uses_tables(params_.color)) {
+    if (kept) {
       for (int c = 0; c < 3; ++c) pixels.channel[c] = face.colors.channel[c];
       pixels.pitch = face.colors.pitch;
     }
-    p.pixels = pixels.rows(y0, y1);
+    return pixels.rows(block.y0 - face.shown.y0, block.y1 - face.shown.y0);
+  }
+
+  // The face's R'G'B' in its new colours, into `colors`.
+  void finish_colors(int n, Face& face, const Block& block) {
+    ChannelRows to = face.colors;
+    for (float*& c : to.channel) c += (block.y0 - face.shown.y0) * to.pitch;
+    if (uses_tables(params_.color)) {
+      apply_tables(face.transfer.tables, face_rows(n, face, block, false), to);
+    } else {
+      const LayerSource source = face.params.source;
+      kernels().layer_rgb(source, face.params.map,
+                          face_rows(n, face, block, source == LayerSource::kMappedLab), to);
+    }
+  }
+
+  void fit_seams() {
+    std::vector<SeamFace> seams;
+    for (std::size_t n = 0; n < faces_.size(); ++n) {
+      const Face& face = faces_[n];
+      if (face.shown.area() == 0) continue;
+      const CompositeJob<T>& job = jobs_[n];
+      const PixelRows target = shown_rows(job.target, params_.mask.size, face);
+      seams.push_back({face.shown,
+                       params_.mask.size,
+                       face.colors,
+                       target.mask,
+                       target.mask_pitch,
+                       {target.channel[0], target.channel[1], target.channel[2]},
+                       job.to_coded,
+                       job.picture.y.width,
+                       job.picture.y.height,
+                       &scratch_[n].seam});
+    }
+    match_seams(seams.data(), static_cast<int>(seams.size()), params_.blend);
+  }
+
+  void make_layers(int n, Face& face, const Block& block) {
+    LayerParams p = face.params;
+    const int y0 = block.y0 - face.shown.y0;
+    const bool by_tables = uses_tables(params_.color);
+    if (by_tables && !fits_seams()) finish_colors(n, face, block);
+    p.pixels = face_rows(n, face, block, fits_seams() || by_tables || p.source == LayerSource::kMappedLab);
+    if (fits_seams()) p.source = LayerSource::kRgb;
     aim(p, face.layers, y0);
     kernels().make_layers(p);
   }

@@ -4,6 +4,7 @@
 
 #include "blend.h"
 #include "mask.h"
+#include "seam.h"
 #include "transfer.h"
 
 namespace fs {
@@ -24,11 +25,13 @@ struct CompositeParams {
   MaskParams mask;
   ColorMode color;
   double strength;  // of the colour match
+  BlendMode blend;
   float opacity;
   Enlarge enlarge;
 };
 
-// The same samples as mask, match_color and blend one after the other. Later jobs draw over earlier ones.
+// The same samples as mask, match_color, match_seam and blend one after the other. Later jobs draw over
+// earlier ones.
 template <class T>
 void composite(const CompositeJob<T>* jobs, int count, const CompositeParams& params);
 

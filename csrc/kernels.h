@@ -9,6 +9,8 @@
 #include "crop.h"
 #include "layers.h"
 #include "mask_rows.h"
+#include "multiband.h"
+#include "poisson.h"
 #include "window.h"
 
 namespace fs {
@@ -23,6 +25,8 @@ struct Kernels {
   // above 0.
   void (*moments)(const PixelRows& rows, bool lab, Moments& total, const ChannelRows* values);
   void (*apply_color)(const ColorMap& map, const PixelRows& rows, const ChannelRows& out);
+  // R'G'B' of the pixels as layers would take it.
+  void (*layer_rgb)(LayerSource source, const ColorMap& map, const PixelRows& rows, const ChannelRows& out);
   void (*make_layers)(const LayerParams& params);
   void (*blend_row_u8)(const BlendRow<std::uint8_t>& params);
   void (*blend_row_u16)(const BlendRow<std::uint16_t>& params);
@@ -35,6 +39,19 @@ struct Kernels {
                    int radius);
   void (*mask_transpose)(const std::int16_t* in, std::int16_t* out, int width, int height);
   void (*mask_to_float)(const std::int16_t* in, float* out, int count);
+  void (*pyramid_halve)(const PyramidStep& params);
+  void (*pyramid_sum)(const PyramidStep& params);
+  void (*pyramid_enlarge)(const PyramidStep& params);
+  void (*poisson_prepare)(const MembraneRows& params, int y0, int y1);
+  void (*poisson_equation)(const MembraneLevel& params);
+  void (*poisson_share)(const MembraneLevel& params);
+  void (*poisson_start)(const MembraneStep& params);
+  void (*poisson_relax)(const MembraneStep& params);
+  void (*poisson_rest)(const MembraneStep& params);
+  void (*poisson_add)(const float* membrane, const Grid& grid, float* face, std::ptrdiff_t face_pitch);
+  void (*band_prepare)(const BandRows& params, int y0, int y1);
+  void (*band_add)(const BandStep& params);
+  void (*band_finish)(const BandFinish& params);
 
   void fill_window(const WindowFill<std::uint8_t>& p) const { fill_window_u8(p); }
   void fill_window(const WindowFill<std::uint16_t>& p) const { fill_window_u16(p); }

@@ -56,6 +56,14 @@ inline void aim(LayerParams& p, const Layers& layers, int y) {
   for (int c = 0; c < 3; ++c) p.chroma[c] = layers.chroma[c] + at;
 }
 
+// R'G'B' in 0..1 of pixels of any value.
+template <LayerSource kSource, class F>
+FS_HD Triple<F> layer_rgb(const ColorMap& map, Triple<F> t) {
+  if constexpr (kSource != LayerSource::kMappedLab) t = {clamp_unit(t.a), clamp_unit(t.b), clamp_unit(t.c)};
+  if constexpr (kSource != LayerSource::kRgb) t = mapped_rgb<kSource == LayerSource::kMappedLab>(map, t);
+  return t;
+}
+
 // Pixels x, x+1, ... of row y.
 template <LayerSource kSource, class F>
 FS_HD void make_layers(const LayerParams& p, int x, int y) {
@@ -70,10 +78,9 @@ FS_HD void make_layers(const LayerParams& p, int x, int y) {
     for (int c = 0; c < 3; ++c) L::store_u16(p.chroma[c] + to, zero, count);
     return;
   }
-  Triple<F> t = {L::load(in.channel[0] + from, count), L::load(in.channel[1] + from, count),
-                 L::load(in.channel[2] + from, count)};
-  if constexpr (kSource != LayerSource::kMappedLab) t = {clamp_unit(t.a), clamp_unit(t.b), clamp_unit(t.c)};
-  if constexpr (kSource != LayerSource::kRgb) t = mapped_rgb<kSource == LayerSource::kMappedLab>(p.map, t);
+  const Triple<F> t = layer_rgb<kSource, F>(
+      p.map, {L::load(in.channel[0] + from, count), L::load(in.channel[1] + from, count),
+              L::load(in.channel[2] + from, count)});
   const auto& m = p.color.from_rgb;
   const auto& o = p.color.from_rgb_offset;
   const F fixed = alpha * L::set(65535.0f);

@@ -5,6 +5,8 @@
 #pragma once
 
 #include "kernels.h"
+#include "multiband_rows.h"
+#include "poisson_rows.h"
 #include "window_rows.h"
 
 namespace fs {
@@ -83,6 +85,33 @@ struct Rows {
 
   static void apply(const ColorMap& map, const PixelRows& p, const ChannelRows& out) {
     map.lab ? apply_as<true>(map, p, out) : apply_as<false>(map, p, out);
+  }
+
+  template <LayerSource kSource>
+  static void rgb_from(const ColorMap& map, const PixelRows& p, const ChannelRows& out) {
+    for (int y = 0; y < p.height; ++y) {
+      for (int x = 0; x < p.width; x += L::width) {
+        const int n = p.width - x < L::width ? p.width - x : L::width;
+        const std::ptrdiff_t at = y * p.pitch + x, to = y * out.pitch + x;
+        const auto t = layer_rgb<kSource, F>(
+            map,
+            {L::load(p.channel[0] + at, n), L::load(p.channel[1] + at, n), L::load(p.channel[2] + at, n)});
+        L::store(out.channel[0] + to, t.a, n);
+        L::store(out.channel[1] + to, t.b, n);
+        L::store(out.channel[2] + to, t.c, n);
+      }
+    }
+  }
+
+  static void rgb(LayerSource source, const ColorMap& map, const PixelRows& rows, const ChannelRows& out) {
+    switch (source) {
+      case LayerSource::kRgb:
+        return rgb_from<LayerSource::kRgb>(map, rows, out);
+      case LayerSource::kMappedRgb:
+        return rgb_from<LayerSource::kMappedRgb>(map, rows, out);
+      case LayerSource::kMappedLab:
+        return rgb_from<LayerSource::kMappedLab>(map, rows, out);
+    }
   }
 
   template <LayerSource kSource>
@@ -165,6 +194,9 @@ struct Rows {
 
   static constexpr Kernels table(const char* name) {
     using Mask = MaskRows<F>;
+    using Pyramid = PyramidRows<F>;
+    using Poisson = PoissonRows<F>;
+    using Multiband = MultibandRows<F>;
     return {name,
             WindowRows<F, std::uint8_t>::fill,
             WindowRows<F, std::uint16_t>::fill,
@@ -172,6 +204,7 @@ struct Rows {
             crop_rows,
             moments,
             apply,
+            rgb,
             layers,
             blend_row<std::uint8_t>,
             blend_row<std::uint16_t>,
@@ -182,7 +215,20 @@ struct Rows {
             Mask::multiply,
             Mask::box_columns,
             Mask::transpose,
-            Mask::to_float};
+            Mask::to_float,
+            Pyramid::halve,
+            Pyramid::sum,
+            Pyramid::enlarge,
+            Poisson::prepare,
+            Poisson::equation,
+            Poisson::share,
+            Poisson::start,
+            Poisson::relax,
+            Poisson::rest,
+            Poisson::add,
+            Multiband::prepare,
+            Multiband::add_band,
+            Multiband::finish};
   }
 };
 

@@ -18,6 +18,7 @@ struct I4 {
 FS_HD F4 operator+(F4 a, F4 b) { return {a.v + b.v}; }
 FS_HD F4 operator-(F4 a, F4 b) { return {a.v - b.v}; }
 FS_HD F4 operator*(F4 a, F4 b) { return {a.v * b.v}; }
+FS_HD F4 operator/(F4 a, F4 b) { return {a.v / b.v}; }
 FS_HD I4 operator+(I4 a, I4 b) { return {a.v + b.v}; }
 FS_HD I4 operator-(I4 a, I4 b) { return {a.v - b.v}; }
 FS_HD I4 operator*(I4 a, int b) { return {a.v * b}; }

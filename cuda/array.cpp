@@ -213,7 +213,7 @@ py::array Array::download(Stream& stream) const {
 void bind_array(py::module_& module) {
   using namespace pybind11::literals;
   using Sides = std::vector<std::int64_t>;
-  py::class_<Array>(module, "Array")
+  py::class_<Array>(module, "Array", py::module_local())
       .def(py::init<std::uintptr_t, Sides, std::optional<Sides>, std::string, py::object>(), "pointer"_a,
            "shape"_a, "strides"_a.none(true), "typestr"_a, "owner"_a = py::none())
       .def_static("empty", &Array::empty, "shape"_a, "typestr"_a, "device"_a = 0)

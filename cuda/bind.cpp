@@ -5,6 +5,7 @@
 #include "../csrc/bind_crop.h"
 #include "crop.h"
 #include "picture.h"
+#include "streams.h"
 
 namespace fs::cuda {
 namespace {
@@ -54,7 +55,7 @@ void bind_crop(const py::sequence& pictures, const Doubles& to_coded, const py::
 
 void bind_stream(py::module_& m) {
   using namespace pybind11::literals;
-  py::class_<Stream>(m, "Stream")
+  py::class_<Stream>(m, "Stream", py::module_local())
       .def(py::init<std::uintptr_t, int>(), "handle"_a = 0, "device"_a = 0)
       .def("synchronize", &Stream::synchronize, py::call_guard<py::gil_scoped_release>())
       .def_property_readonly("handle", &Stream::number)
@@ -70,6 +71,7 @@ PYBIND11_MODULE(_cuda, m) {
   m.doc() = "fastswap's pixel operations on NVIDIA GPUs.";
   fs::cuda::bind_array(m);
   fs::cuda::bind_stream(m);
+  fs::cuda::bind_streams(m);
   m.def("crop", &fs::cuda::bind_crop, "pictures"_a, "to_coded"_a.noconvert(), "out"_a, "border"_a,
         "stream"_a);
   m.def("device_count", &fs::cuda::device_count);

@@ -94,6 +94,19 @@ SIMD_RGB = 2e-5
 SIMD_CODES = 1
 """Between SIMD levels: a value near half a code may round either way."""
 
+# --- seams, R'G'B' in 0..1 -------------------------------------------------------------------------------------------
+
+MEMBRANE_MEAN, MEMBRANE_MAX = 0.2 / 255, 1.0 / 255
+"""The multigrid solution against the exact one: what two cycles leave, most of it beside hard edges; measured 0.1
+and 0.73."""
+
+BANDS = 1e-5
+"""Pyramids in float32: a few sums of numbers below 1 for each of up to five levels."""
+
+SEAM_FLICKER = 0.1
+"""Movement of the middle of a corrected face, as a part of the frames' noise: its seam averages over the mask's soft
+edge; measured 0.04."""
+
 # --- faces over time
 # --------------------------------------------------------------------------------------------------
 

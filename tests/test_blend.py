@@ -229,6 +229,8 @@ def one_by_one(s: dict[str, Any], look: Look) -> pictures.Picture:
         shapes, drawn, s["faces"].shape[-1], erode=look.erode, feather=look.feather, join=look.mask_join
     )
     matched = ops.match_color(s["faces"], s["targets"], masks, look.color)
+    if look.blend != "feather":
+        matched = ops.match_seam(frames, s["to_coded"], matched, s["targets"], masks, look.blend)
     ops.blend(frames, s["to_coded"], matched, masks, opacity=look.opacity)
     return picture
 
@@ -244,16 +246,29 @@ def test_composite_equals_the_separate_calls(size: int, color: Any, mask: Any) -
     assert any((p != q).any() for p, q in zip(a.planes, s["picture"].planes, strict=True))
 
 
+@pytest.mark.parametrize("blend", ["poisson", "multiband"])
+@pytest.mark.parametrize("color", ["none", "reinhard", "mkl", "sliced"])
+@pytest.mark.parametrize("size", [64, 75])
+def test_composite_fits_seams_as_the_separate_calls_do(size: int, color: Any, blend: Any) -> None:
+    s = scene(size, 3)
+    look = Look(color=color, blend=blend, opacity=0.9)
+    a, b, plain = composite(s, look), one_by_one(s, look), composite(s, Look(color=color, opacity=0.9))
+    assert all(np.array_equal(p, q) for p, q in zip(a.planes, b.planes, strict=True))
+    assert all((p != q).any() for p, q in zip(a.planes, plain.planes, strict=True))
+
+
+@pytest.mark.parametrize("look", [Look(), Look(blend="poisson"), Look(blend="multiband", color="none")])
 @pytest.mark.parametrize("work", [composite, one_by_one])
 def test_any_number_of_threads_gives_the_same_bytes(
     work: Callable[[dict[str, Any], Look], pictures.Picture],
+    look: Look,
 ) -> None:
     s = scene(96, 5)
     before = ops.get_threads()
     results = []
     for threads in (1, 2, 5):
         ops.set_threads(threads)
-        results.append(work(s, Look()))
+        results.append(work(s, look))
     ops.set_threads(before)
     for other in results[1:]:
         assert all(np.array_equal(p, q) for p, q in zip(results[0].planes, other.planes, strict=True))
@@ -263,8 +278,9 @@ def test_composite_with_an_outline_outside_the_crop() -> None:
     s = scene(32, 2)
     s["outlines"][0] += 500.0
     s["outlines"][1, :, 0] -= 20.0
-    a, b = composite(s, Look()), one_by_one(s, Look())
-    assert all(np.array_equal(p, q) for p, q in zip(a.planes, b.planes, strict=True))
+    for look in (Look(), Look(blend="poisson"), Look(blend="multiband")):
+        a, b = composite(s, look), one_by_one(s, look)
+        assert all(np.array_equal(p, q) for p, q in zip(a.planes, b.planes, strict=True))
 
 
 # --- anything goes ----------------------------------------------------------------------------------------------------

@@ -58,6 +58,15 @@ def blend(
     grain: NDArray[np.float32] | None,
     seeds: Sequence[int],
 ) -> None: ...
+def match_seam(
+    faces: NDArray[np.float32],
+    targets: NDArray[np.float32],
+    masks: NDArray[np.float32],
+    to_coded: NDArray[np.float64],
+    frames: NDArray[np.int32],
+    mode: str,
+    out: NDArray[np.float32],
+) -> None: ...
 def composite(
     pictures: Sequence[Picture],
     to_coded: NDArray[np.float64],
@@ -73,6 +82,7 @@ def composite(
     feather: float,
     mode: str,
     strength: float,
+    blend: str,
     opacity: float,
     enlarge: str,
     grain: NDArray[np.float32] | None,

@@ -80,6 +80,19 @@ class Array:
     def download(self, stream: Stream) -> NDArray[Any]:
         """Waits for the stream and returns a copy in host memory."""
 
+class Graph:
+    """Work recorded once from a stream and launched as one. Used by one thread at a time."""
+
+    def __init__(self) -> None: ...
+    def begin(self, stream: int) -> None:
+        """Everything that this thread queues in the stream until `end` is recorded and not run."""
+    def end(self, stream: int) -> None:
+        """Makes the recording ready; also to be called when queueing failed."""
+    def launch(self, stream: int) -> None: ...
+
+def order(first: int, then: int) -> None:
+    """What is queued in stream `then` from now on waits for what is queued in stream `first`; the host does not."""
+
 def crop(
     pictures: Sequence[Picture],
     to_coded: NDArray[np.float64],

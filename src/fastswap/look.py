@@ -12,7 +12,7 @@ from fastswap.align import FOREHEAD_EXTENSION
 from fastswap.errors import InputError, OutputError, SettingsError
 
 ColorMode = Literal["none", "reinhard", "linear", "mkl", "histogram", "sliced"]
-BlendMode = Literal["feather"]
+BlendMode = Literal["feather", "poisson", "multiband"]
 MaskPart = Literal["mesh", "generator", "ellipse", "box"]
 MaskJoin = Literal["product", "union"]
 Enlarge = Literal["bilinear", "bicubic", "lanczos"]
@@ -35,7 +35,9 @@ class Look:
         "generator" (what the generator drew), "ellipse" and "box" (as wide and as high as the outline).
     forehead: how far the outline's top is raised above the mesh, as a fraction of the length from chin to forehead.
     erode: how far the mask shrinks before it is feathered; below 0 it grows. feather: width of its soft edge.
-    blend: "feather" mixes linearly by the mask.
+    blend: "feather" mixes linearly by the mask. "poisson" first adds a smooth membrane to the face that takes over the
+        target's light along the mask's soft edge (after Pérez et al. 2003). "multiband" first fades coarse colour to
+        the target over a wider band than fine detail (after Burt and Adelson 1983).
     opacity: 0 leaves the target as it is, 1 shows the new face alone.
     enlarge: filter where the crop is smaller than the face in the frame: "bilinear", "bicubic" (Keys 1981) or "lanczos"
         (three lobes).

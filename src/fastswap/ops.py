@@ -17,7 +17,7 @@ from numpy.typing import ArrayLike, NDArray
 from fastswap import _cpu
 from fastswap.errors import SettingsError
 from fastswap.frame import Frame
-from fastswap.look import ColorMode, Enlarge, Look, MaskJoin
+from fastswap.look import BlendMode, ColorMode, Enlarge, Look, MaskJoin
 
 Floats = NDArray[np.float32]
 Doubles = NDArray[np.float64]
@@ -139,6 +139,27 @@ def blend(
     _cpu.blend(pictures, _maps(to_coded), _floats(faces), _floats(masks), opacity, enlarge, noise, seeds)
 
 
+def match_seam(
+    frames: Sequence[Frame],
+    to_coded: ArrayLike,
+    faces: ArrayLike,
+    targets: ArrayLike,
+    masks: ArrayLike,
+    mode: BlendMode,
+) -> Floats:
+    """Faces that fit their targets along the masks' soft edges: float32 [N, 3, S, S], R'G'B' in 0..1.
+
+    To be drawn by `blend` with the same masks. frames and to_coded tell where each crop hangs over its frame's edge:
+    nothing is fitted there. mode: see `Look.blend`; "feather" changes nothing, csrc/poisson.h and csrc/multiband.h
+    define the other two.
+    """
+    new = _floats(faces)
+    out = np.empty_like(new)
+    sizes = np.array([frame.planes[0].shape[::-1] for frame in frames], np.int32).reshape(-1, 2)
+    _cpu.match_seam(new, _floats(targets), _floats(masks), _maps(to_coded), sizes, mode, out)
+    return out
+
+
 def composite(
     frames: Sequence[Frame],
     to_coded: ArrayLike,
@@ -155,7 +176,7 @@ def composite(
     grain: ArrayLike | None = None,
     seeds: Sequence[int] = (),
 ) -> None:
-    """Mask, colour match and blend as `look` says, in one go; the same samples as the three calls one by one.
+    """Mask, colour match, seam and blend as `look` says, in one go; the same samples as the calls one by one.
 
     targets: what `crop` gave for these frames and maps. generated: see `mask`. outlines: [N, K, 2], of the face mesh.
     `look.mask` says which of them count; a part that is None is left out, as long as another is there. face_width: of
@@ -179,6 +200,7 @@ def composite(
         *mask_lengths(look, face_width),
         look.color,
         look.color_strength,
+        look.blend,
         look.opacity,
         look.enlarge,
         _floats_or_none(grain),

@@ -20,7 +20,7 @@ from rich.table import Table
 from fastswap import _cpu, ops
 from fastswap.errors import SettingsError
 from fastswap.frame import ColorSpec, Frame, identity_affine
-from fastswap.look import Look
+from fastswap.look import BlendMode, Look
 
 WIDTH, HEIGHT = 1920, 1080
 FACE = (320.0, 370.0)
@@ -142,6 +142,15 @@ def _pairs(case: Case) -> dict[str, tuple[Callable[[], Any], Callable[[], Any]]]
     cv_matched = cv.reinhard(face8, cv_target, cv_mask)
     region = cv.region_of(case.to_coded, SIZE, HEIGHT, WIDTH)
 
+    # What a tool has at hand when it blends: face and mask warped to the frame's region, the region in BGR.
+    part = np.ascontiguousarray(bgr[region.rows, region.columns])
+    warped, warped_mask = cv.warp_back(cv_matched, cv_mask, case.to_coded, region)
+    warped8 = np.ascontiguousarray((warped * 255 + 0.5).astype(np.uint8))
+    solid = np.ascontiguousarray((warped_mask > 0).astype(np.uint8) * 255)
+
+    def seam(mode: BlendMode) -> None:
+        ops.blend([frame], maps, ops.match_seam([frame], maps, matched, target, where, mode), where)
+
     reused = np.empty_like(target)
 
     def composite() -> None:
@@ -174,6 +183,8 @@ def _pairs(case: Case) -> dict[str, tuple[Callable[[], Any], Callable[[], Any]]]
             lambda: cv.reinhard(face8, cv_target, cv_mask),
         ),
         "blend": (lambda: ops.blend([frame], maps, matched, where), cv_blend),
+        "poisson": (lambda: seam("poisson"), lambda: cv.seamless_clone(part, warped8, solid)),
+        "multiband": (lambda: seam("multiband"), lambda: cv.multiband(part, warped, warped_mask)),
     }
 
 

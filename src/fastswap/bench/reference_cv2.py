@@ -98,16 +98,48 @@ def reinhard(face: Bytes, target: Bytes, mask: Floats) -> Floats:
     return np.asarray(cv2.cvtColor(moved, cv2.COLOR_Lab2BGR), np.float32)
 
 
-def paste(bgr: Bytes, face: Floats, mask: Floats, to_coded: NDArray[np.float64], region: Region) -> None:
-    """Warps face and mask back and mixes them into the frame's region."""
-    part = bgr[region.rows, region.columns]
+def seamless_clone(bgr: Bytes, face: Bytes, where: Bytes) -> Bytes:
+    """Poisson blending of the face's region alone: region, face and mask already there, at the frame's resolution."""
+    height, width = bgr.shape[:2]
+    x, y, w, h = cv2.boundingRect(where)
+    centre = (min(x + w // 2, width - 1), min(y + h // 2, height - 1))
+    return np.asarray(cv2.seamlessClone(face, bgr, where, centre, cv2.NORMAL_CLONE), np.uint8)
+
+
+def multiband(bgr: Bytes, face: Floats, mask: Floats, levels: int = 5) -> Bytes:
+    """Laplacian pyramids of region and face under the mask's Gaussian pyramid, as the textbook has it."""
+    sources = [bgr.astype(np.float32), face * np.float32(255.0), cv2.merge([mask] * 3)]
+    pyramids = [[source] for source in sources]
+    for pyramid in pyramids:
+        for _ in range(levels):
+            pyramid.append(cv2.pyrDown(pyramid[-1]))
+    target, new, masks = pyramids
+    made = new[-1] * masks[-1] + target[-1] * (1 - masks[-1])
+    for level in range(levels - 1, -1, -1):
+        size = (target[level].shape[1], target[level].shape[0])
+        below = [cv2.pyrUp(p[level + 1], dstsize=size) for p in (target, new)]
+        bands = [p[level] - up for p, up in zip((target, new), below, strict=True)]
+        made = cv2.pyrUp(made, dstsize=size) + bands[1] * masks[level] + bands[0] * (1 - masks[level])
+    return np.clip(made + 0.5, 0, 255).astype(np.uint8)
+
+
+def warp_back(
+    face: Floats, mask: Floats, to_coded: NDArray[np.float64], region: Region
+) -> tuple[Floats, Floats]:
+    """Face and mask where they belong in the frame's region."""
     shifted = to_coded.copy()
     shifted[:, 2] -= (region.columns.start, region.rows.start)
     where = _centred(shifted)
-    shape = (part.shape[1], part.shape[0])
-    back_face = cv2.warpAffine(face * np.float32(255), where, shape, borderMode=cv2.BORDER_REPLICATE)
-    back_mask = cv2.warpAffine(mask, where, shape)[..., None]
-    mixed = back_face * back_mask + part * (1 - back_mask)
+    shape = (region.columns.stop - region.columns.start, region.rows.stop - region.rows.start)
+    back_face = cv2.warpAffine(face, where, shape, borderMode=cv2.BORDER_REPLICATE)
+    return np.asarray(back_face, np.float32), np.asarray(cv2.warpAffine(mask, where, shape), np.float32)
+
+
+def paste(bgr: Bytes, face: Floats, mask: Floats, to_coded: NDArray[np.float64], region: Region) -> None:
+    """Warps face and mask back and mixes them into the frame's region."""
+    part = bgr[region.rows, region.columns]
+    back_face, back_mask = warp_back(face * np.float32(255), mask, to_coded, region)
+    mixed = back_face * back_mask[..., None] + part * (1 - back_mask[..., None])
     bgr[region.rows, region.columns] = np.clip(mixed + 0.5, 0, 255).astype(np.uint8)
 
 

@@ -18,6 +18,10 @@ _HELP = {
     "forehead": (float, "Raises the mesh outline's top, as a fraction of the length from chin to forehead."),
     "erode": (float, "Shrinks the mask, below 0 grows it; as a fraction of the face's width."),
     "feather": (float, "Width of the mask's soft edge, as a fraction of the face's width."),
+    "blend": (
+        str,
+        "feather, poisson (takes over the target's light) or multiband (fades coarse colour widely).",
+    ),
     "opacity": (float, "0 keeps the target, 1 shows the new face alone."),
     "enlarge": (str, "Filter where the face is larger than the crop: bilinear, bicubic or lanczos."),
 }

@@ -87,6 +87,7 @@ class CudaRuntime:
     def __init__(self, index: int, native: ModuleType) -> None:
         self._driver = _driver()
         self.native, self.index = native, index
+        self.torch_device = f"cuda:{index}"
         try:
             self._driver.init()
             device = self._driver.Device(index)

@@ -46,6 +46,7 @@ class Runtime(Protocol):
     """One GPU. Calls are made inside `current()`, which any thread may enter, and leave before it ends.
 
     native: the `_cuda` module. index: of the device. name, capability ("9.0"), driver ("13.0"): what it is.
+    torch_device: torch's name for it.
     """
 
     native: ModuleType
@@ -53,6 +54,7 @@ class Runtime(Protocol):
     name: str
     capability: str
     driver: str
+    torch_device: str
 
     def current(self) -> AbstractContextManager[None]:
         """Makes the device's primary context the thread's own, for as long as the block lasts."""
@@ -73,8 +75,8 @@ class Runtime(Protocol):
         """
         ...
 
-    def release(self, array: Any, after: Event) -> None:
-        """Tells that work on a pooled array ends at `after`: its memory can be used again without waiting longer."""
+    def release(self, array: Any, after: Event | None) -> None:
+        """Tells that work on a pooled array ends at `after`, or has ended: its memory is free again then."""
         ...
 
     def pinned(self, shape: tuple[int, ...], dtype: Any) -> NDArray[Any]:

@@ -103,6 +103,8 @@ class Downloader:
         if not isinstance(owner, OnDevice):
             return frame, [], None
         if owner.before is not None and not owner.changed:
+            for array in owner.arrays:
+                self._runtime.release(array, owner.ready)
             return owner.before, [], None
         buffers = []
         with self._runtime.current():

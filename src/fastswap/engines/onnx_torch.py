@@ -13,6 +13,7 @@ import torch
 from torch import Tensor
 
 from fastswap.engines import graph as graphs
+from fastswap.engines.graph import Graph
 from fastswap.engines.onnx_ops import OPERATORS, Operator
 from fastswap.errors import ModelError
 
@@ -35,10 +36,9 @@ class OnnxModule(torch.nn.Module):
         self._steps: list[tuple[Operator, list[str], list[str], dict[str, Any], str]] = []
         self._small: dict[str, Any] = {}  # integers: shapes, axes, pads; they stay on the host
         self._places: dict[str, str] = {}
+        require_supported(graph)
         for node in graph.nodes:
-            operator = OPERATORS.get(node.op_type)
-            if operator is None:
-                raise ModelError(f"node {graph.label(node)!r}: torch engine has no operator {node.op_type}")
+            operator = OPERATORS[node.op_type]
             attributes = {a.name: helper.get_attribute_value(a) for a in node.attribute}
             attributes["_opset"] = graph.opset
             names = [name if name else "" for name in node.input]
@@ -89,6 +89,13 @@ class OnnxModule(torch.nn.Module):
                 if name not in self._places:
                     del values[name]
         return tuple(values[name] for name in self.outputs)
+
+
+def require_supported(graph: Graph) -> None:
+    """Raises ModelError naming the first node whose operator is not supported."""
+    for node in graph.nodes:
+        if node.op_type not in OPERATORS:
+            raise ModelError(f"node {graph.label(node)!r}: torch engine has no operator {node.op_type}")
 
 
 def _tensor(value: np.ndarray[Any, Any]) -> Tensor:

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, Final, Literal, TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
+from fastswap.engines import graph as graphs
 from fastswap.engines import precision as precisions
 from fastswap.engines.cache import EngineCache, EngineKey, Stored
 from fastswap.engines.network import DeviceNetwork, batch_sizes, run_on_host
@@ -110,21 +111,22 @@ def halving(batch: int, work: Callable[[int], T], notices: list[str], name: str)
         return made
 
 
-def open_torch(job: Job, runtime: Runtime, *, device: str | None = None) -> DeviceNetwork:
-    """The network in torch; in float32 when half precision differs too much from the CPU. device: torch's name."""
+def open_torch(job: Job, runtime: Runtime) -> DeviceNetwork:
+    """The network in torch; in float32 when half precision differs too much from the CPU."""
     try:
+        from fastswap.engines.onnx_torch import require_supported
         from fastswap.engines.torch import TorchNetwork
     except ImportError as error:
         raise DeviceError(
             f"{job.name}: neither TensorRT nor torch can run it; pip install tensorrt, or torch ({_line(error)})"
         ) from error
+    require_supported(graphs.read(job.model))
     truth, refusal = cpu_outputs(job), ""
     for precision in dict.fromkeys((job.precision, "f32")):
         keep = precisions.overflowing(job.model, precision, job.probes)
         network = TorchNetwork(
             job.model,
             runtime,
-            device=device or f"cuda:{runtime.index}",
             sizes=batch_sizes(job.batch),
             precision=precision,
             keep=keep,

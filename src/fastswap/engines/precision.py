@@ -102,11 +102,13 @@ def magnitudes(model: ModelProto, faces: NDArray[np.float32]) -> dict[str, float
     import openvino as ov
 
     graph = graphs.read(model)
-    wanted = [name for node in graph.nodes for name in node.output if graph.kinds.get(name) == FLOAT]
+    used = {name for node in graph.nodes for name in node.input}  # OpenVINO drops what nobody needs
+    made = [name for node in graph.nodes for name in node.output if graph.kinds.get(name) == FLOAT]
+    wanted = [name for name in made if name in used and name not in graph.outputs]
     core = ov.Core()
     try:
         network = core.read_model(model.SerializeToString())
-        network.add_outputs([name for name in wanted if name not in graph.outputs])
+        network.add_outputs(wanted)
         compiled = core.compile_model(network, "CPU", {"INFERENCE_PRECISION_HINT": "f32"})
         results = compiled(faces)
     except RuntimeError as error:
@@ -214,7 +216,9 @@ class _Writer:
             return self._have[name, kind]
         made = name if kind == FLOAT else f"{name}__half"
         if name in self._graph.constants:
-            self._store(made, name, self._graph.constants[name].astype(helper.tensor_dtype_to_np_dtype(kind)))
+            with np.errstate(over="ignore"):  # who wants such a constant kept names it in `keep`
+                value = self._graph.constants[name].astype(helper.tensor_dtype_to_np_dtype(kind))
+            self._store(made, name, value)
         else:
             other = self._half if kind == FLOAT else FLOAT
             self._nodes.append(helper.make_node("Cast", [self._have[name, other]], [made], to=kind))

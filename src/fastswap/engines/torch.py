@@ -28,7 +28,7 @@ _WARM_UP = 3
 class TorchNetwork:
     """See `network.DeviceNetwork`. On CUDA each batch size becomes one CUDA graph when it is first met.
 
-    model: ONNX. device: torch's name, "cuda:0" or "cpu"; runtime: the device's. Raises ModelError for operators that
+    model: ONNX. runtime: the device's. Raises ModelError for operators that
     are not supported, MemoryError when the GPU is full, DeviceError when torch cannot use it.
     """
 
@@ -37,7 +37,6 @@ class TorchNetwork:
         model: ModelProto,
         runtime: Runtime,
         *,
-        device: str,
         sizes: tuple[int, ...],
         precision: Precision = "f16",
         keep: frozenset[str] = frozenset(),
@@ -46,10 +45,10 @@ class TorchNetwork:
         self.name, self.sizes = f"torch {torch.__version__}", sizes
         self.precision: str = precision
         self.notices: list[str] = []
-        self._native, self._device = runtime.native, torch.device(device)
+        self._native, self._device = runtime.native, torch.device(runtime.torch_device)
         if self._device.type == "cuda" and not torch.cuda.is_available():
             raise DeviceError(
-                f"{device}: torch {torch.__version__} cannot use it (a build for the CPU alone?)"
+                f"{self._device}: torch {torch.__version__} cannot use it (a build for the CPU alone?)"
             )
         module = OnnxModule(precisions.typed(model, precision, keep) if precision != "f32" else model)
         if len(module.inputs) != 1:

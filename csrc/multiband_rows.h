@@ -1,0 +1,68 @@
+// The loops of the bands. Part of the SIMD kernels (rows.h).
+#pragma once
+
+#include <cstring>
+
+#include "multiband.h"
+
+namespace fs {
+
+template <class F>
+struct MultibandRows {
+  using L = Lanes<F>;
+
+  // Rows y0..y1-1 of the finest level.
+  static void prepare(const BandRows& p, int y0, int y1) {
+    for (int y = y0; y < y1; ++y) {
+      const std::ptrdiff_t row = static_cast<std::ptrdiff_t>(y) * p.grid.width;
+      const bool covered = y >= p.y && y < p.y + p.face.height;
+      const int left = covered ? p.x : p.grid.width, right = p.grid.width - p.x - p.face.width;
+      for (float* plane : {p.support, p.sum[0], p.sum[1], p.sum[2]}) {
+        memset(plane + row, 0, static_cast<std::size_t>(left) * sizeof(float));
+        if (covered)
+          memset(plane + row + p.grid.width - right, 0, static_cast<std::size_t>(right) * sizeof(float));
+      }
+      if (covered) prepare_row(p, y - p.y, row + p.x);
+    }
+  }
+
+  static void add_band(const BandStep& p) {
+    for (std::ptrdiff_t i = 0; i < p.count; i += L::width) {
+      const int n = p.count - i < L::width ? static_cast<int>(p.count - i) : L::width;
+      const F support = L::load(p.support + i, n);
+      const F mean = band_mean(L::load(p.mean + i, n), support);
+      const F detail = band_weight(support) * (mean - L::load(p.coarse + i, n));
+      L::store(p.mean + i, mean, n);
+      L::store(p.band + i, L::load(p.band + i, n) + detail, n);
+    }
+  }
+
+  // The face that fits: the target and what was kept of the difference to it.
+  static void finish(const BandFinish& p) {
+    const float *band = p.band, *target = p.target;
+    float* face = p.face;
+    for (int y = 0; y < p.height; ++y, band += p.band_pitch, target += p.target_pitch, face += p.face_pitch) {
+      for (int x = 0; x < p.width; x += L::width) {
+        const int n = p.width - x < L::width ? p.width - x : L::width;
+        L::store(face + x, clamp_unit(clamp_unit(L::load(target + x, n)) + L::load(band + x, n)), n);
+      }
+    }
+  }
+
+ private:
+  static FS_HD void prepare_row(const BandRows& p, int y, std::ptrdiff_t to) {
+    const F zero = L::set(0.0f), one = L::set(1.0f);
+    for (int x = 0; x < p.face.width; x += L::width) {
+      const int n = p.face.width - x < L::width ? p.face.width - x : L::width;
+      const F alpha = clamp_unit(L::load(p.face.mask + y * p.face.mask_pitch + x, n));
+      L::store(p.support + to + x, choose_less(zero, alpha, one, zero), n);
+      for (int c = 0; c < 3; ++c) {
+        const F target = clamp_unit(L::load(p.target[c] + y * p.target_pitch + x, n));
+        const F face = L::load(p.face.channel[c] + y * p.face.pitch + x, n);
+        L::store(p.sum[c] + to + x, choose_less(zero, alpha, face - target, zero), n);
+      }
+    }
+  }
+};
+
+}  // namespace fs

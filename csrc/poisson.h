@@ -1,0 +1,121 @@
+// Poisson: the difference between target and new face, taken along the mask's soft edge and carried smoothly
+// across the face.
+//
+// Gradient-domain cloning (Perez et al., "Poisson Image Editing", 2003) keeps the gradients of the new face
+// and the colours of the target on the boundary. That is the face plus a membrane h that is harmonic inside
+// and equals target minus face on the boundary. A boundary one pixel wide hands its noise, and every hair
+// that crosses it, to the whole face, which is what flickers and bleeds in a video. So the boundary here is
+// the mask's whole soft edge:
+//
+//   h minimises  sum over neighbours (h_i - h_j)^2  +  sum over pixels w_i (h_i - d_i)^2
+//
+// per channel, with d the target less the face and the weights w of `membrane_weight`. A hard mask (feather
+// 0) gives the classical problem but for a boundary that holds with a large finite weight. Pixels beyond the
+// frame have no weight, so there the membrane ends freely (Neumann) and what a crop repeats there does not
+// bleed in.
+//
+// Pixels outside the mask take no part. The minimum solves (number of neighbours + w_i) h_i - sum of
+// neighbours' h = w_i d_i, which full multigrid does (Briggs, Henson and McCormick, "A Multigrid Tutorial",
+// 2000): damped Jacobi steps, so that all cells of a level are independent of each other and any number of
+// threads, any SIMD level and CUDA do the same work.
+#pragma once
+
+#include "pyramid.h"
+#include "seam.h"
+
+namespace fs {
+
+// How strongly the soft edge holds the membrane: it follows differences wider than size / kMembraneReach
+// pixels.
+inline constexpr float kMembraneReach = 80.0f;
+// Weight of a pixel at a hard edge, where a step would show.
+inline constexpr float kHardEdge = 8.0f;
+
+// Weight of a pixel of the mask: grows as the mask falls off, as what is seen there is the target; 0 outside
+// it. least: the least mask value among the four neighbours; inside: 1 within the frame, 0 beyond.
+template <class F>
+FS_HD F membrane_weight(F alpha, F least, F inside, float stiffness) {
+  using L = Lanes<F>;
+  const F zero = L::set(0.0f), open = L::set(1.0f) - alpha;
+  const F edge = choose_less(zero, least, zero, L::set(kHardEdge) * alpha);
+  return choose_less(zero, alpha, fmadd(L::set(stiffness) * open, open, edge) * inside, zero);
+}
+
+// The distance of a pixel to the frame's nearest edge as a soft switch. u and v: luma coordinates of its
+// centre.
+template <class F>
+FS_HD F inside_frame(F u, F v, float width, float height) {
+  using L = Lanes<F>;
+  const F x = lower(u, L::set(width) - u), y = lower(v, L::set(height) - v);
+  return clamp_unit(lower(x, y) + L::set(0.5f));
+}
+
+// Sum of the four neighbours; what lies outside the mask or the grid is 0.
+FS_HD float neighbours(const float* x, const Grid& g, int column, int row) {
+  const float* at = x + row * g.pitch + column;
+  const auto beside = [&](int dx, int dy) {
+    return g.holds(column + dx, row + dy) ? at[dy * g.pitch + dx] : 0.0f;
+  };
+  return (beside(-1, 0) + beside(1, 0)) + (beside(0, -1) + beside(0, 1));
+}
+
+// The equation's diagonal: neighbours within the mask and weight. Its inverse is 0 where there is nothing to
+// solve, so that h stays 0 there.
+template <class F>
+FS_HD F membrane_diagonal(F within, F neighbours_within, F weight) {
+  using L = Lanes<F>;
+  return choose_less(L::set(0.0f), within, neighbours_within + weight, L::set(0.0f));
+}
+template <class F>
+FS_HD F membrane_inverse(F diagonal) {
+  using L = Lanes<F>;
+  const F zero = L::set(0.0f);
+  return choose_less(zero, diagonal, L::set(1.0f) / upper(diagonal, L::set(1e-12f)), zero);
+}
+
+// A damped Jacobi step of diagonal x - neighbours = b.
+template <class F>
+FS_HD F relaxed(F x, F around, F b, F inverse, float damping) {
+  return fmadd(Lanes<F>::set(damping), fmadd(inverse, around + b, Lanes<F>::set(0.0f) - x), x);
+}
+
+// What is left of b.
+template <class F>
+FS_HD F residual(F x, F around, F b, F diagonal, F inverse) {
+  return diagonal * fmadd(inverse, around + b, Lanes<F>::set(0.0f) - x);
+}
+
+// One level of the grid; cells as in pyramid.h. Around the cells of `within` and x lie zeros.
+struct MembraneLevel {
+  Grid grid;
+  float *weight, *within;  // within: 1 in the mask, else 0
+  float *diagonal, *inverse;
+  float* share;                   // 1 / what the next level's cells in the mask give a cell, else 0
+  float *x[3], *spare[3], *b[3];  // per channel
+};
+
+// The finest level's weights and right sides.
+struct MembraneRows {
+  PixelRows face;  // with the mask
+  const float* target[3];
+  std::ptrdiff_t target_pitch;
+  float stiffness;
+  float u0, v0, u_x, v_x, u_y, v_y;  // luma coordinates: u0 + u_x x + u_y y at pixel (x, y)'s centre
+  float frame_width, frame_height;
+  MembraneLevel to;
+};
+
+// A step on one channel of a level: out = the relaxed x, or what is left of b as the next level's b.
+struct MembraneStep {
+  Grid grid;
+  const float *x, *b, *diagonal, *inverse;
+  float damping;
+  float* out;
+  std::ptrdiff_t out_pitch;
+  float* line;  // scratch for what is left: a row and 8 floats more
+};
+
+// Corrects `faces` in place.
+void poisson(const SeamFace* faces, int count);
+
+}  // namespace fs
