@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 import tempfile
@@ -16,11 +17,14 @@ from rich.table import Table
 
 from fastswap import actors, provenance, video
 from fastswap.analysis import analyse
+from fastswap.bench.untrained import untrained
 from fastswap.demo import TARGET, demo_model
+from fastswap.detect import Detector, Mesh
 from fastswap.frame import Frame
 from fastswap.look import Look
 from fastswap.pipeline import DEFAULT_BATCH, render
 from fastswap.swap import FaceSwap, Work, drawing_order
+from fastswap.track import Tracker
 
 SIZE = (1920, 1080)
 FACE_PX = 350
@@ -33,7 +37,8 @@ class Parts:
     """CPU milliseconds per frame, all threads together, of each part alone and of the whole render.
 
     once: milliseconds in all, not per frame, to compile the generator and to sign the output. left_over: what the whole
-    takes beyond its parts, `once` shared out over the frames. wall: wall milliseconds per frame of the whole.
+    takes beyond its parts, `once` shared out over the frames. face_models: what detector and mesh take of `analysis`.
+    wall, codec_wall: wall milliseconds per frame of the whole, and of decode and encode alone.
     """
 
     decode: float = 0.0
@@ -47,6 +52,26 @@ class Parts:
     once: float = 0.0
     left_over: float = 0.0
     wall: float = 0.0
+    face_models: float = 0.0
+    codec_wall: float = 0.0
+
+    @property
+    def alone(self) -> float:
+        """The sum of the parts, each measured alone."""
+        return self.transcode_floor + self.analysis + self.crop + self.network + self.composite
+
+    def ratios(self, cores: int) -> dict[str, float]:
+        """cpu: CPU time of the whole without `once` over that of codec and networks. wall: its wall time over that of
+        the slower of codec and networks, were their work spread evenly over the cores. codec: its wall time over the
+        codec's alone.
+        """
+        networks = self.network + self.face_models
+        even = max(self.transcode_floor, networks) / cores
+        return {
+            "cpu": (self.alone + self.left_over) / (self.transcode_floor + networks),
+            "wall": self.wall / even,
+            "codec": self.wall / self.codec_wall,
+        }
 
 
 def _cpu_ms(work: Callable[[], int]) -> float:
@@ -75,7 +100,9 @@ def measure(clip: Path, model: Path, *, threads: int = 0, batch: int = DEFAULT_B
     with tempfile.TemporaryDirectory() as folder:
         copy, made = Path(folder) / "copy.mp4", Path(folder) / "made.mp4"
         parts.decode = _cpu_ms(lambda: _drain(_read(clip)))
+        begin = time.perf_counter()
         parts.transcode_floor = _cpu_ms(lambda: _transcode(clip, copy))
+        parts.codec_wall = (time.perf_counter() - begin) * 1e3 / _drain(_read(clip))
         parts.encode = parts.transcode_floor - parts.decode
         _measure_held(parts, clip, model, threads, batch)
         faces = Path(folder) / "clip.faces"
@@ -86,8 +113,7 @@ def measure(clip: Path, model: Path, *, threads: int = 0, batch: int = DEFAULT_B
         frames = _drain(_read(clip))
         parts.wall = (time.perf_counter() - wall) * 1e3 / frames
         parts.once += _cpu_ms(lambda: _sign(copy, clip))
-    alone = parts.transcode_floor + parts.analysis + parts.crop + parts.network + parts.composite
-    parts.left_over = parts.whole - alone - parts.once / frames
+    parts.left_over = parts.whole - parts.alone - parts.once / frames
     return parts
 
 
@@ -118,6 +144,7 @@ def _measure_held(parts: Parts, clip: Path, model: Path, threads: int, batch: in
     frames = [frame for frame, _ in zip(_read(clip), range(_HELD), strict=False)]
     works = list(_analyse(frames))  # warm-up
     parts.analysis = _cpu_ms(lambda: _drain(_analyse(_read(clip)))) - parts.decode
+    parts.face_models = _face_models(frames)
     begin = time.process_time()
     swap = FaceSwap(model, device="cpu", look=Look(), batch=batch, threads=threads)
     parts.once = (time.process_time() - begin) * 1e3
@@ -127,6 +154,33 @@ def _measure_held(parts: Parts, clip: Path, model: Path, threads: int, batch: in
     parts.network = _cpu_ms(lambda: sum(len(b.works) for b in swap.generate(batches)))
     parts.composite = _cpu_ms(lambda: _drain(swap.composite(batches)))
     swap.close()
+
+
+class _Timed:
+    """A face model's network that counts the CPU time of its thread, which is all that it uses."""
+
+    def __init__(self, network: Callable[[Any], Any]) -> None:
+        self.network, self.seconds = network, 0.0
+
+    def __call__(self, image: Any) -> Any:
+        begin = time.thread_time()
+        try:
+            return self.network(image)
+        finally:
+            self.seconds += time.thread_time() - begin
+
+
+def _face_models(frames: list[Frame]) -> float:
+    """CPU milliseconds a frame that the networks of detector and mesh take while faces are followed."""
+    models = Detector(), Mesh()
+    clocks = []
+    for model in models:
+        clocks.append(_Timed(model._network))
+        model._network = clocks[-1]  # type: ignore[assignment]
+    tracker = Tracker(models=models)
+    for frame in frames:
+        tracker.update(frame)
+    return sum(clock.seconds for clock in clocks) * 1e3 / len(frames)
 
 
 def peak_memory(clip: Path, model: Path) -> int:
@@ -146,26 +200,35 @@ def peak_memory(clip: Path, model: Path) -> int:
 def run(
     *,
     model: Path | None = None,
+    preset: str | None = None,
     clip: Path | None = None,
     frames: int = 300,
     memory: bool = False,
     threads: int = 0,
     batch: int = DEFAULT_BATCH,
 ) -> dict[str, Any]:
-    """Measures everything. model: default the demo's. clip: default one of `frames` frames made for it.
+    """Measures everything. model: default the demo's. preset: an untrained generator of that preset instead. clip:
+    default one of `frames` frames made for it.
 
-    Returns plain values: "parts" (see `Parts`), "clip", "model", and with `memory` "peak_memory" in bytes by frames.
+    Returns plain values: "parts" (see `Parts`), "ratios" (see `Parts.ratios`), "clip", "model", "cores", and with
+    `memory` "peak_memory" in bytes by frames.
     """
-    model = model or demo_model()
+    cores = os.cpu_count() or 1
     with tempfile.TemporaryDirectory() as folder:
+        if preset is not None:
+            model = untrained(preset, Path(folder) / f"{preset}.onnx")
+        model = model or demo_model()
         if clip is None:
             clip = Path(folder) / "actor-1080p.mp4"
             make_clip(clip, frames)
+        parts = measure(clip, model, threads=threads, batch=batch)
         result: dict[str, Any] = {
             "clip": clip.name,
             "model": model.name,
+            "cores": cores,
             "frames": _drain(_read(clip)),
-            "parts": asdict(measure(clip, model, threads=threads, batch=batch)),
+            "parts": asdict(parts),
+            "ratios": parts.ratios(cores),
         }
         if memory:
             result["peak_memory"] = {}
@@ -186,5 +249,9 @@ def print_table(result: dict[str, Any], console: Console) -> None:
     for name, value in result["parts"].items():
         table.add_row(name.replace("_", " "), f"{value:.2f}")
     console.print(table)
+    ratios = result["ratios"]
+    console.print(f"CPU time over codec and networks alone: {ratios['cpu']:.2f}")
+    console.print(f"wall time over the codec's alone: {ratios['codec']:.2f}")
+    console.print(f"wall time over the slower of both, spread evenly over the cores: {ratios['wall']:.2f}")
     for length, peak in result.get("peak_memory", {}).items():
         console.print(f"peak memory, {length} frames: {peak / 2**20:.0f} MiB")

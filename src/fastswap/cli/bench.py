@@ -32,6 +32,9 @@ def ops(
 @bench_app.command()
 def render(
     model: Annotated[Path | None, typer.Option("--model", "-m", help="A model; default the demo's.")] = None,
+    preset: Annotated[
+        str | None, typer.Option(help="An untrained generator of this training preset instead (needs torch).")
+    ] = None,
     clip: Annotated[
         Path | None, typer.Option(help="A clip; default a 1080p one that is made for it.")
     ] = None,
@@ -44,7 +47,9 @@ def render(
     """CPU time of each part of a render alone, of the whole, and what is left over."""
     from fastswap.bench import render as cases
 
-    result = cases.run(model=model, clip=clip, frames=frames, memory=memory, threads=threads, batch=batch)
+    result = cases.run(
+        model=model, preset=preset, clip=clip, frames=frames, memory=memory, threads=threads, batch=batch
+    )
     if json:
         show.as_json(result)
     else:
