@@ -158,6 +158,10 @@ TORCH_SSIM = 1e-4
 TORCH_PERFECT = 0.05
 """Loss of a face that is drawn perfectly: what is left is the cross entropy of a mask with soft edges."""
 
+TORCH_PARTS = 2e-4
+"""A step in one go against the same step in parts: float32 sums in another order, through a few Adam steps, which
+divide by the gradients' size."""
+
 TORCH_EXPORT = 1e-4
 """ONNX engines against torch in float32, values in 0..1: only the order of sums differs, over a few layers."""
 

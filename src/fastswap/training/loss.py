@@ -21,7 +21,7 @@ def face_loss(logits: Tensor, truth: Batch, weights: LossWeights) -> dict[str, T
     """
     drawn = torch.sigmoid(logits[:, :3])
     weight = weights.outside + (1.0 - weights.outside) * truth.mask + weights.priority * truth.priority
-    weight = weight / weight.mean()
+    weight = weight / weight.mean((1, 2, 3), keepdim=True)  # of each face, so that a step can be split
     luma = drawn.new_tensor(LUMA)[:, None, None]
     ours = (drawn * luma).sum(1, keepdim=True)
     theirs = (truth.face * luma).sum(1, keepdim=True)

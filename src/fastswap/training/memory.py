@@ -19,7 +19,12 @@ def lacks_memory(error: BaseException) -> bool:
 
 def fits(make: Callable[[], Learner]) -> bool:
     """Whether two steps of a throw-away learner fit into memory; the second has the optimiser's state as well."""
-    learner: Learner | None = None
+    found = _try(make)
+    free()  # only now: an exception that is being handled keeps everything that it saw
+    return found
+
+
+def _try(make: Callable[[], Learner]) -> bool:
     try:
         learner = make()
         for _ in range(2):
@@ -28,9 +33,6 @@ def fits(make: Callable[[], Learner]) -> bool:
         if not lacks_memory(error):
             raise
         return False
-    finally:
-        del learner
-        free()
     return True
 
 

@@ -33,7 +33,7 @@ class World:
         device = next(network.parameters()).device
         chosen = [device] if device.type == "cuda" else None
         return nn.parallel.DistributedDataParallel(
-            network, device_ids=chosen, gradient_as_bucket_view=True, broadcast_buffers=False
+            network, device_ids=chosen, gradient_as_bucket_view=True, forward_sync_buffers=False
         )
 
     def unsynced(self, network: nn.Module) -> contextlib.AbstractContextManager[None]:

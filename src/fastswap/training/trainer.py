@@ -26,7 +26,7 @@ from fastswap.training.seeing import Seeing
 from fastswap.training.settings import TrainSettings
 from fastswap.training.stop import StopSignal
 from fastswap.training.store import FaceArrays, load_faces
-from fastswap.training.team import Team
+from fastswap.training.team import Team, device_of
 
 COVERAGE = 1.0
 PREVIEW_ROWS = 6
@@ -51,21 +51,38 @@ def run(
         torch.set_num_threads(settings.threads)
     own, other = load(source, target, settings)
     settings = _fitted(own, other, settings, device)
+    report = _train(source, target, own, other, out, settings, device, progress)
+    if report is None:
+        memory.free()
+        raise TrainingError(_too_large(own, other, settings, device))
+    return report
+
+
+def _train(
+    source: Sequence[Path],
+    target: Sequence[Path],
+    own: FaceArrays,
+    other: FaceArrays,
+    out: Path,
+    settings: TrainSettings,
+    device: torch.device,
+    progress: ProgressCallback | None,
+) -> TrainReport | None:
+    """The whole training; None when memory ran out. Then nothing of it is left in memory."""
     with StopSignal() as stop, Team(source, target, out, settings, device) as world:
-        training = Training(own, other, out, settings, device, world=world, progress=progress)
-        training.resume()
+        device = device_of(device, 0) if world.size > 1 else device
         try:
-            training.loop(stop)
-            return training.finish(stop)
-        except (MemoryError, RuntimeError) as error:
-            if memory.lacks_memory(error):
-                del training
-                memory.free()
-                raise TrainingError(_too_large(own, other, settings, device)) from error
-            raise
-        finally:
-            if "training" in locals():
+            training = Training(own, other, out, settings, device, world=world, progress=progress)
+            try:
+                training.resume()
+                training.loop(stop)
+                return training.finish(stop)
+            finally:
                 training.seeing.close()
+        except (MemoryError, RuntimeError) as error:
+            if not memory.lacks_memory(error):
+                raise
+            return None
 
 
 def load(

@@ -1,0 +1,53 @@
+"""Small networks and faces for the tests of training."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+
+from fastswap.training import presets
+from fastswap.training.presets import Preset, Shape
+from fastswap.training.recipe import Augment
+from fastswap.training.store import FaceArrays
+
+MICRO = Shape(32, (32, 32), 32, (32, 32))
+FAMILIES = [replace(MICRO, family=family) for family in ("df", "liae", "duo")]
+ASKED = {"subject": "Anna", "consent": "a synthetic person"}
+MICRO_PRESET = Preset("micro", MICRO, 4, 1e-3, 1.0)
+
+
+def add_micro() -> None:
+    """Makes the preset "micro" known in this process; it steps in milliseconds."""
+    presets.PRESETS["micro"] = MICRO_PRESET
+
+
+def blobs(seed: int, count: int = 12, side: int = 60) -> FaceArrays:
+    """Faces that are smooth blobs on a plain ground, of one hue, in many places."""
+    rng = np.random.default_rng(seed)
+    y, x = np.mgrid[:side, :side] / side - 0.5
+    color = rng.uniform(60, 250, (2, 3, 1, 1))
+    planes = np.zeros((count, 5, side, side), np.uint8)
+    for plane in planes:
+        u, v = rng.uniform(-0.12, 0.12, 2)
+        inside = np.exp(-(((x - u) / 0.2) ** 4) - ((y - v) / 0.3) ** 4)
+        plane[:3] = color[0] * inside + color[1] * (1 - inside)
+        plane[3] = 255 * (inside > 0.5)
+        plane[4] = 255 * (np.hypot(x - u, y - v) < 0.06)
+    return FaceArrays((planes,), 1.3, "dfl_whole_face")
+
+
+NOTHING = Augment(
+    turn=0,
+    zoom=0,
+    shift=0,
+    warp=0,
+    transfer=0,
+    gain=0,
+    tint=0,
+    offset=0,
+    light=0,
+    blur=0,
+    noise=0,
+    compression=0,
+)

@@ -1,0 +1,147 @@
+"""Networks: what they cost, that they learn, and that the exported file computes what torch computes."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import onnx
+import onnxruntime
+import pytest
+
+import compare
+from fastswap.errors import (
+    TrainingError,
+)
+from fastswap.model import Contract, load_contract
+from fastswap.training.presets import PRESETS, Shape
+from learning import ASKED, FAMILIES, MICRO, blobs
+
+torch = pytest.importorskip("torch", reason="training needs torch")
+
+from fastswap.training import augment, network  # noqa: E402
+from fastswap.training.export import export, run_onnx, to_onnx  # noqa: E402
+from fastswap.training.learner import Learner  # noqa: E402
+
+
+def learner(seed: int = 0, *, bf16: bool = False, flip: float = 0.3) -> Learner:
+    return Learner(
+        MICRO,
+        blobs(1),
+        blobs(2),
+        batch=4,
+        seed=seed,
+        device=torch.device("cpu"),
+        bf16=bf16,
+        changes=augment.Augment(flip=flip),
+    )
+
+
+def losses(model: Learner, steps: int) -> list[float]:
+    return [float(model.step(1e-3)[0]) for _ in range(steps)]
+
+
+@pytest.mark.parametrize(
+    "shape", [*FAMILIES, PRESETS["tiny"].shape, Shape(48, (32, 64, 64), 32, (64, 64, 32), 2, kernel=1)]
+)
+def test_the_multiply_adds_are_those_of_the_exported_layers(shape: Shape) -> None:
+    proto = to_onnx(network.SwapPath(network.build(shape)).eval(), shape.resolution)
+    inferred = onnx.shape_inference.infer_shapes(proto)
+    sizes = {
+        value.name: [dim.dim_value for dim in value.type.tensor_type.shape.dim]
+        for value in inferred.graph.value_info
+    }
+    weights = {tensor.name: int(np.prod(tensor.dims)) for tensor in proto.graph.initializer}
+    counted = 0.0
+    for node in proto.graph.node:
+        if node.op_type == "Conv":
+            counted += weights[node.input[1]] * np.prod(sizes[node.output[0]][2:])
+        elif node.op_type == "Gemm":
+            counted += weights[node.input[1]]
+    assert counted == network.multiply_adds(shape)
+
+
+def test_families_of_one_shape_cost_the_same() -> None:
+    costs = {network.multiply_adds(shape) for shape in FAMILIES}
+    assert len(costs) == 1
+
+
+@pytest.mark.parametrize("shape", FAMILIES, ids=lambda shape: shape.family)
+def test_the_swap_path_draws_what_the_generator_does(shape: Shape) -> None:
+    model = network.build(shape)
+    noise = torch.Generator().manual_seed(1)
+    with torch.no_grad():
+        for weight in model.parameters():
+            weight.add_(0.05 * torch.randn(weight.shape, generator=noise))
+    face, other = torch.rand(2, 3, 32, 32), torch.rand(3, 3, 32, 32)
+    swap, mask = network.SwapPath(model)(face)
+    drawn = torch.sigmoid(model.draw(face, "source"))
+    assert torch.allclose(torch.cat((swap, mask), dim=1), drawn, atol=compare.TORCH_EXPORT)
+    assert not torch.allclose(drawn, torch.sigmoid(model.draw(face, "target")), atol=0.01)
+    own, theirs = model(face, other)
+    assert torch.allclose(own, model.draw(face, "source"), atol=compare.TORCH_EXPORT)
+    assert torch.allclose(theirs, model.draw(other, "target"), atol=compare.TORCH_EXPORT)
+
+
+@pytest.mark.parametrize("shape", FAMILIES, ids=lambda shape: shape.family)
+def test_every_weight_of_a_family_learns(shape: Shape) -> None:
+    model = Learner(shape, blobs(1), blobs(2), batch=2, seed=0, device=torch.device("cpu"), bf16=False)
+    before = [weight.detach().clone() for weight in model.parameters]
+    losses(model, 2)
+    for old, new in zip(before, model.parameters, strict=True):
+        assert not torch.equal(old, new)
+
+
+@pytest.mark.parametrize("preset", sorted(PRESETS))
+def test_presets_keep_to_their_compute(preset: str) -> None:
+    shape = PRESETS[preset].shape
+    ceiling = {64: 0.6e9, 96: 2.5e9, 128: 10e9, 224: 31e9, 320: 64e9, 512: 64e9}[shape.resolution]
+    assert network.multiply_adds(shape) <= ceiling
+
+
+def test_shapes_that_do_not_fit_together() -> None:
+    with pytest.raises(TrainingError, match="no multiple"):
+        Shape(50, (32, 32), 32, (32, 32))
+    with pytest.raises(TrainingError, match="levels"):
+        Shape(64, (32, 32, 32), 32, (32, 32))
+
+
+def contract(resolution: int) -> Contract:
+    return Contract(resolution=resolution, training={"steps": 3}, **ASKED)
+
+
+@pytest.mark.parametrize("count", [1, 3])
+def test_the_exported_file_computes_what_torch_computes(tmp_path: Path, count: int) -> None:
+    model = learner()
+    losses(model, 20)
+    faces = model.stills("target", count).face.numpy()
+    path = tmp_path / "model.onnx"
+    report = export(model.averaged(), contract(32), path, faces)
+    with torch.inference_mode():
+        truth = [x.numpy() for x in network.SwapPath(model.averaged())(torch.from_numpy(faces))]
+    session = onnxruntime.InferenceSession(str(path), providers=["CPUExecutionProvider"])
+    for ours, theirs in zip(session.run(["swap", "mask"], {"face": faces}), truth, strict=True):
+        np.testing.assert_allclose(ours, theirs, atol=compare.TORCH_EXPORT)
+    assert load_contract(path) == contract(32)
+    assert report.bytes == path.stat().st_size
+    assert report.difference["f32"][0] < compare.TORCH_EXPORT
+    assert report.difference.keys() == {"f32", "bf16", "f16"}
+    assert report.speed["f32"] > 0.0
+
+
+def test_the_file_holds_no_target_decoder(tmp_path: Path) -> None:
+    generator = network.build(MICRO)
+    proto = to_onnx(network.SwapPath(generator).eval(), 32)
+    stored = sum(int(np.prod(tensor.dims)) for tensor in proto.graph.initializer)
+    needed = sum(weight.numel() for weight in network.SwapPath(generator).parameters())
+    assert needed * 0.99 < stored < needed + 200
+
+
+def test_an_export_that_differs_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def drift(*arguments: object) -> list[np.ndarray]:
+        return [values + np.float32(0.2) for values in run_onnx(*arguments)]  # type: ignore[arg-type]
+
+    monkeypatch.setattr("fastswap.training.export.run_onnx", drift)
+    with pytest.raises(TrainingError, match="differs from torch"):
+        export(network.build(MICRO), contract(32), tmp_path / "m.onnx", np.zeros((1, 3, 32, 32), np.float32))
+    assert not (tmp_path / "m.onnx").exists()

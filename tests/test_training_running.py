@@ -1,0 +1,387 @@
+"""Runs that go wrong, go on, go in parts and go together."""
+
+from __future__ import annotations
+
+import _thread
+import json
+import signal
+import subprocess
+import sys
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+import compare
+from fastswap import provenance, training, video
+from fastswap.errors import InputError, OutputError, SettingsError, TrainingError
+from fastswap.progress import Progress
+from fastswap.training import presets
+from learning import ASKED, FAMILIES, MICRO, MICRO_PRESET, NOTHING, blobs
+
+torch = pytest.importorskip("torch", reason="training needs torch")
+
+from fastswap.training import checkpoint, guard  # noqa: E402
+from fastswap.training.fit import fit  # noqa: E402
+from fastswap.training.learner import SHOWN, Learner  # noqa: E402
+from fastswap.training.recipe import LossWeights  # noqa: E402
+
+
+@pytest.fixture(autouse=True)
+def _micro(monkeypatch: pytest.MonkeyPatch) -> None:
+    torch.set_num_threads(1)
+    monkeypatch.setitem(presets.PRESETS, "micro", MICRO_PRESET)
+
+
+@pytest.fixture
+def go(facesets: tuple[Path, Path], tmp_path: Path) -> Callable[..., training.TrainReport]:
+    def run(**options: object) -> training.TrainReport:
+        asked = {"preset": "micro", "precision": "f32", "steps": 6, **ASKED, **options}
+        return training.train(*facesets, tmp_path / "anna.onnx", **asked)  # type: ignore[arg-type]
+
+    return run
+
+
+def learner(**options: object) -> Learner:
+    settings = {"batch": 4, "seed": 0, "device": torch.device("cpu"), "bf16": False} | options
+    shape = settings.pop("shape", MICRO)
+    return Learner(shape, blobs(1), blobs(2), **settings)  # type: ignore[arg-type]
+
+
+def weights(model: Learner) -> torch.Tensor:
+    return torch.cat([weight.detach().flatten() for weight in model.parameters])
+
+
+# -- in parts and together ----------------------------------------------------------------------------------
+
+
+def test_a_step_in_parts_is_the_step_in_one() -> None:
+    whole, parts = (learner(changes=NOTHING, accumulate=n) for n in (1, 3))
+    for _ in range(3):
+        first, second = whole.step(1e-3), parts.step(1e-3)
+    assert torch.allclose(first, second, atol=compare.TORCH_PARTS)
+    gap = (weights(whole) - weights(parts)).norm() / weights(whole).norm()
+    assert float(gap) < compare.TORCH_PARTS
+
+
+def test_two_processes_learn_together(facesets: tuple[Path, Path], tmp_path: Path) -> None:
+    preset = tmp_path / "two.toml"
+    preset.write_text(MICRO_TOML)
+    out = tmp_path / "anna.onnx"
+    options = {"preset": str(preset), "precision": "f32", "processes": 2, "threads": 1, **ASKED}
+    report = training.train(*facesets, out, steps=5, accumulate=2, **options)  # type: ignore[arg-type]
+    assert (report.steps, report.device) == (5, "2 x cpu")
+    found = checkpoint.load(tmp_path / "anna.training")
+    assert found is not None
+    states = found[0]["learner"]["rng"]
+    assert len(states) == 2
+    assert not torch.equal(states[0]["device"], states[1]["device"])
+    again = training.train(*facesets, out, steps=7, accumulate=2, **options)  # type: ignore[arg-type]
+    assert (again.resumed_at, again.steps) == (5, 7)
+    with pytest.raises(TrainingError, match="processes 2, now it is 1"):
+        training.train(*facesets, out, steps=9, **options | {"processes": 1})  # type: ignore[arg-type]
+
+
+MICRO_TOML = """
+base = "tiny"
+batch = 4
+[network]
+resolution = 32
+encoder = [32, 32]
+decoder = [32, 32]
+latent = 32
+"""
+
+
+# -- resume -------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("shape", FAMILIES, ids=lambda shape: shape.family)
+def test_each_family_goes_on_exactly_with_all_parts_of_the_loss(tmp_path: Path, shape: object) -> None:
+    options = {"shape": shape, "adversary": True, "weights": LossWeights(style=0.1, scales=2, square=0.1)}
+
+    def course(model: Learner, steps: int) -> list[list[float]]:
+        return [model.step(1e-3, gan=model.step_count >= 2).tolist() for _ in range(steps)]
+
+    whole = course(learner(**options), 6)
+    part = learner(**options)
+    course(part, 3)
+    checkpoint.save(tmp_path, {"learner": part.state()})
+    found = checkpoint.load(tmp_path)
+    assert found is not None
+    other = learner(**options)
+    course(other, 1)
+    other.restore(found[0]["learner"])
+    assert course(other, 3) == whole[3:]
+    last = dict(zip(SHOWN, whole[-1], strict=True))
+    assert all(last[name] != 0.0 for name in SHOWN)
+    assert dict(zip(SHOWN, whole[0], strict=True))["gan"] == 0.0
+
+
+def test_a_run_resumed_has_the_losses_of_one_that_was_not(
+    go: Callable[..., training.TrainReport], tmp_path: Path
+) -> None:
+    folder = tmp_path / "anna.training"
+
+    def results() -> tuple[list[torch.Tensor], dict[int, float]]:
+        found = checkpoint.load(folder)
+        assert found is not None
+        lines = [json.loads(line) for line in (folder / "history.jsonl").read_text().splitlines()]
+        return found[0]["learner"]["average"], {line["step"]: line["total"] for line in lines}
+
+    def press(progress: Progress) -> None:
+        # Not os.kill: pytest's faulthandler gives signals a stack that is too small for AVX-512 registers.
+        _thread.interrupt_main(signal.SIGINT)
+
+    go(steps=45)
+    whole, losses = results()
+    stopped = go(steps=45, resume=False, progress=press)
+    assert stopped.interrupted
+    assert 0 < stopped.steps < 45
+    assert go(steps=45).resumed_at == stopped.steps
+    again, other_losses = results()
+    for mine, theirs in zip(whole, again, strict=True):
+        assert torch.equal(mine, theirs)
+    if stopped.steps % 20 == 0:  # a slow machine stops in the middle of a window, whose mean is then another
+        assert other_losses[45] == losses[45]
+
+
+# -- what goes wrong ----------------------------------------------------------------------------------------
+
+
+def test_a_loss_that_blows_up_steps_back_and_slows_down() -> None:
+    model = learner()
+    watch = guard.Guard(model)
+    for _ in range(3):
+        assert watch.look(float(model.step(1e-3)[0]), 1) is None
+    watch.restored(1.0)
+    good = weights(model).clone()
+    with torch.no_grad():
+        model.generator.get_parameter("encoder.stem.weight").fill_(float("nan"))
+    said = watch.look(float(model.step(1e-3)[0]), 1)
+    assert said is not None
+    assert "back to step 3" in said
+    assert watch.rate == 0.5
+    assert torch.equal(weights(model), good)
+    assert model.step_count == 3
+    again = float(model.step(1e-3)[0])
+    assert np.isfinite(again)
+    assert watch.look(again, 1) is None
+    assert "blew up" in str(watch.look(10.0 * again, 1))
+
+
+def test_a_training_that_cannot_be_saved_ends_in_its_last_good_state() -> None:
+    model = learner()
+    watch = guard.Guard(model)
+    good = weights(model).clone()
+    for _ in range(guard.MOST_BACK):
+        model.step(1e-3)
+        assert "blew up" in str(watch.look(float("nan"), 1))
+    model.step(1e-3)
+    with pytest.raises(TrainingError, match=r"diverged.*good state is kept"):
+        watch.look(float("nan"), 1)
+    assert torch.equal(weights(model), good)
+
+
+def test_a_rate_that_is_far_too_high_does_not_end_a_training() -> None:
+    wild = replace(MICRO_PRESET, rate=30.0)
+    model = fit(wild, blobs(1), blobs(2), steps=60, bf16=False)
+    assert torch.isfinite(weights(model)).all()
+
+
+FULL = """
+import resource, signal, sys, torch
+from pathlib import Path
+from fastswap.training import checkpoint
+from fastswap.errors import OutputError
+folder = Path(sys.argv[1])
+checkpoint.save(folder, {"step": 1, "ballast": torch.zeros(10)})
+signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+resource.setrlimit(resource.RLIMIT_FSIZE, (100_000, 100_000))
+try:
+    checkpoint.save(folder, {"step": 2, "ballast": torch.zeros(1_000_000)})
+except OutputError as error:
+    print(error)
+print(checkpoint.load(folder)[0]["step"], sorted(path.name for path in folder.iterdir()))
+"""
+
+
+def test_a_full_disk_keeps_the_last_checkpoint(tmp_path: Path) -> None:
+    done = subprocess.run(
+        [sys.executable, "-c", FULL, str(tmp_path)], capture_output=True, text=True, check=True
+    )
+    said, kept = done.stdout.splitlines()
+    assert "state.pt: cannot write the checkpoint" in said
+    assert kept == "1 ['state.pt']"
+
+
+MEMORY = """
+import resource, sys
+from dataclasses import replace
+import torch
+sys.path.insert(0, sys.argv[1])
+from learning import ASKED, MICRO, MICRO_PRESET
+from fastswap import training
+from fastswap.errors import TrainingError
+from fastswap.training import presets
+wide = replace(MICRO, resolution=128, encoder=(32, 32), decoder=(32, 32))
+presets.PRESETS["micro"] = replace(MICRO_PRESET, shape=wide)
+torch.set_num_threads(1)
+options = dict(preset="micro", precision="f32", steps=1, batch=24, **ASKED)
+size = int(open("/proc/self/statm").read().split()[0]) * 4096
+source, target, out = sys.argv[2:]
+training.train(source, target, out, **{**options, "batch": 1, "resume": False})
+size = int(open("/proc/self/statm").read().split()[0]) * 4096
+resource.setrlimit(resource.RLIMIT_AS, (size + 250 * 2**20,) * 2)
+try:
+    training.train(source, target, out, resume=False, **options)
+except TrainingError as error:
+    print(error)
+report = training.train(source, target, out, resume=False, fit=True, **options)
+print(report.steps)
+"""
+
+
+def test_a_lack_of_memory_says_what_fits_and_fit_uses_it(facesets: tuple[Path, Path], tmp_path: Path) -> None:
+    arguments = [str(Path(__file__).parent), str(facesets[0]), str(facesets[1]), str(tmp_path / "m.onnx")]
+    done = subprocess.run(
+        [sys.executable, "-c", MEMORY, *arguments], check=False, capture_output=True, text=True
+    )
+    assert done.returncode == 0, done.stderr
+    said, steps = done.stdout.splitlines()
+    assert "out of memory on cpu with 24 faces" in said
+    assert "--batch" in said
+    assert "--fit" in said
+    assert steps == "1"
+
+
+def test_backups_are_kept_now_and_then_and_not_for_ever(tmp_path: Path) -> None:
+    for step in range(9):
+        checkpoint.save(tmp_path, {"step": step}, backup_every=1e-9, keep=3)
+    kept = sorted((tmp_path / "backups").iterdir())
+    assert 1 <= len(kept) <= 3
+    for name in ("state.pt", "state.previous.pt"):
+        (tmp_path / name).write_bytes(b"nothing")
+    found = checkpoint.load(tmp_path)
+    assert found is not None
+    assert found[0]["step"] == 6
+    assert len(found[1]) == 2
+
+
+# -- starting from another training --------------------------------------------------------------------------
+
+
+def test_pretraining_makes_a_start_for_others(
+    go: Callable[..., training.TrainReport], facesets: tuple[Path, Path], tmp_path: Path
+) -> None:
+    base = tmp_path / "base.pt"
+    options = {"preset": "micro", "precision": "f32", **ASKED}
+    report = training.train(list(facesets), [], base, pretrain=True, steps=30, **options)  # type: ignore[arg-type]
+    assert report.faces == (24, 24)
+    assert report.export is None
+    fresh, started = go(steps=1), go(steps=1, start=base, resume=False)
+    assert (started.steps, started.resumed_at) == (1, 0)
+    assert started.losses["total"] < fresh.losses["total"]
+    wide = tmp_path / "wide.toml"
+    wide.write_text(MICRO_TOML.replace("latent = 32", "latent = 64"))
+    with pytest.raises(InputError, match=r"base\.pt: its network has latent 32, the preset asks for 64"):
+        go(steps=1, start=base, preset=str(wide), resume=False)
+    with pytest.raises(InputError, match="no such checkpoint"):
+        go(steps=1, start=tmp_path / "gone.pt", resume=False)
+    base.write_bytes(b"nothing")
+    with pytest.raises(InputError, match="not a checkpoint"):
+        go(steps=1, start=base, resume=False)
+    with pytest.raises(OutputError, match=r"\.pt"):
+        training.train(facesets[0], [], tmp_path / "m.onnx", pretrain=True, steps=1, **options)  # type: ignore[arg-type]
+
+
+# -- presets of one's own ------------------------------------------------------------------------------------
+
+
+def test_a_preset_of_ones_own(go: Callable[..., training.TrainReport], tmp_path: Path) -> None:
+    path = tmp_path / "own.toml"
+    path.write_text(
+        MICRO_TOML + "family = 'liae'\n[stages]\nwarped = 2\nunwarped = 2\ngan = 2\n[loss]\nstyle = 0.1\n"
+    )
+    report = go(preset=str(path))
+    assert report.stage == "gan"
+    assert report.losses["gan"] != 0.0
+    assert report.losses["style"] > 0.0
+    page = Path(report.page).read_text()
+    assert "liae" in page
+    assert ASKED["consent"] in page
+
+
+@pytest.mark.parametrize(
+    ("text", "complaint"),
+    [
+        ("[network]\nfamily = 'gan'", "family is 'gan'"),
+        ("[network]\nresolution = 65", "no multiple"),
+        ("[network]\nencoder = 5", "a list of whole numbers"),
+        ("[loss]\npixels = 1.0", "'pixels' means nothing.*pixel"),
+        ("[loss]\npixel = -1.0", "pixel is -1.0"),
+        ("[loss]\npixel = 'much'", "must be a number"),
+        ("[augment]\nflip = 2.0", "probability"),
+        ("[stages]\nwarped = 0\nunwarped = 0", "stages"),
+        ("batch = 0", "batch"),
+        ("base = 'colossal'", "'colossal'"),
+        ("color = 1", "'color' means nothing"),
+        ("loss = 3", "must be a table"),
+        ("[loss", "not TOML"),
+    ],
+)
+def test_bad_presets_are_named(tmp_path: Path, text: str, complaint: str) -> None:
+    path = tmp_path / "own.toml"
+    path.write_text(text)
+    with pytest.raises((SettingsError, InputError), match=complaint) as caught:
+        presets.find_preset(str(path))
+    assert str(caught.value).startswith(str(path))
+    assert "\n" not in str(caught.value)
+    with pytest.raises(InputError, match="no such preset file"):
+        presets.find_preset(str(tmp_path / "gone.toml"))
+
+
+# -- seeing --------------------------------------------------------------------------------------------------
+
+
+def test_a_run_leaves_its_previews_signed_and_a_page(
+    go: Callable[..., training.TrainReport], tmp_path: Path
+) -> None:
+    report = go(steps=40, preview_every=0.01)
+    previews = sorted((tmp_path / "anna.training" / "previews").iterdir())
+    assert 1 <= len(previews) <= 41
+    assert previews[-1].name == "00000040.jpg"
+    assert video.load_picture(previews[-1]).shape == (6 * 96, 7 * 96, 3)
+    assert provenance.verify(previews[-1]).status == "valid"
+    page = Path(report.page).read_text()
+    for part in ("Consent: a synthetic person", "<polyline", "The source lacks", "previews/00000040.jpg"):
+        assert part in page
+    lines = [
+        json.loads(line) for line in (tmp_path / "anna.training" / "history.jsonl").read_text().splitlines()
+    ]
+    assert lines[-1]["step"] == 40
+    assert {"total", "rate", "faces_per_second"} <= lines[-1].keys()
+
+
+def test_tensorboard_gets_scalars_and_pictures(
+    go: Callable[..., training.TrainReport], tmp_path: Path
+) -> None:
+    pytest.importorskip("tensorboard")
+    from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
+
+    go(steps=3, board=True)
+    events = EventAccumulator(str(tmp_path / "anna.training" / "board"))
+    events.Reload()
+    assert "train/total" in events.Tags()["scalars"]
+    assert events.Scalars("train/total")[-1].step == 3
+    assert events.Tags()["images"] == ["preview"]
+
+
+def test_without_tensorboard_one_line_says_what_to_do(
+    go: Callable[..., training.TrainReport], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(sys.modules, "torch.utils.tensorboard", None)
+    with pytest.raises(TrainingError, match=r"pip install 'fastswap\[board\]'"):
+        go(board=True)
