@@ -9,11 +9,15 @@ import torch
 
 from fastswap.training.learner import Learner
 
+_ONEDNN = "could not create a primitive"
+"""What oneDNN says when it cannot get memory for a convolution; it says nothing more."""
+
 
 def lacks_memory(error: BaseException) -> bool:
     """Whether an error says that memory ran out: torch reports that in several ways."""
+    said = str(error).lower()
     return isinstance(error, MemoryError | torch.OutOfMemoryError) or (
-        isinstance(error, RuntimeError) and "memory" in str(error).lower()
+        isinstance(error, RuntimeError) and ("memory" in said or _ONEDNN in said)
     )
 
 
