@@ -161,7 +161,7 @@ def test_a_folder_that_cannot_be_written(face_clip: Path, generator: Path, run: 
     assert "cannot write" in one_line(err)
 
 
-def _long_clip(path: Path, frames: int = 400) -> None:
+def _long_clip(path: Path, frames: int = 350) -> None:
     scene = actors.Scene(size=(640, 360), face_px=120)
     some = list(actors.render_clip(actors.BO, actors.performance("talk", frames=8, seed=9), scene))
     video.write_video(path, (some[i % 8] for i in range(frames)), fps=25, options={"preset": "ultrafast"})

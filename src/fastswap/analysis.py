@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import io
+import pickle
 import time
 from collections import deque
 from collections.abc import Iterable, Iterator
 from contextlib import ExitStack
 from itertools import islice
 from pathlib import Path
+from typing import Any
 
 from fastswap import sidecar, video
 from fastswap.faces import FrameFaces
@@ -21,15 +24,74 @@ Analysed = tuple[Frame, FrameFaces]
 _REPORT_S = 0.1
 
 
+class Analyser:
+    """Finds, follows and smooths the faces of a video's frames, from the first one or from where another stopped."""
+
+    def __init__(self) -> None:
+        self._tracker, self._smoother = Tracker(), Smoother()
+        self._waiting: deque[Frame] = deque()
+        self._seen = 0  # frames still to come that the smoother knows already
+        self._between = True
+
+    def __call__(self, frames: Iterable[Frame]) -> Iterator[Analysed]:
+        """Each frame with its faces, a few frames after it went in."""
+        for frame in frames:
+            self._waiting.append(frame)
+            if self._seen:
+                self._seen -= 1
+                continue
+            yield from self._out(self._smoother.push(self._tracker.update(frame)))
+        yield from self._out(self._smoother.flush())
+
+    def _out(self, ready: list[FrameFaces]) -> Iterator[Analysed]:
+        for number, faces in enumerate(ready, 1):
+            self._between = number == len(ready)
+            yield self._waiting.popleft(), faces
+
+    @property
+    def next(self) -> Frame | None:
+        """The frame that comes out next, if it is known."""
+        return self._waiting[0] if self._waiting else None
+
+    def state(self) -> bytes | None:
+        """What to go on from with the frame that comes out next; None where that cannot be had."""
+        if not self._between:
+            return None
+        return pickle.dumps((self._tracker.without_models(), self._smoother, len(self._waiting)), protocol=5)
+
+    @classmethod
+    def from_state(cls, state: bytes) -> Analyser:
+        """An analyser that goes on from `state`; its first frame is the one that came out next there."""
+        made = cls()
+        made._tracker, made._smoother, made._seen = _Unpickler(io.BytesIO(state)).load()
+        return made
+
+
+class _Unpickler(pickle.Unpickler):
+    """Loads the analysis' own classes and NumPy's arrays, nothing else."""
+
+    def find_class(self, module: str, name: str) -> Any:
+        own = module in ("fastswap.track", "fastswap.smooth", "fastswap.faces", "fastswap.cuts")
+        arrays = module.split(".", maxsplit=1)[0] == "numpy" and name in (
+            "ndarray",
+            "dtype",
+            "scalar",
+            "_reconstruct",
+            "_frombuffer",
+        )
+        if (
+            own
+            or arrays
+            or (module, name)
+            in (("collections", "deque"), ("copyreg", "_reconstructor"), ("builtins", "object"))
+        ):
+            return super().find_class(module, name)
+        raise pickle.UnpicklingError(f"{module}.{name} has no place here")
+
+
 def analyse(frames: Iterable[Frame]) -> Iterator[Analysed]:
     """Finds, follows and smooths the faces of a video's frames; each frame comes out a few frames later."""
-    tracker, smoother, waiting = Tracker(), Smoother(), deque[Frame]()
-    for frame in frames:
-        waiting.append(frame)
-        for faces in smoother.push(tracker.update(frame)):
-            yield waiting.popleft(), faces
-    for faces in smoother.flush():
-        yield waiting.popleft(), faces
+    return Analyser()(frames)
 
 
 class Analysis:
@@ -49,28 +111,29 @@ class Analysis:
         window: video.Window | None = None,
         deinterlace: bool | None = None,
     ) -> None:
-        self._deinterlace = deinterlace
+        self.deinterlace = deinterlace
         self.source = info.path
         self.window = window
         self.total = info.frames if window is None else window.count
         self.notice: str | None = None
         self.reused = False
+        self.header: sidecar.Header | None = None
         self.path = path or (None if info.kind == "image" else sidecar.default_path(info.path))
         if self.path is None:
             return
-        self._header = sidecar.header_for(info.path)
+        self.header = sidecar.header_for(info.path)
         if path is not None and path.is_file():
             sidecar.read_header(path)
         self._look_for_stored()
         if window is not None and not self.reused:
             self.path = path or sidecar.part_path(info.path, window.first, window.end)
-            self._header = sidecar.header_of_part(self._header, window.first, window.end)
+            self.header = sidecar.header_of_part(self.header, window.first, window.end)
             self._look_for_stored()
 
     def _look_for_stored(self) -> None:
-        if self.path is None or not self.path.is_file():
+        if self.path is None or self.header is None or not self.path.is_file():
             return
-        unfit = sidecar.misfit(self.path, self._header)
+        unfit = sidecar.misfit(self.path, self.header)
         self.reused = unfit is None
         self.notice = f"{self.path}: not used, {unfit}; analysed again" if unfit else None
 
@@ -86,7 +149,9 @@ class Analysis:
 
     def _fresh(self, frames: Iterable[Frame]) -> Iterator[Analysed]:
         with ExitStack() as stack:
-            kept = stack.enter_context(sidecar.Writer(self.path, self._header)) if self.path else None
+            kept = None
+            if self.path and self.header:
+                kept = stack.enter_context(sidecar.Writer(self.path, self.header))
             for frame, faces in analyse(frames):
                 if kept:
                     kept.write(faces)
@@ -97,7 +162,7 @@ class Analysis:
         if not selection.needs_full_analysis:
             return selection
         if self.path is None:
-            with video.Reader(self.source, window=self.window, deinterlace=self._deinterlace) as reader:
+            with video.Reader(self.source, window=self.window, deinterlace=self.deinterlace) as reader:
                 return selection.resolve([faces for _, faces in analyse(reader)])
         if not self.reused:
             self._run_alone(progress)
@@ -105,7 +170,7 @@ class Analysis:
 
     def _run_alone(self, progress: ProgressCallback | None) -> None:
         begin = last = time.perf_counter()
-        with video.Reader(self.source, window=self.window, deinterlace=self._deinterlace) as reader:
+        with video.Reader(self.source, window=self.window, deinterlace=self.deinterlace) as reader:
             for done, _ in enumerate(self._fresh(reader), 1):
                 now = time.perf_counter()
                 if progress and now - last >= _REPORT_S:

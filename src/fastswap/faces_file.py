@@ -200,6 +200,8 @@ class Writer:
             return
         self._put({"frames": self._frames})
         try:
+            self._file.flush()
+            os.fsync(self._file.fileno())  # a name without its content must not survive a power failure
             self._file.close()
             self._partial.replace(self.path)
         except OSError as error:

@@ -7,25 +7,30 @@ them keep memory independent of the video's length.
 from __future__ import annotations
 
 import time
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from contextlib import closing
-from dataclasses import asdict
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import ExitStack, closing
+from dataclasses import asdict, replace
 from pathlib import Path
 
 from fastswap import provenance, video
-from fastswap.analysis import Analysed, Analysis
+from fastswap.analysis import Analysis
 from fastswap.atomic import Staging
+from fastswap.choice import Choice
 from fastswap.errors import SettingsError
-from fastswap.faces import Face, FrameFaces
 from fastswap.frame import Frame
 from fastswap.look import Look
 from fastswap.model import model_hash
 from fastswap.progress import Progress, ProgressCallback
 from fastswap.report import Report
-from fastswap.select import Selection, parse_selection
+from fastswap.segments.faces import Unsuited
+from fastswap.segments.render import Job, open_workspace
+from fastswap.segments.render import render as render_segments
+from fastswap.segments.task import Recipe
+from fastswap.select import parse_selection
 from fastswap.sides import Sides
 from fastswap.stages import Stages
-from fastswap.swap import FaceSwap, Work, drawing_order
+from fastswap.swap import FaceSwap, Watcher, chain_swaps
 from fastswap.trim import parse_trim
 
 DEFAULT_BATCH = 4
@@ -52,6 +57,7 @@ def render(
     analysis: str | Path | None = None,
     batch: int = 0,
     threads: int = 0,
+    parallel: int = 1,
     certificate: str | Path | None = None,
     private_key: str | Path | None = None,
     progress: ProgressCallback | None = None,
@@ -65,7 +71,8 @@ def render(
     frames as they are, None refuses it. matte, layer: side outputs, how much of the new faces shows and the new
     faces alone with alpha; see `sides`. analysis: the sidecar with the faces, reused when it fits the
     input and written when it does not; default `sidecar.default_path(source)`. batch: faces in one run of the
-    network, 0 chooses. threads: CPU threads of the network and the native operations, 0 takes all.
+    network, 0 chooses. threads: CPU threads of the network and the native operations, 0 takes all. parallel: processes
+    that render segments, with the same bytes out.
     certificate, private_key: PEM files to sign with in place of the local certificate.
 
     Raises SettingsError, InputError, OutputError, ModelError, WeightsError, DeviceError or ProvenanceError, each with
@@ -75,6 +82,8 @@ def render(
     look, selection = look or Look(), parse_selection(select)
     if batch < 0 or threads < 0:
         raise SettingsError("batch and threads must not be negative")
+    if parallel < 1:
+        raise SettingsError(f"parallel is {parallel}; it must be at least 1")
     begin = time.perf_counter()
     report = Report(input=str(source), output=str(output), model=str(model))
     certificate, private_key = _optional(certificate), _optional(private_key)
@@ -87,25 +96,35 @@ def render(
         closing(swap),
         Staging(source, output) as staging,
         Sides(swap, info, output, matte=_optional(matte), layer=_optional(layer), window=window) as sides,
+        ExitStack() as kept,
     ):
         known = Analysis(info, _optional(analysis), window, deinterlace)
         selection = known.resolve(selection, progress)
-        with (
-            video.Reader(source, window=window, deinterlace=deinterlace) as reader,
-            Stages() as stages,
-            video.Writer(staging.path, reader, encoder=encoder, options=encoder_options) as writer,
-        ):
-            frames = stages.thread("decode", reader)
-            analysed = stages.thread("analyse", known.of(frames))
-            chosen = choose(analysed, selection, report)
-            cut = stages.thread("crop", swap.cut(chosen), depth=1)
-            generated = stages.thread("generate", swap.generate(cut), depth=1)
-            composited = stages.thread("composite", swap.composite(generated, [sides] if sides else []))
-            clock = _Clock(reader.frames, stages, progress)
-            for _ in stages.timed("encode", _write(writer, composited)):
-                report.frames += 1
-                clock.tick(report)
-        report.notices += [*reader.notices, *writer.notices]
+        stages = Stages()
+        tick = _Clock(window.count if window else info.frames, stages, progress).tick
+        target = video.Target(staging.path, output, encoder, encoder_options, report.notices, window)
+        # What looks on, or looks back beyond the margins of a segment, needs one pass from the first frame to the last.
+        whole = sides or window or (info.interlaced and deinterlace) or not video.writes_video(output)
+        spans = video.WHOLE if whole else video.cut(info)
+        report.segments, work = len(spans), None
+        if len(spans) > 1:
+            encoding = video.prepare(target, info, source)
+            engine = swap.engine
+            recipe = Recipe(
+                source, output, (model,), device, look, engine.batch, threads, encoding, deinterlace
+            )
+            job = Job(recipe, info, spans, staging.path, parallel)
+            work = kept.enter_context(open_workspace(job, known, [swap]))
+            report.notices += work.notices
+            try:
+                render_segments(job, work, [swap], known, [selection], report, stages, tick)
+            except Unsuited as reason:
+                spans, report = video.WHOLE, replace(report, frames=0, swapped=0, faces=0, skipped=Counter())
+                report.notices.append(f"{source}: rendered in one piece: {reason}")
+                work.remove()
+        if len(spans) == 1:
+            choice = Choice([selection], report)
+            _one_pass(target, [swap], known, choice, report, stages, tick, [sides] if sides else [])
 
         def sign(path: Path) -> dict[str, object]:
             return _sign(path, source, model, swap, look, certificate, private_key)
@@ -113,31 +132,35 @@ def render(
         report.provenance = sign(staging.path)
         report.notices += sides.finish(sign)
         staging.publish()
+        if work:
+            work.remove()
     _tell(report, swap, known)
     report.finish(time.perf_counter() - begin, stages.busy)
     return report
 
 
-def choose(analysed: Iterable[Analysed], selection: Selection, report: Report) -> Iterator[Work]:
-    """Keeps the selected faces of each frame and counts why a frame passes through unchanged."""
-    for frame, found in analysed:
-        faces = drawing_order(selection(found))
-        state = _state(faces, found)
-        if faces:
-            report.swapped += 1
-            report.faces += len(faces)
-        else:
-            report.skipped[state] += 1
-        yield Work(frame, faces, found, state)
-
-
-def _state(faces: Sequence[Face], found: FrameFaces) -> str:
-    """ "swapped", or why not."""
-    if faces:
-        return "swapped"
-    if found.faces:
-        return "face not selected"
-    return "face in doubt" if found.doubted else "no face"
+def _one_pass(
+    target: video.Target,
+    swaps: Sequence[FaceSwap],
+    known: Analysis,
+    choice: Choice,
+    report: Report,
+    stages: Stages,
+    tick: Callable[[Report], None],
+    watchers: Sequence[Watcher],
+) -> None:
+    """What is too short to be cut, or cannot be: one encoder from the first frame to the last."""
+    with (
+        video.Reader(known.source, window=target.window, deinterlace=known.deinterlace) as reader,
+        stages,
+        video.Writer(target.made, reader, encoder=target.encoder, options=target.options) as writer,
+    ):
+        analysed = stages.thread("analyse", known.of(stages.thread("decode", reader)))
+        works = (choice(found).work(frame) for frame, found in analysed)
+        for _ in stages.timed("encode", _write(writer, chain_swaps(stages, swaps, works, watchers))):
+            report.frames += 1
+            tick(report)
+    report.notices += [*reader.notices, *writer.notices]
 
 
 def _batch_size(info: video.VideoInfo, asked: int) -> int:

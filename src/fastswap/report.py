@@ -14,7 +14,8 @@ class Report:
     frames: frames written. faces: faces replaced. swapped: frames with at least one. skipped: frames passed through
     unchanged, counted by reason. seconds: wall seconds that each stage worked (stages overlap, so they do not add up
     to `wall`). limits: the stage that worked longest. analysis: the sidecar file, if one was kept, and
-    whether it was reused. provenance: what was signed, and where. notices: one line each for what a user should know.
+    whether it was reused. segments, resumed: parts of the output, and how many of them an earlier run had
+    finished. provenance: what was signed, and where. notices: one line each for what a user should know.
     """
 
     input: str = ""
@@ -31,6 +32,8 @@ class Report:
     limits: str = ""
     analysis: str | None = None
     analysis_reused: bool = False
+    segments: int = 1
+    resumed: int = 0
     provenance: dict[str, Any] = field(default_factory=dict)
     notices: list[str] = field(default_factory=list)
 

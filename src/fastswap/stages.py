@@ -44,6 +44,7 @@ class Stages:
         self._waited = threading.local()
 
     def __enter__(self) -> Stages:
+        self._stop.clear()
         return self
 
     def __exit__(

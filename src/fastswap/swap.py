@@ -18,8 +18,9 @@ from fastswap.finish import Measured, drawing_order, finished
 from fastswap.frame import Affine, Frame
 from fastswap.look import Look
 from fastswap.model import Contract, load_contract
+from fastswap.stages import Stages
 
-__all__ = ["Batch", "FaceSwap", "Watcher", "Work", "drawing_order"]
+__all__ = ["Batch", "FaceSwap", "Watcher", "Work", "chain_swaps", "drawing_order"]
 
 MAX_WAITING = 4
 """Frames that may wait for a full batch, as a multiple of the batch: bounds memory where faces are rare."""
@@ -31,7 +32,8 @@ class Work:
 
     found: all that the analysis knows of the frame, None where nobody kept it. state: "swapped", or why the frame
     passes through unchanged. warm: the frame lies before or after the wanted ones and only steadies them (see
-    `Look.reach`); it is neither drawn nor handed on.
+    `Look.reach`); it is neither drawn nor handed on. rest: the faces for the models after this one. span: a batch never
+    holds frames of two spans, so that a span comes out the same wherever the work began.
     """
 
     frame: Frame
@@ -39,6 +41,8 @@ class Work:
     found: FrameFaces | None = None
     state: str = ""
     warm: bool = False
+    rest: tuple[tuple[Face, ...], ...] = ()
+    span: int = 0
 
 
 @dataclass(slots=True)
@@ -119,6 +123,9 @@ class FaceSwap:
         waiting: list[Work] = []
         faces = 0
         for work in works:
+            if waiting and waiting[0].span != work.span:
+                yield self._cut(waiting)
+                waiting, faces = [], 0
             waiting.append(work)
             faces += len(work.faces)
             if faces >= self.engine.batch or len(waiting) >= MAX_WAITING * self.engine.batch:
@@ -167,11 +174,18 @@ class FaceSwap:
         A frame without faces is handed on untouched; one with faces is written to in a copy of its own. watchers: are
         shown every batch when its frames are finished.
         """
+        return (work.frame for work in self.composited(batches, watchers))
+
+    def composited(self, batches: Iterable[Batch], watchers: Sequence[Watcher] = ()) -> Iterator[Work]:
+        """As `composite`, with what the next model has to do in each frame."""
         for batch in self._finish(batches):
             made = self._composite(batch) if batch.owner else [work.frame for work in batch.works]
             for watcher in watchers:
                 watcher.see(batch, made)
-            yield from (frame for frame, work in zip(made, batch.works, strict=True) if not work.warm)
+            for work, frame in zip(batch.works, made, strict=True):
+                if not work.warm:
+                    faces = work.rest[0] if work.rest else ()
+                    yield replace(work, frame=frame, faces=faces, rest=work.rest[1:])
 
     def _finish(self, batches: Iterable[Batch]) -> Iterator[Batch]:
         """What is measured of the faces before they are drawn."""
@@ -212,3 +226,15 @@ def _faces(works: Sequence[Work]) -> Iterator[tuple[int, Face]]:
     for index, work in enumerate(works):
         for face in work.faces:
             yield index, face
+
+
+def chain_swaps(
+    stages: Stages, swaps: Sequence[FaceSwap], works: Iterable[Work], watchers: Sequence[Watcher] = ()
+) -> Iterator[Frame]:
+    """The frames with the faces of all models drawn in, each step in a thread of its own; one model after the other."""
+    for number, swap in enumerate(swaps, 1):
+        name = "" if number == 1 else f" {number}"
+        cut = stages.thread(f"crop{name}", swap.cut(works), depth=1)
+        generated = stages.thread(f"generate{name}", swap.generate(cut), depth=1)
+        works = stages.thread(f"composite{name}", swap.composited(generated, watchers))
+    return (work.frame for work in works)

@@ -7,6 +7,7 @@ of that frame and counted as doubted.
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Final
@@ -135,6 +136,12 @@ class Tracker:
         # The same face may be among both kinds of doubt.
         doubts = max(len(doubted - {track.number for track in seen}), rejected)
         return FrameFaces(frame.index, frame.pts, frame.time, cut, faces, doubts)
+
+    def without_models(self) -> Tracker:
+        """The same state, to be kept: whoever goes on from it loads the models anew."""
+        kept = copy.copy(self)
+        kept._models = None
+        return kept
 
     def _follow(self, frame: Frame, mesh: Mesh) -> set[int]:
         """Moves the tracks seen in the last frame on to this one; the numbers of those that are in doubt.

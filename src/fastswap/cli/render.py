@@ -57,6 +57,9 @@ def render(
     ] = None,
     batch: Annotated[int, typer.Option(help="Faces in one run of the network; 0 chooses.")] = 0,
     threads: options.Threads = 0,
+    parallel: Annotated[
+        int, typer.Option(help="Processes that render segments at the same time; the bytes are the same.")
+    ] = 1,
     certificate: options.Certificate = None,
     private_key: options.PrivateKey = None,
     json: options.Json = False,
@@ -85,6 +88,7 @@ def render(
             analysis=analysis,
             batch=batch,
             threads=threads,
+            parallel=parallel,
             certificate=certificate,
             private_key=private_key,
             progress=callback,

@@ -6,24 +6,35 @@ Reading keeps the decoder's planes; writing takes over what the input says about
 from fastswap.video.embed import av_from_frame, frame_from_array, frame_from_av
 from fastswap.video.helpers import load_picture, save_picture, write_video
 from fastswap.video.info import ColorTags, Geometry, VideoInfo
+from fastswap.video.muxing import Target
 from fastswap.video.planes import to_av, writable
 from fastswap.video.reader import Reader, probe
 from fastswap.video.rgb import frame_from_rgb, resize, rgb_from_frame
+from fastswap.video.segments import Encoding, SegmentWriter, join, prepare
+from fastswap.video.spans import WHOLE, Span, cut
 from fastswap.video.window import Window, window_of
-from fastswap.video.writer import Writer
+from fastswap.video.writer import Writer, writes_video
 
 __all__ = [
+    "WHOLE",
     "ColorTags",
+    "Encoding",
     "Geometry",
     "Reader",
+    "SegmentWriter",
+    "Span",
+    "Target",
     "VideoInfo",
     "Window",
     "Writer",
     "av_from_frame",
+    "cut",
     "frame_from_array",
     "frame_from_av",
     "frame_from_rgb",
+    "join",
     "load_picture",
+    "prepare",
     "probe",
     "resize",
     "rgb_from_frame",
@@ -32,4 +43,5 @@ __all__ = [
     "window_of",
     "writable",
     "write_video",
+    "writes_video",
 ]

@@ -40,13 +40,17 @@ _WHOLE_CHROMA = frozenset({"h264", "hevc"})
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """An encoder that is known to open. time_base, color: of the frames given to it."""
+    """An encoder that is known to open. time_base, color: of the frames given to it.
+
+    threads: a fixed number, since the bytes of some encoders depend on it and must not on what else runs.
+    """
 
     name: str
     pixel_format: str
     time_base: Fraction
     color: ColorSpec
     options: dict[str, str] = field(default_factory=dict)
+    threads: int = field(default_factory=lambda: min(os.cpu_count() or 1, _MAX_THREADS))
 
 
 def find(name: str) -> Codec:
@@ -189,8 +193,7 @@ def configure(context: VideoCodecContext, chosen: Plan, info: VideoInfo) -> None
     context.time_base = chosen.time_base
     context.framerate = info.fps
     context.sample_aspect_ratio = info.stated_sar or Fraction(0)
-    # A fixed number: the bytes of some encoders depend on it, and must not on what else runs on the machine.
-    context.thread_count = min(os.cpu_count() or 1, _MAX_THREADS)
+    context.thread_count = chosen.threads
     same = chosen.color.matrix == info.color.matrix
     stated = info.tags.range if same else LIMITED_RANGE
     context.color_range = FULL_RANGE if chosen.color.full_range else stated

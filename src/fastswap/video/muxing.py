@@ -72,9 +72,11 @@ def sync(path: Path) -> None:
 
 
 class VideoSink:
-    """One video file. source: the input whose other streams are copied, None for none."""
+    """One video file. source: the input whose other streams are copied, None for none. plan: a choice made before."""
 
-    def __init__(self, target: Target, info: VideoInfo, source: Path | None) -> None:
+    def __init__(
+        self, target: Target, info: VideoInfo, source: Path | None, plan: encoders.Plan | None = None
+    ) -> None:
         self._path, self._notices, self._window = target.path, target.notices, target.window
         self._container = self._open(target)
         self._turns = bool(info.display_matrix) and not containers.keeps_turn(self._container.format)
@@ -86,7 +88,7 @@ class VideoSink:
         self._last_pts: int | None = None
         self._moved = 0
         try:
-            self._plan = self._choose(target)
+            self._plan = plan or self._choose(target)
             self._container.container_options.update(
                 containers.exact_times(self._container.format, self._plan.time_base)
             )
@@ -106,6 +108,21 @@ class VideoSink:
         except BaseException:
             self.abort()
             raise
+
+    @property
+    def format_name(self) -> str:
+        """FFmpeg's name of the container."""
+        return self._container.format.name
+
+    @property
+    def plan(self) -> encoders.Plan:
+        """How it encodes."""
+        return self._plan
+
+    @property
+    def extradata(self) -> bytes:
+        """What the encoder says once for the whole stream."""
+        return bytes(self._stream.codec_context.extradata or b"")
 
     def write(self, frame: Frame) -> None:
         """Encodes one frame; its planes must not be written to afterwards."""
@@ -127,7 +144,7 @@ class VideoSink:
         if self._last_pts is None:
             raise OutputError(f"{self._path}: there was no frame to write")
         with writing(self._path):
-            self._mux(self._stream.encode(None))
+            self._flush()
             if self._copier:
                 self._copier.advance(None)
                 self._copier.close()
@@ -240,11 +257,18 @@ class VideoSink:
         self._last_pts = pts
         return pts
 
+    def _flush(self) -> None:
+        self._mux(self._stream.encode(None))
+
     def _mux(self, packets: list[Packet[Any]]) -> None:
         for packet in packets:
             duration = self._durations.pop(packet.pts, 0) if packet.pts is not None else 0
             if duration:
                 packet.duration = duration
-            if self._copier and packet.dts is not None:
-                self._copier.advance(float(packet.dts * self._plan.time_base))
-            self._container.mux_one(packet)
+            self._store(packet)
+
+    def _store(self, packet: Packet[Any]) -> None:
+        """Muxes a packet, after what of the other streams comes before it."""
+        if self._copier and packet.dts is not None:
+            self._copier.advance(float(packet.dts * self._plan.time_base))
+        self._container.mux_one(packet)

@@ -21,6 +21,7 @@ from fastswap.video.info import ColorTags, Geometry, VideoInfo
 from fastswap.video.opening import main_stream, open_container
 from fastswap.video.picture_tags import PictureTags, read_tags
 from fastswap.video.planes import native_name, shared_planes
+from fastswap.video.spans import Span
 
 SUFFIXES = frozenset(
     {".png", ".jpg", ".jpeg", ".jpe", ".jfif", ".webp", ".bmp", ".tif", ".tiff", ".ppm", ".tga"}
@@ -85,7 +86,18 @@ class PictureSource:
     def __iter__(self) -> Iterator[Frame]:
         """One frame per picture that can be decoded, each with a geometry of its own."""
         begin, self._from = self._from, 0
-        for index in range(begin, len(self._paths)):
+        return self._frames(begin, len(self._paths))
+
+    def frames_of(self, span: Span, first: int) -> Iterator[Frame]:
+        """The pictures of a span; `first` is not needed, a picture's index is its place in the folder."""
+        return self._frames(span.first, min(span.end, len(self._paths)))
+
+    def lead_in(self, span: Span, first: int, count: int) -> list[Frame]:
+        """The last `count` pictures before a span."""
+        return list(self._frames(max(span.first - count, 0), span.first))
+
+    def _frames(self, begin: int, end: int) -> Iterator[Frame]:
+        for index in range(begin, end):
             path = self._paths[index]
             try:
                 yield self._frame(path, index)

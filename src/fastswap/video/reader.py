@@ -12,6 +12,7 @@ from fastswap.frame import Frame
 from fastswap.video.info import VideoInfo
 from fastswap.video.opening import check_file
 from fastswap.video.pictures import PictureSource, is_picture
+from fastswap.video.spans import Span
 from fastswap.video.stream import StreamSource
 from fastswap.video.window import Window
 
@@ -24,6 +25,8 @@ class Source(Protocol):
     @property
     def skipped(self) -> int: ...
     def __iter__(self) -> Iterator[Frame]: ...
+    def frames_of(self, span: Span, first: int) -> Iterator[Frame]: ...
+    def lead_in(self, span: Span, first: int, count: int) -> list[Frame]: ...
     def frame_at(self, seconds: float) -> Frame: ...
     def seek(self, seconds: float) -> None: ...
     def close(self) -> None: ...
@@ -86,6 +89,17 @@ class Reader:
             # After a seek a frame's index is an estimate; counted from the first one it is exact.
             yield replace(frame, index=index) if timed else frame
             index += 1
+
+    def frames_of(self, span: Span, first: int) -> Iterator[Frame]:
+        """The frames of one span of `spans.cut`, exactly as a pass over the whole gives them.
+
+        first: the index of its first frame. Spans in a row are read on without a seek.
+        """
+        return self._source.frames_of(span, first)
+
+    def lead_in(self, span: Span, first: int, count: int) -> list[Frame]:
+        """The last `count` frames before a span, fewer at the input's start; the span itself can be read on."""
+        return self._source.lead_in(span, first, count) if span.number else []
 
     def seek(self, seconds: float) -> None:
         """The next iteration starts at the last key frame at or before `seconds` after the first frame."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 from collections import deque
 from collections.abc import Generator, Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +21,7 @@ from fastswap.video.describe import describe
 from fastswap.video.info import VideoInfo, snap_matrix
 from fastswap.video.opening import main_stream, open_container
 from fastswap.video.planes import shared_planes
+from fastswap.video.spans import Span
 
 _READ_ERRORS = 32
 """Read errors in a row after which the rest of the file counts as lost."""
@@ -28,6 +30,10 @@ _AVFMT_FLAG_GENPTS = 0x0001
 
 _MARGINS_S = (0.0, 2.0, 10.0, 60.0)
 """How far before the wanted place to look for a key frame, seconds: containers without an index land behind it."""
+
+_NOWHERE = 1 << 62
+_NO_TIMES = frozenset({"mpeg", "mpegvideo", "h264", "hevc", "m4v", "vc1", "mjpeg"})
+"""Formats in which few packets or none have a time stamp: after a seek the others are guesses."""
 
 
 class _Decoder:
@@ -102,6 +108,9 @@ class StreamSource:
         self._at_start, self._sought, self._closed = True, False, False
         self._end = 0.0
         self._skipped_frames = 0  # by a seek in a stream without times
+        self._here, self._unbroken = 0, True  # index of the next frame; whether there was no seek so far
+        self._read: Span | None = None  # the one that was read to its end last
+        self._seeks = self._decoder.container.format.name not in _NO_TIMES
         try:
             first = next(self._frames, None)
             if first is None:
@@ -139,6 +148,75 @@ class StreamSource:
             count += 1
         self._report(count, whole)
 
+    def frames_of(self, span: Span, first: int) -> Iterator[Frame]:
+        """The frames of a span, exactly as in a pass over the whole; spans in a row are read on without a seek.
+
+        first: the index that its first frame has.
+        """
+        self._go_to(span, first)
+        self._at_start, self._here = False, _NOWHERE  # until the span has been read to its end
+        index, held = first, self._next()
+        while held is not None and not span.is_behind(held.pts, index):
+            yield self._frame(held, index)
+            index, held = index + 1, self._next()
+        self._here, self._read = index, span
+        if held is not None:
+            self._pending.appendleft(held)
+        elif self._unbroken:
+            self._report(index, True)
+
+    def lead_in(self, span: Span, first: int, count: int) -> list[Frame]:
+        """The last `count` frames before a span, fewer at the input's start; the span itself can be read on."""
+        part = Span(span.number - 1, max(span.first - count, 0), span.first)
+        if span.timed:
+            part = replace(part, start=span.lead, stop=span.start, key=span.lead)
+        frames = deque(self.frames_of(part, part.first), maxlen=count)
+        return [replace(frame, index=first - len(frames) + i) for i, frame in enumerate(frames)]
+
+    def _go_to(self, span: Span, first: int) -> None:
+        """Makes the span's first frame the next one."""
+        before, self._read = self._read, None
+        if before is not None and (before.stop, before.end) == (span.start, span.first):
+            return
+        if not span.timed:
+            if self._here > first:
+                self._reopen()
+            while self._here < first and self._next() is not None:
+                self._here += 1
+            return
+        assert span.start is not None
+        if span.first == 0:  # frames that no packet announced may come before its start
+            if self._here or not self._unbroken:
+                self._reopen()
+            return
+        if self._is_before(span) or (self._seeks and self._sought_to(span)):
+            return
+        self._reopen()
+        self._skip_to(span.start)
+
+    def _is_before(self, span: Span) -> bool:
+        """True when the span's first frame can be reached by reading on, and has been."""
+        following = self._pending[0].pts if self._pending else None
+        if following is None or span.start is None or following > span.start:
+            return False
+        near = span.key is not None and following >= span.key
+        return (near or (self._unbroken and not self._seeks)) and self._skip_to(span.start)
+
+    def _sought_to(self, span: Span) -> bool:
+        """True when a seek led to exactly the span's first frame; its time stamps are then right."""
+        self._unbroken = False
+        assert span.start is not None
+        key = span.start if span.key is None else span.key
+        return any(self._seek(key, margin) for margin in _MARGINS_S) and self._skip_to(span.start)
+
+    def _skip_to(self, pts: int) -> bool:
+        """Leaves out the frames before `pts`; true when the next one has that very time."""
+        while (held := self._next()) is not None:
+            if held.pts is not None and held.pts >= pts:
+                self._pending.appendleft(held)
+                return held.pts == pts
+        return False
+
     def frame_at(self, seconds: float) -> Frame:
         """The frame that is shown `seconds` after the first frame; the last one when the video is shorter."""
         self.seek(seconds)
@@ -154,7 +232,9 @@ class StreamSource:
 
     def seek(self, seconds: float) -> None:
         """Goes to a key frame at or before `seconds` after the first frame."""
-        if self._first_pts is None or not any(self._seek(seconds, margin) for margin in _MARGINS_S):
+        self._unbroken, self._read = False, None
+        pts = self.info.start + int(seconds / self.info.time_base)
+        if self._first_pts is None or not any(self._seek(pts, margin) for margin in _MARGINS_S):
             self._reopen()  # no times or no usable index: from the start
         self._at_start, self._sought = False, True
         if self._first_pts is None:
@@ -177,21 +257,19 @@ class StreamSource:
         if held is not None:
             self._pending.appendleft(held)
 
-    def _seek(self, seconds: float, margin: float) -> bool:
-        """True when frames come from a place at or before `seconds`."""
-        place = seconds - margin
-        if place <= 0:
+    def _seek(self, pts: int, margin: float) -> bool:
+        """True when frames come from a place at or before `pts`; looks for it `margin` seconds earlier."""
+        place = pts - int(margin / self.info.time_base)
+        if place <= self.info.start:
             return False
         try:
-            self._decoder.container.seek(
-                self.info.start + int(place / self.info.time_base), stream=self._decoder.stream
-            )
+            self._decoder.container.seek(place, stream=self._decoder.stream)
         except av.FFmpegError:
             return False
         self._pending.clear()
         self._frames = self._start()
         first = next(self._frames, None)
-        if first is None or self._seconds(first, 0) > seconds:
+        if first is None or first.pts is None or first.pts > pts:
             return False
         self._pending.append(first)
         return True
@@ -211,6 +289,7 @@ class StreamSource:
         self._decoder.container.close()
         self._decoder = _Decoder(self.path, self._threads)
         self._frames = self._start()
+        self._here, self._unbroken, self._read = 0, True, None
 
     def _next(self) -> av.VideoFrame | None:
         with self._lock:

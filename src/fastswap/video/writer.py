@@ -16,6 +16,11 @@ from fastswap.video.picture_sink import ENCODERS, FolderSink, PictureSink
 from fastswap.video.reader import Reader
 
 
+def writes_video(path: Path) -> bool:
+    """Whether an output of this name is a video, and not a picture or a folder of pictures."""
+    return bool(path.suffix) and path.suffix.lower() not in ENCODERS and not path.is_dir()
+
+
 class Sink(Protocol):
     """What writes one kind of output."""
 
@@ -104,9 +109,7 @@ class Writer:
                     f"{path}: one picture cannot hold a {info.kind}; name a folder or a video file"
                 )
             return PictureSink(target)
-        if not path.suffix or path.is_dir():
-            return FolderSink(target)
-        return VideoSink(target, info, source)
+        return VideoSink(target, info, source) if writes_video(path) else FolderSink(target)
 
     def _discard(self) -> None:
         self._open = False

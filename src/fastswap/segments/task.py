@@ -1,0 +1,181 @@
+"""What a worker needs to render one segment, and the rendering of it."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from itertools import chain, islice
+from pathlib import Path
+from types import TracebackType
+from typing import Any
+
+import numpy as np
+
+from fastswap import video
+from fastswap.choice import Chosen
+from fastswap.frame import Frame
+from fastswap.look import Look
+from fastswap.segments.faces import Unsuited
+from fastswap.stages import Stages
+from fastswap.swap import FaceSwap, Work, chain_swaps
+
+
+@dataclass(frozen=True, slots=True)
+class Recipe:
+    """What is the same for all segments of one render; plain values that travel to other processes and machines.
+
+    models: in the order in which they are drawn. output: its name in messages.
+    """
+
+    source: Path
+    output: Path
+    models: tuple[Path, ...]
+    device: str
+    look: Look
+    batch: int
+    threads: int
+    encoding: video.Encoding
+    deinterlace: bool | None = None
+
+    @property
+    def margin(self) -> int:
+        """How many frames before a segment and after it its own frames depend on."""
+        return self.look.reach * len(self.models)
+
+
+@dataclass(frozen=True, slots=True)
+class Task:
+    """One segment: its span, its frames in order, and those before and after it that they depend on.
+
+    key: of the workspace that it is for.
+    """
+
+    span: video.Span
+    frames: tuple[Chosen, ...]
+    before: tuple[Chosen, ...]
+    after: tuple[Chosen, ...]
+    key: str
+
+    @property
+    def first(self) -> int:
+        """Index of its first frame."""
+        return self.frames[0].found.index if self.frames else self.span.first
+
+    @property
+    def marks(self) -> dict[str, str]:
+        """See `marks_of`."""
+        parts = (self.before, self.frames, self.after)
+        before, frames, after = ([mark(frame) for frame in part] for part in parts)
+        return marks_of(before, frames, after)
+
+
+def mark(frame: Chosen) -> bytes:
+    """A digest of all that the pixels of a frame depend on beyond the input and the settings."""
+    found, digest = frame.found, hashlib.blake2b(digest_size=16)
+    chosen = [[face.track for face in faces] for faces in frame.faces]
+    digest.update(f"{found.index} {found.cut} {[face.track for face in found.faces]} {chosen}\n".encode())
+    for face in found.faces:
+        digest.update((face.landmarks + np.float32(0.0)).tobytes())  # -0 and 0 render the same
+    return digest.digest()
+
+
+def marks_of(before: Sequence[bytes], frames: Sequence[bytes], after: Sequence[bytes]) -> dict[str, str]:
+    """What a segment's record says about its faces, from the marks of its frames and of those around them.
+
+    begun: tells whether two renders replace the same faces in it and before it; faces: whether they do so after it too.
+    """
+    digest = hashlib.blake2b(digest_size=16)
+    digest.update(b"".join((b"before", *before, b"frames", *frames, b"after")))
+    begun = digest.hexdigest()
+    digest.update(b"".join(after))
+    return {"begun": begun, "faces": digest.hexdigest()}
+
+
+def tasks(spans: Iterable[tuple[video.Span, Sequence[Chosen]]], margin: int, key: str) -> Iterator[Task]:
+    """The tasks of all spans in order, each once the frames are known on which its last one depends."""
+    waiting: list[tuple[video.Span, tuple[Chosen, ...], tuple[Chosen, ...]]] = []
+    before: tuple[Chosen, ...] = ()
+    for span, frames in spans:
+        waiting.append((span, tuple(frames), before))
+        before = (*before, *frames)[-margin:] if margin else ()
+        while sum(len(frames) for _, frames, _ in waiting[1:]) >= margin and len(waiting) > 1:
+            yield _first_of(waiting, margin, key)
+    while waiting:
+        yield _first_of(waiting, margin, key)
+
+
+def _first_of(
+    waiting: list[tuple[video.Span, tuple[Chosen, ...], tuple[Chosen, ...]]], margin: int, key: str
+) -> Task:
+    span, frames, before = waiting.pop(0)
+    after = islice(chain.from_iterable(frames for _, frames, _ in waiting), margin)
+    return Task(span, frames, before, tuple(after), key)
+
+
+def paired(frames: Iterable[Frame], chosen: Sequence[Chosen], number: int) -> Iterator[Work]:
+    """Decoded frames with their faces. Raises Unsuited when they are not the frames that were analysed."""
+    count = 0
+    for frame in frames:
+        if count == len(chosen) or chosen[count].found.pts not in (None, frame.pts):
+            raise Unsuited(f"frame {frame.index} was not there when the input was analysed")
+        yield chosen[count].work(frame, number)
+        count += 1
+    if count != len(chosen):
+        raise Unsuited(f"{len(chosen) - count} frames of a span are missing")
+
+
+def tail(reader: video.Reader, span: video.Span, first: int, count: int) -> Iterator[Frame]:
+    """The first `count` frames after a span. first: the index of the first of them."""
+    beyond = video.Span(span.number + 1, span.end, 1 << 62, span.stop, None, span.stop)
+    return islice(reader.frames_of(beyond, first), count)
+
+
+class SegmentRenderer:
+    """Renders spans of one input into files of packets, one after the other. Not for several threads at once."""
+
+    def __init__(self, recipe: Recipe) -> None:
+        self.recipe = recipe
+        self.notices: list[str] = []
+        self._swaps = [
+            FaceSwap(
+                model, device=recipe.device, look=recipe.look, batch=recipe.batch, threads=recipe.threads
+            )
+            for model in recipe.models
+        ]
+        self._reader = video.Reader(recipe.source, deinterlace=recipe.deinterlace)
+
+    def __enter__(self) -> SegmentRenderer:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, value: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._reader.close()
+        for swap in self._swaps:
+            swap.close()
+
+    def render(self, task: Task, made: Path) -> dict[str, Any]:
+        """Renders a span into the file `made`; returns its record, which is in the file too."""
+        info, encoding, output = self._reader.info, self.recipe.encoding, self.recipe.output
+        with Stages() as stages, video.SegmentWriter(made, output, info, encoding) as writer:
+            works = stages.thread("decode", self._works(task))
+            swapped = islice(chain_swaps(stages, self._swaps, works), len(task.before), None)
+            for number, frame in enumerate(stages.timed("encode", swapped)):
+                if number < len(task.frames):
+                    writer.write(frame)
+            record = {"key": task.key, "frames": len(task.frames), **task.marks}
+            writer.finish(record)
+        self.notices = [*self._reader.notices, *writer.notices]
+        return {**record, "seconds": {name: round(value, 4) for name, value in stages.busy.items()}}
+
+    def _works(self, task: Task) -> Iterator[Work]:
+        reader, span = self._reader, task.span
+        if task.before:
+            yield from paired(
+                reader.lead_in(span, task.first, len(task.before)), task.before, span.number - 1
+            )
+        yield from paired(reader.frames_of(span, task.first), task.frames, span.number)
+        if task.after:
+            first = task.first + len(task.frames)
+            yield from paired(tail(reader, span, first, len(task.after)), task.after, span.number + 1)
