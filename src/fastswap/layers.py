@@ -62,20 +62,6 @@ def layers_of(swap: FaceSwap, batch: Batch) -> list[Layer | None]:
     return [_layer(rects[i], black[i], white[i]) if i in rects else None for i in range(len(batch.works))]
 
 
-def shown(swap: FaceSwap, batch: Batch) -> Floats:
-    """How much of each face of a batch shows, in the pixels of its crop: float32 [N, S, S], 0..1."""
-    count, _, size, _ = batch.targets.shape
-    maps = np.broadcast_to(identity_affine(), (count, 2, 3)).copy()
-    drawn = []
-    for luma in (0, _FULL):
-        canvases = [_canvas(size, size, luma, "bt709") for _ in range(count)]
-        swap.draw(replace(batch, to_coded=maps), canvases)
-        drawn.append(
-            np.array([canvas.planes[0] for canvas in canvases], np.float32).reshape(count, size, size)
-        )
-    return np.asarray(1.0 - (drawn[1] - drawn[0]) / np.float32(_FULL), np.float32)
-
-
 def _rect(batch: Batch, index: int) -> Rect:
     """Where in a frame its crops lie."""
     frame, size = batch.works[index].frame, batch.targets.shape[-1]

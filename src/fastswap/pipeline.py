@@ -21,6 +21,7 @@ from fastswap.errors import SettingsError
 from fastswap.frame import Frame
 from fastswap.look import Look
 from fastswap.model import model_hash
+from fastswap.page import Page
 from fastswap.progress import Progress, ProgressCallback
 from fastswap.report import Report
 from fastswap.segments.faces import Unsuited
@@ -54,6 +55,7 @@ def render(
     deinterlace: bool | None = None,
     matte: str | Path | None = None,
     layer: str | Path | None = None,
+    report_page: str | Path | None = None,
     analysis: str | Path | None = None,
     batch: int = 0,
     threads: int = 0,
@@ -69,10 +71,10 @@ def render(
     pixels). encoder, encoder_options: FFmpeg's names, or a preset of `video.presets`. start, end: the part to render,
     see `trim`; the output then begins at 0. deinterlace: True makes interlaced video progressive, False takes its
     frames as they are, None refuses it. matte, layer: side outputs, how much of the new faces shows and the new
-    faces alone with alpha; see `sides`. analysis: the sidecar with the faces, reused when it fits the
-    input and written when it does not; default `sidecar.default_path(source)`. batch: faces in one run of the
-    network, 0 chooses. threads: CPU threads of the network and the native operations, 0 takes all. parallel: processes
-    that render segments, with the same bytes out.
+    faces alone with alpha; see `sides`. report_page: an .html file that shows what was done, see `page`. analysis:
+    the sidecar with the faces, reused when it fits the input and written when it does not; default
+    `sidecar.default_path(source)`. batch: faces in one run of the network, 0 chooses. threads: CPU threads of the
+    network and the native operations, 0 takes all. parallel: processes that render segments, with the same bytes out.
     certificate, private_key: PEM files to sign with in place of the local certificate.
 
     Raises SettingsError, InputError, OutputError, ModelError, WeightsError, DeviceError or ProvenanceError, each with
@@ -84,6 +86,17 @@ def render(
         raise SettingsError("batch and threads must not be negative")
     if parallel < 1:
         raise SettingsError(f"parallel is {parallel}; it must be at least 1")
+    settings = {
+        "device": device,
+        "select": select,
+        "encoder": encoder or "chosen by the container",
+        "encoder options": dict(encoder_options or {}),
+        "start": start,
+        "end": end,
+        "batch": batch,
+        "threads": threads,
+        **asdict(look),
+    }
     begin = time.perf_counter()
     report = Report(input=str(source), output=str(output), model=str(model))
     certificate, private_key = _optional(certificate), _optional(private_key)
@@ -91,20 +104,23 @@ def render(
     trim = parse_trim(start, end)
     info = video.probe(source)
     window = video.window_of(trim, info) if trim else None
+    total = window.count if window else info.frames
     swap = FaceSwap(model, device=device, look=look, batch=_batch_size(info, batch), threads=threads)
     with (
         closing(swap),
         Staging(source, output) as staging,
         Sides(swap, info, output, matte=_optional(matte), layer=_optional(layer), window=window) as sides,
+        Page(swap, info, _optional(report_page), [output, *sides.paths], total) as page,
         ExitStack() as kept,
     ):
         known = Analysis(info, _optional(analysis), window, deinterlace)
         selection = known.resolve(selection, progress)
         stages = Stages()
-        tick = _Clock(window.count if window else info.frames, stages, progress).tick
+        tick = _Clock(total, stages, progress).tick
         target = video.Target(staging.path, output, encoder, encoder_options, report.notices, window)
+        watchers = [watcher for watcher in (sides, page) if watcher]
         # What looks on, or looks back beyond the margins of a segment, needs one pass from the first frame to the last.
-        whole = sides or window or (info.interlaced and deinterlace) or not video.writes_video(output)
+        whole = watchers or window or (info.interlaced and deinterlace) or not video.writes_video(output)
         spans = video.WHOLE if whole else video.cut(info)
         report.segments, work = len(spans), None
         if len(spans) > 1:
@@ -124,18 +140,20 @@ def render(
                 work.remove()
         if len(spans) == 1:
             choice = Choice([selection], report)
-            _one_pass(target, [swap], known, choice, report, stages, tick, [sides] if sides else [])
+            _one_pass(target, [swap], known, choice, report, stages, tick, watchers)
 
         def sign(path: Path) -> dict[str, object]:
             return _sign(path, source, model, swap, look, certificate, private_key)
 
         report.provenance = sign(staging.path)
         report.notices += sides.finish(sign)
+        _tell(report, swap, known)
+        report.finish(time.perf_counter() - begin, stages.busy)
+        page.finish(report, settings, sign)
         staging.publish()
         if work:
             work.remove()
-    _tell(report, swap, known)
-    report.finish(time.perf_counter() - begin, stages.busy)
+        page.publish()
     return report
 
 

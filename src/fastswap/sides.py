@@ -121,6 +121,11 @@ class Sides:
     ) -> None:
         self.close()
 
+    @property
+    def paths(self) -> list[Path]:
+        """Where they go: files and folders."""
+        return [side.place.path for side in self._sides]
+
     def __bool__(self) -> bool:
         return bool(self._sides)
 

@@ -52,6 +52,12 @@ def render(
             " dir/name_%06d.exr."
         ),
     ] = None,
+    report: Annotated[
+        Path | None,
+        typer.Option(
+            help="Also write a page (.html) with frames before and after, tracks, measures and settings."
+        ),
+    ] = None,
     analysis: Annotated[
         Path | None, typer.Option(help="The sidecar with the faces; default IN.faces, reused when it fits.")
     ] = None,
@@ -71,7 +77,7 @@ def render(
     from fastswap.pipeline import render as run
 
     with show.progress(quiet or json) as callback:
-        report = run(
+        result = run(
             source,
             output,
             model=model,
@@ -85,6 +91,7 @@ def render(
             deinterlace=deinterlace,
             matte=matte,
             layer=layer,
+            report_page=report,
             analysis=analysis,
             batch=batch,
             threads=threads,
@@ -94,9 +101,9 @@ def render(
             progress=callback,
         )
     if json:
-        show.as_json(report.as_dict())
+        show.as_json(result.as_dict())
     else:
-        show.pairs(f"{output}", report.as_dict())
+        show.pairs(f"{output}", result.as_dict())
 
 
 def register(app: typer.Typer) -> None:
