@@ -82,10 +82,7 @@ def render(
     """
     source, output, model = Path(source), Path(output), Path(model)
     look, selection = look or Look(), parse_selection(select)
-    if batch < 0 or threads < 0:
-        raise SettingsError("batch and threads must not be negative")
-    if parallel < 1:
-        raise SettingsError(f"parallel is {parallel}; it must be at least 1")
+    _check_counts(batch, threads, parallel)
     settings = {
         "device": device,
         "select": select,
@@ -179,6 +176,13 @@ def _one_pass(
             report.frames += 1
             tick(report)
     report.notices += [*reader.notices, *writer.notices]
+
+
+def _check_counts(batch: int, threads: int, parallel: int) -> None:
+    if batch < 0 or threads < 0:
+        raise SettingsError("batch and threads must not be negative")
+    if parallel < 1:
+        raise SettingsError(f"parallel is {parallel}; it must be at least 1")
 
 
 def _batch_size(info: video.VideoInfo, asked: int) -> int:
