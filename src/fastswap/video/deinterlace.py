@@ -21,7 +21,8 @@ _ORDERS = {"top": "parity=tff:deint=all", "bottom": "parity=bff:deint=all"}
 def field_order(stream: VideoStream, frame: av.VideoFrame) -> str:
     """The field that is shown first, "top" or "bottom"; "" for progressive video.
 
-    Both the stream and each frame may say that there are two fields; the frame does not tell PyAV which comes first.
+    Both the stream and each frame may say that there are two fields. PyAV does not show which one a frame says comes
+    first, and what FFmpeg says of an H.264 stream is a guess; filters and encoders see the frame's own word.
     """
     stated = _FIRST_SHOWN.get(stream.codec_context.field_order, "")
     return stated or ("top" if frame.interlaced_frame else "")
@@ -39,8 +40,7 @@ def progressive(
         order = "" if wanted is False else field_order(stream, frame)
         if order and wanted is None:
             raise InputError(
-                f"{path}: interlaced, {order} field first; add --deinterlace, or --no-deinterlace to take its frames "
-                "as progressive"
+                f"{path}: interlaced video; add --deinterlace, or --no-deinterlace to take its frames as progressive"
             )
         if order and filtered is None:
             filtered = Deinterlacer("" if frame.interlaced_frame else order)
@@ -63,6 +63,7 @@ class Deinterlacer:
         self._settings = "mode=send_frame:" + _ORDERS.get(first, "parity=auto:deint=interlaced")
         self._graph: Graph | None = None
         self._shape: tuple[int, int, str] | None = None
+        self._unit = Fraction(1, 90000)
         self._waiting: deque[tuple[object, ...]] = deque()
 
     def push(self, frame: av.VideoFrame) -> Iterator[av.VideoFrame]:
@@ -88,8 +89,10 @@ class Deinterlacer:
     def _open(self, frame: av.VideoFrame) -> None:
         graph = Graph()
         graph.threads = 1
-        unit = Fraction(frame.time_base or Fraction(1, 90000))
-        source = graph.add_buffer(width=frame.width, height=frame.height, format=frame.format, time_base=unit)
+        self._unit = Fraction(frame.time_base or Fraction(1, 90000))
+        source = graph.add_buffer(
+            width=frame.width, height=frame.height, format=frame.format, time_base=self._unit
+        )
         graph.link_nodes(source, graph.add("bwdif", self._settings), graph.add("buffersink")).configure()
         self._graph = graph
 
@@ -103,10 +106,11 @@ class Deinterlacer:
             # The filter counts in half units, and a conversion before it loses the tags.
             for name, value in zip(_KEPT, self._waiting.popleft(), strict=True):
                 setattr(made, name, value)
+            made.time_base = self._unit
             yield made
 
 
-_KEPT = ("pts", "duration", "time_base", "colorspace", "color_range", "color_primaries", "color_trc")
+_KEPT = ("pts", "duration", "colorspace", "color_range", "color_primaries", "color_trc")
 
 
 def _kept(frame: av.VideoFrame) -> tuple[object, ...]:

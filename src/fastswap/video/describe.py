@@ -14,6 +14,7 @@ from av.video.stream import VideoStream
 
 from fastswap.video.convert import native_twin, tags_after
 from fastswap.video.deinterlace import field_order
+from fastswap.video.hdr import hdr_of
 from fastswap.video.info import UNTAGGED, ColorTags, Geometry, VideoInfo, snap_matrix
 from fastswap.video.log import chroma_siting
 
@@ -55,6 +56,7 @@ def describe(
         stated_sar=sar or None,
         display_matrix=matrix,
         stream=stream.index,
+        hdr=hdr_of(first),
         interlaced="" if deinterlaced else field_order(stream, first),
         audio_streams=others.count("audio"),
         subtitle_streams=others.count("subtitle"),

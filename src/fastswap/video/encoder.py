@@ -17,16 +17,20 @@ from av.video.codeccontext import VideoCodecContext
 
 from fastswap.errors import OutputError
 from fastswap.frame import ColorSpec
+from fastswap.video import hdr
 from fastswap.video.convert import RGB_MATRIX, av_matrix
 from fastswap.video.info import FULL_RANGE, LIMITED_RANGE, UNTAGGED, VideoInfo
 from fastswap.video.log import listening
 from fastswap.video.loss import ranked
 from fastswap.video.opening import reason
-from fastswap.video.options import fitted_options, merged_options
+from fastswap.video.options import fitted_options, merged_options, with_parameters
 from fastswap.video.presets import expand
 
 PREFERRED = ("libx264", "libvpx-vp9", "libsvtav1", "ffv1")
 """Encoders that a container gets, in this order, when the user names none."""
+
+HDR_PREFERRED = ("libx265", "libsvtav1", *PREFERRED)
+"""The same for PQ and HLG, which players expect in HEVC and AV1."""
 
 _UNLISTED = {"mpegts": "libx264", "mpeg": "mpeg2video", "vob": "mpeg2video"}
 """Containers for which FFmpeg keeps no list of what they can hold."""
@@ -64,12 +68,14 @@ def find(name: str) -> Codec:
     return codec
 
 
-def default_for(container: OutputContainer) -> str:
+def default_for(container: OutputContainer, info: VideoInfo) -> str:
     """The encoder for a container: the first preferred one that it is known to hold, else its own choice or "none"."""
-    if container.format.name in _UNLISTED:
-        return _UNLISTED[container.format.name]
+    kind = container.format.name
+    preferred = HDR_PREFERRED if info.tags.transfer in hdr.TRANSFERS else PREFERRED
+    if kind in _UNLISTED:
+        return HDR_PREFERRED[0] if preferred is HDR_PREFERRED and kind == "mpegts" else _UNLISTED[kind]
     known = container.supported_codecs
-    return next((name for name in PREFERRED if name in known), container.default_video_codec)
+    return next((name for name in preferred if name in known), container.default_video_codec)
 
 
 def plan(
@@ -85,6 +91,8 @@ def plan(
     codec = find(name)
     name = codec.name  # "h264" is an alias
     options = merged_options(name, wished)
+    if info.hdr:
+        options = with_parameters(options, hdr.encoder_parameters(name, info.hdr))
     wanted = options.pop("pix_fmt", None)
     formats = [_known_format(name, wanted)] if wanted else _formats(codec, info)
     bases = [1 / info.fps] if counted else [info.time_base, 1 / info.fps]

@@ -11,6 +11,7 @@ import numpy as np
 
 from fastswap.frame import Affine, ColorSpec, Matrix, Siting
 from fastswap.pixels import pixel_format
+from fastswap.video.hdr import HdrMetadata
 
 Kind = Literal["video", "image", "folder"]
 
@@ -177,7 +178,8 @@ class VideoInfo:
     frame_format: FFmpeg's name of the planes that the reader gives. fps: frames per second, average. time_base:
     seconds of one PTS unit. frames: as the container states it, None when it does not. duration: seconds, None when
     unknown. start: PTS of the first frame. color: what the operations assume; tags: what the file states.
-    stated_sar, display_matrix (nine integers): None when the file has none. interlaced: "", "top" or "bottom" first.
+    stated_sar, display_matrix (nine integers), hdr: None when the file has none. interlaced: "", "top" or "bottom"
+    first.
     """
 
     path: Path
@@ -198,6 +200,7 @@ class VideoInfo:
     display_matrix: tuple[int, ...] | None = None
     stream: int = 0
     interlaced: str = ""
+    hdr: HdrMetadata | None = None
     audio_streams: int = 0
     subtitle_streams: int = 0
     other_streams: int = 0
@@ -252,6 +255,7 @@ class VideoInfo:
             "full_range": self.color.full_range,
             "siting": self.color.siting,
             "interlaced": self.interlaced or None,
+            "hdr": self.hdr.as_dict() if self.hdr else None,
             "audio_streams": self.audio_streams,
             "subtitle_streams": self.subtitle_streams,
             "other_streams": self.other_streams,

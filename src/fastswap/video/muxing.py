@@ -20,7 +20,7 @@ from av.video.stream import VideoStream
 from fastswap.errors import OutputError
 from fastswap.frame import Frame
 from fastswap.pixels import pixel_format
-from fastswap.video import containers
+from fastswap.video import containers, hdr
 from fastswap.video import encoder as encoders
 from fastswap.video.info import VideoInfo
 from fastswap.video.log import listening
@@ -173,7 +173,7 @@ class VideoSink:
 
     def _choose(self, target: Target) -> encoders.Plan:
         kind, info = self._container.format, self._info
-        encoder = target.encoder or encoders.default_for(self._container)
+        encoder = target.encoder or encoders.default_for(self._container, info)
         if encoder == "none":
             raise OutputError(f"{self._path}: the container {kind.name} holds no video")
         plan = encoders.plan(
@@ -188,11 +188,25 @@ class VideoSink:
             rate = f"{float(info.fps):g} per second"
             self._notices.append(f"{name}: {kind.name} keeps no time stamps; frames are written at {rate}")
         self._tell_format(name, plan)
+        self._tell_hdr(name, plan)
         if self._turns:
             self._notices.append(
                 f"{name}: {kind.name} cannot say how to turn the picture; its frames are turned"
             )
         return plan
+
+    def _tell_hdr(self, name: str, plan: encoders.Plan) -> None:
+        found = self._info.hdr
+        if found is None:
+            return
+        if (found.mastering or found.light) and hdr.encoder_parameters(plan.name, found) is None:
+            self._notices.append(
+                f"{name}: {plan.name} has no place for the mastering display and light level"
+            )
+        if found.dynamic:
+            self._notices.append(
+                f"{name}: {', '.join(found.dynamic)} metadata is left out, the static one stays"
+            )
 
     def _tell_format(self, name: str, plan: encoders.Plan) -> None:
         own, made, info = self._info.frame_format, plan.pixel_format, self._info

@@ -27,7 +27,7 @@ DEFAULTS: dict[str, dict[str, str]] = {
 about twice the size at the same CRF."""
 
 RATE_CONTROL = frozenset({"quality", "crf", "qp", "b", "q", "global_quality", "cq", "rc", "lossless"})
-_LISTS = ("x264-params", "x265-params")
+_LISTS = ("x264-params", "x265-params", "svtav1-params")
 _PRESETS = (
     "ultrafast",
     "superfast",
@@ -64,6 +64,17 @@ def merged_options(name: str, given: Mapping[str, str] | None) -> dict[str, str]
         if key in defaults and key in user:
             user[key] = f"{defaults[key]}:{user[key]}"
     return defaults | user
+
+
+def with_parameters(options: Mapping[str, str], more: tuple[str, str] | None) -> dict[str, str]:
+    """The options with more entries in one of their lists; entries that are there already stay."""
+    if more is None:
+        return dict(options)
+    name, entries = more
+    present = options.get(name, "")
+    known = {entry.partition("=")[0] for entry in present.split(":")}
+    added = [entry for entry in entries.split(":") if entry.partition("=")[0] not in known]
+    return {**options, name: ":".join(filter(None, (present, *added)))}
 
 
 def fitted_options(
