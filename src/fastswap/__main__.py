@@ -28,8 +28,9 @@ def main() -> None:
 
 
 def _fail(error: FastswapError) -> None:
-    message = " ".join(str(error).split())
-    print(f"fastswap: error: {message}", file=sys.stderr)
+    from fastswap.cli import log
+
+    log.failed(error)
     sys.exit(error.exit_code)
 
 

@@ -3,7 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
+from typing import Any, Final
+
+SCHEMA: Final = 1
+"""Of progress reports as plain values. Within a number fields are only added, and none changes its meaning."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,6 +27,19 @@ class Progress:
     limits: str = ""
     values: dict[str, float] = field(default_factory=dict)
     note: str = ""
+
+    def as_dict(self) -> dict[str, Any]:
+        """The report as plain JSON values, with `schema` and `event`: "progress"."""
+        return {"schema": SCHEMA, "event": "progress", **asdict(self)}
+
+    def __str__(self) -> str:
+        """One line: "render 250/1000 frames, 31.2 frames/s, faces 250, limited by encode"."""
+        total = "" if self.total is None else f"/{self.total:g}"
+        rate = f"{self.rate:.1f} {self.unit}/s" if self.rate else ""
+        values = ", ".join(f"{name} {value:.4g}" for name, value in self.values.items())
+        limits = f"limited by {self.limits}" if self.limits else ""
+        parts = (f"{self.stage} {self.done:g}{total} {self.unit}", rate, values, limits, self.note)
+        return ", ".join(part for part in parts if part)
 
 
 ProgressCallback = Callable[[Progress], None]

@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from fastswap.cli import options, show
+from fastswap.cli import log, options, show
 
 
 def extract(
@@ -18,12 +18,14 @@ def extract(
     faces: Annotated[str, typer.Option(help="largest (one per frame), all, or track:N.")] = "largest",
     json: options.Json = False,
     quiet: options.Quiet = False,
+    log_format: options.Log = None,
 ) -> None:
     """Cuts aligned faces out of footage, into a folder that you can look through and delete from."""
     from fastswap.training.extract import extract as run
 
     with show.progress(quiet or json) as callback:
         report = run(footage, out, size=size, every=every, faces=faces, progress=callback)
+    log.done("extract", report.as_dict())
     if json:
         show.as_json(report.as_dict())
     else:

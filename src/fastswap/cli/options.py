@@ -7,6 +7,7 @@ from typing import Annotated
 
 import typer
 
+from fastswap.cli import log
 from fastswap.errors import SettingsError
 
 Model = Annotated[Path, typer.Option("--model", "-m", help="The trained face, an ONNX file.")]
@@ -15,6 +16,12 @@ Select = Annotated[
     str, typer.Option(help="Which faces: all, largest, track:N, or at:SECONDS,X,Y (display pixels).")
 ]
 Json = Annotated[bool, typer.Option("--json", help="Print the result as JSON.")]
+Log = Annotated[
+    str | None,
+    typer.Option(
+        "--log", callback=log.choose, is_eager=True, help="Lines on stderr in place of bars: text or json."
+    ),
+]
 Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="No progress bar.")]
 Deinterlace = Annotated[
     bool | None,

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from fastswap.cli import options, show
+from fastswap.cli import log, options, show
 from fastswap.cli.look import with_look
 
 if TYPE_CHECKING:
@@ -70,6 +70,7 @@ def render(
     private_key: options.PrivateKey = None,
     json: options.Json = False,
     quiet: options.Quiet = False,
+    log_format: options.Log = None,
     *,
     look: Look,
 ) -> None:
@@ -100,6 +101,7 @@ def render(
             private_key=private_key,
             progress=callback,
         )
+    log.done("render", result.as_dict())
     if json:
         show.as_json(result.as_dict())
     else:

@@ -13,6 +13,7 @@ from rich.console import Console
 from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeRemainingColumn
 from rich.table import Table
 
+from fastswap.cli import log
 from fastswap.progress import Progress as Report
 from fastswap.progress import ProgressCallback
 
@@ -39,9 +40,10 @@ class _Bars:
 
 @contextmanager
 def progress(quiet: bool = False) -> Iterator[ProgressCallback | None]:
-    """A callback that draws bars on stderr while the block runs; None when `quiet`."""
-    if quiet:
-        yield None
+    """A callback that draws bars on stderr while the block runs, or writes lines as --log says; None when `quiet`."""
+    form = log.chosen()
+    if quiet or form:
+        yield None if form is None else log.Lines(form)
         return
     columns = (
         TextColumn("{task.description}"),

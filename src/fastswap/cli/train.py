@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from fastswap.cli import options, show
+from fastswap.cli import log, options, show
 
 
 def train(
@@ -64,6 +64,7 @@ def train(
     board: Annotated[bool, typer.Option("--board", help="Also write TensorBoard files.")] = False,
     json: options.Json = False,
     quiet: options.Quiet = False,
+    log_format: options.Log = None,
 ) -> None:
     """Learns the source's face on the target's performance; resumes by itself; Ctrl-C saves and exports."""
     from fastswap.errors import SettingsError
@@ -101,6 +102,7 @@ def train(
             board=board,
             progress=callback,
         )
+    log.done("train", report.as_dict())
     if json:
         show.as_json(report.as_dict())
     else:
