@@ -7,26 +7,35 @@ import tempfile
 import time
 from collections import Counter
 from collections.abc import Iterator, Sequence
-from dataclasses import asdict, dataclass, field
+from concurrent.futures import Future, ProcessPoolExecutor
+from dataclasses import asdict, dataclass, field, replace
+from multiprocessing import get_context
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-from numpy.typing import NDArray
-
-from fastswap import align, ops, video
+from fastswap import align, ops
 from fastswap.detect import Detector, Mesh
 from fastswap.errors import InputError, OutputError, SettingsError
-from fastswap.faces import Face
-from fastswap.frame import Frame
 from fastswap.progress import Progress, ProgressCallback
-from fastswap.track import Tracker
-from fastswap.training.faceset import INDEX, SUFFIX, Entry, Faceset, Header, open_faceset, write_index
+from fastswap.training.cutting import Cut, Task, cut_file
+from fastswap.training.faceset import (
+    INDEX,
+    Faceset,
+    Header,
+    append_index,
+    open_faceset,
+    write_index,
+)
 from fastswap.training.footage import footage
-from fastswap.training.quality import GAUGE, Limits, refuse, sharpness
+from fastswap.training.ledger import Ledger
+from fastswap.training.quality import Limits
 from fastswap.training.sheet import write_sheet
 
 SIZES = (64, 1024)
+MAX_JOBS = 256
+DUPLICATES = 6
+"""Bits of 256. Neighbouring frames of a real clip with strong expressions differ in 16 (median); 6 left out 13 %
+of them."""
 _REPORT_S = 0.1
 DEFAULT_LIMITS = Limits()
 
@@ -65,6 +74,8 @@ def extract(
     every: int = 1,
     faces: str = "largest",
     limits: Limits = DEFAULT_LIMITS,
+    duplicates: int = DUPLICATES,
+    jobs: int = 1,
     progress: ProgressCallback | None = None,
 ) -> ExtractReport:
     """Cuts the faces out of videos, pictures and folders of them, into the faceset `out`.
@@ -72,158 +83,178 @@ def extract(
     size: side of the pictures in pixels. template, coverage: how they are aligned and how much they show; the
     default leaves a margin around what a model sees, so that training can turn and shift it. every: keep
     faces of every n-th frame. faces: "largest" (one per frame), "all", or "track:N". limits: what a face must
-    have. An existing faceset is added to; nothing else may stand at `out`.
+    have. duplicates: a face that differs from an earlier one of its file in fewer bits (of 256, see `likeness`) is
+    left out, 0 keeps all. jobs: files that are worked on at the same time, each by a process of its own. An existing
+    faceset is added to; nothing else may stand at `out`. Every track of every file has a number of its own.
+
+    A file's pictures are put in place when the file is finished. Stopped, the same command goes on with the files that
+    are not. A file that cannot be read is left out with a notice when there are others.
 
     Progress: stage "extract", done and total in frames (total None when a file does not tell), value `faces`.
 
-    Raises InputError (an input that cannot be read, no face anywhere), OutputError, SettingsError and
-    WeightsError; then nothing was written.
+    Raises InputError (no input that can be read, no face anywhere), OutputError, SettingsError and
+    WeightsError.
     """
     began = time.monotonic()
     out = Path(out)
     header = _check(size, template, coverage, every, faces)
+    if not 0 <= duplicates <= 256 or not 1 <= jobs <= MAX_JOBS:
+        raise SettingsError(
+            f"extract: --duplicates {duplicates} must lie in 0..256 and --jobs {jobs} in 1..{MAX_JOBS}"
+        )
     existing = _existing(out, header)
     sources, notices = footage([Path(item) for item in inputs], out)
-    taken = {entry.file for entry in existing.entries} if existing else set()
+    known = tuple(entry.hash for entry in existing.entries if entry.hash) if existing else ()
+    task = Task(header, every, faces, limits, duplicates, known)
+    ledger = Ledger(out, replace(task, known=()))
+    waiting = [source for source in sources if source not in ledger]
     report = ExtractReport(str(out), notices=notices)
+    if len(waiting) < len(sources):
+        report.notices.append(f"{out}: {len(sources) - len(waiting)} files were extracted before")
     stage = _stage(out)
     try:
-        job = _Job(header, every, faces, limits, stage, taken, report, progress)
-        entries = [entry for source in sources for entry in job.run(source)]
-        if not entries:
-            raise InputError(f"{_names(inputs)}: no usable face was found{_reasons(report.skipped)}")
-        _publish(stage, out, header, [*(existing.entries if existing else ()), *entries])
+        job = _Job(task, existing, out, stage, ledger, report, progress)
+        job.run(waiting, jobs)
     finally:
         shutil.rmtree(stage, ignore_errors=True)
+    if not report.faces and len(waiting) == len(sources):
+        raise job.failure or InputError(
+            f"{_names(inputs)}: no usable face was found{_reasons(report.skipped)}"
+        )
     done = open_faceset(out)
-    report.faces, report.total = len(entries), len(done.entries)
+    report.total = len(done.entries)
     report.notices += done.notices
     report.sheet = str(write_sheet(done))
     report.seconds = round(time.monotonic() - began, 2)
     return report
 
 
-@dataclass(slots=True)
 class _Job:
-    """What all inputs of one extraction share."""
+    """One extraction: the files one after the other or side by side, their results always in the files' order."""
 
-    header: Header
-    every: int
-    choice: str
-    limits: Limits
-    stage: Path
-    taken: set[str]
-    report: ExtractReport
-    progress: ProgressCallback | None
-    models: tuple[Detector, Mesh] = field(default_factory=lambda: (Detector(), Mesh()))
-    first_track: int = 0
-    found: int = 0
-    last_report: float = 0.0
+    def __init__(
+        self,
+        task: Task,
+        existing: Faceset | None,
+        out: Path,
+        stage: Path,
+        ledger: Ledger,
+        report: ExtractReport,
+        progress: ProgressCallback | None,
+    ) -> None:
+        self.task, self.out, self.stage, self.ledger = task, out, stage, ledger
+        self.report, self.progress = report, progress
+        self.failure: InputError | None = None
+        entries = existing.entries if existing else ()
+        self._taken = {entry.file for entry in entries}
+        self._next_track = max((entry.track for entry in entries), default=-1) + 1
+        self._told = 0.0
 
-    def run(self, source: Path) -> Iterator[Entry]:
-        """The faces of one file, each already written as a picture."""
-        tracker = Tracker(models=self.models)
-        prefix = self._prefix(source)
-        highest = -1
-        with video.Reader(source, deinterlace=True) as reader:
-            for frame in reader:
-                seen = tracker.update(frame)
-                highest = max(highest, *(face.track for face in seen.faces), -1)
-                self.report.frames += 1
-                self._tell(source, reader.info.frames, frame.index + 1)
-                if frame.index % self.every:
-                    continue
-                self.report.skipped.update({"doubtful": seen.doubted} if seen.doubted else {})
-                for entry in self._keep(frame, self._chosen(seen.faces), source, prefix):
-                    self.found += 1
-                    self.report.sources[str(source)] = self.report.sources.get(str(source), 0) + 1
-                    yield entry
-            self.report.notices += reader.notices
-        self.first_track += highest + 1
+    def run(self, sources: Sequence[Path], jobs: int) -> None:
+        """Extracts the files, each published when it is finished."""
+        named = [(source, self._prefix(source), self._folder(i)) for i, source in enumerate(sources)]
+        results = self._side_by_side(named, jobs) if jobs > 1 and len(named) > 1 else self._in_turn(named)
+        for folder, cut in results:
+            if cut is not None:
+                self._publish(folder, cut)
+
+    def _in_turn(self, named: Sequence[tuple[Path, str, Path]]) -> Iterator[tuple[Path, Cut | None]]:
+        models: tuple[Detector, Mesh] | None = None
+        for source, prefix, folder in named:
+            models = models or (Detector(), Mesh())
+
+            def tell(done: int, total: int | None, faces: int, name: str = source.name) -> None:
+                self._tell(done, total, self.report.faces + faces, name)
+
+            try:
+                first = self._next_track if self.task.choice.startswith("track:") else 0
+                yield (
+                    folder,
+                    cut_file(source, prefix, folder, self.task, first_track=first, models=models, tell=tell),
+                )
+            except InputError as error:
+                self._fail(error)
+
+    def _side_by_side(
+        self, named: Sequence[tuple[Path, str, Path]], jobs: int
+    ) -> Iterator[tuple[Path, Cut | None]]:
+        if self.task.choice.startswith("track:"):
+            raise SettingsError("extract: --faces track:N counts tracks over all files; it needs --jobs 1")
+        with ProcessPoolExecutor(jobs, mp_context=get_context("spawn"), initializer=_one_thread) as pool:
+            running: list[tuple[Path, Future[Cut]]] = [
+                (folder, pool.submit(cut_file, source, prefix, folder, self.task))
+                for source, prefix, folder in named
+            ]
+            try:
+                for done, (folder, future) in enumerate(running, 1):
+                    try:
+                        cut = future.result()
+                    except InputError as error:
+                        self._fail(error)
+                        continue
+                    yield folder, cut
+                    self._tell(done, len(running), self.report.faces, cut.source.name, "files")
+            except BaseException:
+                pool.shutdown(wait=False, cancel_futures=True)
+                raise
+
+    def _fail(self, error: InputError) -> None:
+        self.failure = self.failure or error
+        self.report.notices.append(str(error))
+
+    def _publish(self, folder: Path, cut: Cut) -> None:
+        """Moves a finished file's pictures to their place. The index comes after them: until then nothing refers to
+        them; the ledger comes last."""
+        first = self._next_track if not self.task.choice.startswith("track:") else 0
+        entries = [replace(entry, track=entry.track + first) for entry in cut.entries]
+        self._next_track += cut.tracks
+        report = self.report
+        report.frames += cut.frames
+        report.skipped.update(cut.skipped)
+        report.notices += cut.notices
+        if not entries:
+            if self.out.exists():
+                self.ledger.add(cut.source)
+            return
+        try:
+            self.out.mkdir(exist_ok=True)
+            if not (self.out / INDEX).exists():
+                write_index(self.out / INDEX, self.task.header, ())
+            for path in folder.iterdir():
+                path.replace(self.out / path.name)
+        except OSError as error:
+            raise OutputError(f"{self.out}: cannot write the faceset ({error.strerror})") from None
+        append_index(self.out / INDEX, entries)
+        self.ledger.add(cut.source)
+        report.faces += len(entries)
+        report.sources[str(cut.source)] = len(entries)
+
+    def _folder(self, number: int) -> Path:
+        folder = self.stage / str(number)
+        folder.mkdir()
+        return folder
 
     def _prefix(self, source: Path) -> str:
         """A start of file names that no picture has yet."""
         stem = "".join(c if c.isalnum() or c in "-_" else "_" for c in source.stem)[:60]
-        used = {name.rsplit("_", 2)[0] for name in self.taken}
+        used = {name.rsplit("_", 2)[0] for name in self._taken}
         prefix, number = stem, 1
         while prefix in used:
             number += 1
             prefix = f"{stem}-{number}"
-        self.taken.add(f"{prefix}_0_0")
+        self._taken.add(f"{prefix}_0_0")
         return prefix
 
-    def _chosen(self, faces: tuple[Face, ...]) -> list[Face]:
-        if not faces:
-            self.report.skipped["no face in the frame"] += 1
-            return []
-        if self.choice == "all":
-            return list(faces)
-        if self.choice == "largest":
-            self.report.skipped.update({"not the largest face": len(faces) - 1} if len(faces) > 1 else {})
-            return [max(faces, key=lambda face: face.area)]
-        number = int(self.choice.removeprefix("track:"))
-        return [face for face in faces if face.track + self.first_track == number]
-
-    def _keep(self, frame: Frame, faces: list[Face], source: Path, prefix: str) -> Iterator[Entry]:
-        for face in faces:
-            pose = align.pose(face.landmarks)
-            reason = refuse(face, pose, frame.display_size, self.limits)
-            sharp = 0.0 if reason else sharpness(self._cut(frame, face, GAUGE)[0])
-            if reason is None and sharp < self.limits.sharpness:
-                reason = "blurred"
-            if reason:
-                self.report.skipped[reason] += 1
-                continue
-            file = f"{prefix}_{frame.index:06d}_{face.track + self.first_track}{SUFFIX}"
-            crop, transform = self._cut(frame, face, self.header.size)
-            video.save_picture(self.stage / file, _picture(crop))
-            yield self._entry(
-                frame, face, source=source, file=file, pose=pose, sharp=sharp, transform=transform
-            )
-
-    def _cut(self, frame: Frame, face: Face, size: int) -> tuple[NDArray[np.float32], NDArray[np.float64]]:
-        points = align.five_points(face.landmarks)
-        transform = align.crop_to_display(points, self.header.template, self.header.coverage, size)
-        return ops.crop([frame], align.compose(frame.to_coded, transform)[None], size)[0], transform
-
-    def _entry(
-        self,
-        frame: Frame,
-        face: Face,
-        *,
-        source: Path,
-        file: str,
-        pose: tuple[float, float, float],
-        sharp: float,
-        transform: NDArray[np.float64],
-    ) -> Entry:
-        points = face.landmarks.astype(np.float64)
-        scale = float(np.hypot(transform[0, 0], transform[1, 0]))
-        flat = align.apply(align.invert(transform), points[:, :2])
-        placed = np.column_stack((flat, points[:, 2] / scale))
-        return Entry(
-            file=file,
-            source=source.name,
-            index=frame.index,
-            time=round(frame.time, 6),
-            pts=frame.pts,
-            track=face.track + self.first_track,
-            score=round(face.score, 4),
-            sharpness=round(sharp, 4),
-            yaw=round(pose[0], 1),
-            pitch=round(pose[1], 1),
-            roll=round(pose[2], 1),
-            box=face.box,
-            transform=[[round(value, 6) for value in row] for row in transform.tolist()],
-            landmarks=[[round(value, 2) for value in row] for row in placed.tolist()],
-        )
-
-    def _tell(self, source: Path, total: int | None, done: int) -> None:
+    def _tell(self, done: int, total: int | None, faces: int, name: str, unit: str = "frames") -> None:
         now = time.monotonic()
-        if self.progress and now - self.last_report >= _REPORT_S:
-            self.last_report = now
-            values = {"faces": float(self.found)}
-            self.progress(Progress("extract", done, total, values=values, note=source.name))
+        if self.progress and now - self._told >= _REPORT_S:
+            self._told = now
+            self.progress(Progress("extract", done, total, unit, values={"faces": float(faces)}, note=name))
+
+
+def _one_thread() -> None:
+    """Processes side by side fill the cores; threads within them would only get in each other's way."""
+    ops.set_threads(1)
 
 
 def _check(size: int, template: str, coverage: float, every: int, faces: str) -> Header:
@@ -264,21 +295,6 @@ def _stage(out: Path) -> Path:
         return Path(tempfile.mkdtemp(prefix=f".{out.name[:80]}.", suffix=".partial", dir=out.parent))
     except OSError as error:
         raise OutputError(f"{out}: cannot write in {out.parent} ({error.strerror})") from None
-
-
-def _publish(stage: Path, out: Path, header: Header, entries: list[Entry]) -> None:
-    """Moves the finished pictures to their place. The index comes last: until then nothing refers to them."""
-    write_index(stage / INDEX, header, entries)
-    try:
-        out.mkdir(exist_ok=True)
-        for path in sorted(stage.iterdir(), key=lambda path: path.name == INDEX):
-            path.replace(out / path.name)
-    except OSError as error:
-        raise OutputError(f"{out}: cannot write the faceset ({error.strerror})") from None
-
-
-def _picture(crop: NDArray[np.float32]) -> NDArray[np.uint8]:
-    return np.ascontiguousarray((crop.clip(0.0, 1.0) * 255.0 + 0.5).astype(np.uint8).transpose(1, 2, 0))
 
 
 def _names(inputs: Sequence[str | Path]) -> str:

@@ -10,6 +10,7 @@ same picture the later one holds.
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Iterable
 from dataclasses import asdict, dataclass, fields
 from pathlib import Path
@@ -45,7 +46,8 @@ class Entry:
     and presentation time there (pts is None for pictures). track: number of the person's track. score: mesh
     presence, 0..1. sharpness: see `quality.sharpness`. yaw, pitch, roll: degrees, see `align.pose`. box:
     left, top, right, bottom of the face in display pixels. transform: 2x3, picture pixels to display pixels.
-    landmarks: [468][3] in picture pixels.
+    landmarks: [468][3] in picture pixels. brightness: mean luma, 0..1. hash: see `likeness.face_hash`; both are
+    missing in facesets of earlier versions.
     """
 
     file: str
@@ -62,6 +64,14 @@ class Entry:
     box: tuple[float, float, float, float]
     transform: list[list[float]]
     landmarks: list[list[float]]
+    brightness: float = 0.0
+    hash: str = ""
+
+    @property
+    def side(self) -> float:
+        """Shorter side of the face in display pixels."""
+        left, top, right, bottom = self.box
+        return min(right - left, bottom - top)
 
     def points(self) -> NDArray[np.float64]:
         """The landmarks, float64 [468, 3], in picture pixels."""
@@ -70,12 +80,13 @@ class Entry:
 
 @dataclass(frozen=True, slots=True)
 class Faceset:
-    """A folder whose index was read. entries: those whose pictures exist, in the index's order."""
+    """A folder whose index was read. entries: those whose pictures exist, in the index's order. absent: the others."""
 
     folder: Path
     header: Header
     entries: tuple[Entry, ...]
     notices: tuple[str, ...] = ()
+    absent: tuple[Entry, ...] = ()
 
     def path(self, entry: Entry) -> Path:
         """Where the entry's picture lies."""
@@ -101,7 +112,8 @@ def open_faceset(folder: str | Path) -> Faceset:
         notices.append(f"{folder}: {len(unknown)} pictures are not in {INDEX} and are ignored")
     if not entries:
         raise InputError(f"{folder}: the faceset has no pictures")
-    return Faceset(folder, header, entries, tuple(notices))
+    absent = tuple(entry for name, entry in indexed.items() if name not in present)
+    return Faceset(folder, header, entries, tuple(notices), absent)
 
 
 def write_index(path: Path, header: Header, entries: Iterable[Entry]) -> None:
@@ -111,6 +123,17 @@ def write_index(path: Path, header: Header, entries: Iterable[Entry]) -> None:
             file.write(_line({"fastswap_faceset": FORMAT} | asdict(header)))
             for entry in entries:
                 file.write(_line(asdict(entry)))
+    except OSError as error:
+        raise OutputError(f"{path}: cannot write the index ({error.strerror or error})") from None
+
+
+def append_index(path: Path, entries: Iterable[Entry]) -> None:
+    """Adds entries to an index, durably; a line that a crash cuts short is ignored when it is read."""
+    try:
+        with path.open("a", encoding="utf-8") as file:
+            file.writelines(_line(asdict(entry)) for entry in entries)
+            file.flush()
+            os.fsync(file.fileno())
     except OSError as error:
         raise OutputError(f"{path}: cannot write the index ({error.strerror or error})") from None
 
@@ -153,7 +176,8 @@ def _read_header(path: Path, line: str) -> Header:
 def _read_entry(line: str) -> Entry | None:
     try:
         values = json.loads(line)
-        entry = Entry(**{field.name: values[field.name] for field in fields(Entry)})
+        known = {field.name for field in fields(Entry)}
+        entry = Entry(**{name: value for name, value in values.items() if name in known})
         usable = entry.points().shape == (MESH_POINTS, 3) and Path(entry.file).name == entry.file
     except (ValueError, KeyError, TypeError):
         return None

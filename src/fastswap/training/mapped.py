@@ -6,6 +6,7 @@ that names, sizes or times differ and makes a new one.
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import json
 from collections.abc import Callable
@@ -71,7 +72,8 @@ def _make(
         _reserve(partial, int(np.prod(shape)))
         planes = np.lib.format.open_memmap(partial, "w+", np.uint8, shape)
     except OSError:
-        partial.unlink(missing_ok=True)
+        with contextlib.suppress(OSError):
+            partial.unlink()
         memory = np.empty(shape, np.uint8)
         kept = fill(faceset, side, memory)
         return memory[: len(kept)], kept

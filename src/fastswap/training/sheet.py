@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -10,7 +11,7 @@ from numpy.typing import NDArray
 
 from fastswap import ops, video
 from fastswap.errors import FastswapError
-from fastswap.training.faceset import SHEET, Faceset
+from fastswap.training.faceset import SHEET, Entry, Faceset
 
 CELL = 80
 """Pixels of a thumbnail's side."""
@@ -18,12 +19,16 @@ MOST = 400
 """Thumbnails on a sheet; of larger sets every k-th picture is shown."""
 
 
-def write_sheet(faceset: Faceset) -> Path:
-    """Draws the contact sheet of a faceset into its folder, sorted by source and time; returns its path."""
-    entries = sorted(faceset.entries, key=lambda entry: (entry.source, entry.index, entry.track))
-    step = math.ceil(len(entries) / MOST)
+def write_sheet(
+    faceset: Faceset, entries: Sequence[Entry] | None = None, path: Path | None = None, most: int = MOST
+) -> Path:
+    """Draws a contact sheet; returns its path. entries: in this order, default all by source and time. path: default
+    in the faceset's folder. most: thumbnails at most; of more entries every k-th is shown."""
+    if entries is None:
+        entries = sorted(faceset.entries, key=lambda entry: (entry.source, entry.index, entry.track))
+    step = math.ceil(len(entries) / most)
     cells = [_thumbnail(faceset.path(entry)) for entry in entries[::step]]
-    path = faceset.folder / SHEET
+    path = path or faceset.folder / SHEET
     video.save_picture(path, tile(cells))
     return path
 
