@@ -7,6 +7,8 @@ objects only in a thread where their context is current, and ends the process wh
 
 from __future__ import annotations
 
+import atexit
+import gc
 import threading
 import weakref
 from collections import defaultdict
@@ -93,7 +95,7 @@ class CudaRuntime:
             device = self._driver.Device(index)
             self.name = str(device.name())
             self.capability = ".".join(str(part) for part in device.compute_capability())
-            self._context = device.retain_primary_context()
+            self._context = _context(device, index)
         except self._driver.Error as error:
             raise DeviceError(f"cuda:{index}: {first_line(error)}") from error
         version = int(self._driver.get_driver_version())
@@ -225,9 +227,30 @@ class CudaRuntime:
             for stream in self._streams:
                 stream.native = None
             self._streams.clear()
-            self.events.clear()
             self._free.clear()
             self._pinned.clear()
+            self.events.clear()  # last: the others held some
+
+
+_contexts: dict[int, Any] = {}
+"""Primary contexts, each retained once for the life of the process."""
+
+
+def _context(device: Any, index: int) -> Any:
+    if not _contexts:
+        atexit.register(_release_contexts)
+    if index not in _contexts:
+        _contexts[index] = device.retain_primary_context()
+    return _contexts[index]
+
+
+def _release_contexts() -> None:
+    """Releases them as PyCUDA's own destructor does not: it would detach what was retained."""
+    gc.collect()
+    while _contexts:
+        _, context = _contexts.popitem()
+        context.push()
+        context.detach()
 
 
 def _give_back(free: list[tuple[Any, Any, bool]], memory: Any, state: list[Any]) -> None:
