@@ -1,0 +1,70 @@
+"""One GPU as a device: frames in its memory from decoder to encoder, every stage on a stream of its own."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from fastswap.device import GPU_BATCH
+from fastswap.device.faces import DeviceDetector, DeviceMesh, FaceNetwork
+from fastswap.device.plane import Look as Reader
+from fastswap.device.plane import is_on_device
+from fastswap.device.swap import DeviceSwap
+from fastswap.device.transfer import Downloader, Uploader
+from fastswap.frame import Frame
+from fastswap.look import Look
+
+if TYPE_CHECKING:
+    from fastswap.detect import Detector, Mesh
+    from fastswap.device.runtime import Runtime
+    from fastswap.engines.opening import EngineName
+
+
+class GpuDevice:
+    """See `device.Device`."""
+
+    def __init__(self, runtime: Runtime, engine: EngineName = "auto") -> None:
+        self.runtime, self._engine = runtime, engine
+        self.name, self.batch, self.notices = f"cuda:{runtime.index} ({runtime.name})", GPU_BATCH, list[str]()
+        self._faces: tuple[FaceNetwork, FaceNetwork] | None = None
+        self.reader = Reader(runtime)
+
+    def models(self) -> tuple[Detector, Mesh]:
+        """See `device.Device`."""
+        if self._faces is None:
+            detector, mesh = (FaceNetwork(name, self.runtime, self._engine) for name in ("detector", "mesh"))
+            self._faces = detector, mesh
+            self.notices += [*detector.network.notices, *mesh.network.notices]
+        return DeviceDetector(self._faces[0]), DeviceMesh(self._faces[1])
+
+    def arrive(self, frames: Iterable[Frame]) -> Iterator[Frame]:
+        """Uploads the frames that were decoded on the CPU; while one is copied the next is decoded."""
+        upload = Uploader(self.runtime, self.reader)
+        for frame in frames:
+            yield frame if is_on_device(frame) else upload(frame)
+
+    def leave(self, frames: Iterable[Frame], *, direct: bool = False) -> Iterator[Frame]:
+        """Downloads what the encoder cannot take; while one is copied the next is drawn."""
+        return iter(frames) if direct else Downloader(self.runtime)(frames)
+
+    def swap(self, model: Path, *, look: Look, batch: int, threads: int) -> DeviceSwap:
+        """See `device.Device`."""
+        made = DeviceSwap(
+            model,
+            runtime=self.runtime,
+            engine=self._engine,
+            look=look,
+            batch=batch,
+            reader=self.reader,
+            threads=threads,
+        )
+        self.notices += made.notices
+        return made
+
+    def close(self) -> None:
+        """Frees the face models and the run time."""
+        for network in self._faces or ():
+            network.close()
+        self._faces = None
+        self.runtime.close()
