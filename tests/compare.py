@@ -217,3 +217,12 @@ RECOMPOSED = 1.6
 """8-bit luma codes. The output is rounded once (0.5); the matte beside it is stored in 8 bits, which at most moves the
 blend by half of 1/255 of the contrast between face and frame (0.43 at 219), the layer in 10 bits (0.13); and the
 composite weighs with a mask of its own precision (below 0.5)."""
+
+GPU_SCORE = 0.03
+"""Scores of faces between the GPU path (torch, float32) and OpenVINO, whose detector runs in bfloat16 where it can."""
+
+GPU_DETECTION = 3.0
+"""Points of the detector the same way, pixels of a 110 pixel face."""
+
+GPU_LANDMARK = 0.1
+"""Landmarks of the mesh, display pixels: float32 on both sides, a sixteenth is their rounding."""

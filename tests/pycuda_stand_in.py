@@ -33,7 +33,9 @@ def require() -> Path:
 def cuda_include() -> Path | None:
     """The folder of cuda.h."""
     places = (os.environ.get("CUDA_HOME", ""), os.environ.get("CUDA_PATH", ""), "/usr/local/cuda")
-    return next((Path(p) / "include" for p in places if p and (Path(p) / "include" / "cuda.h").exists()), None)
+    return next(
+        (Path(p) / "include" for p in places if p and (Path(p) / "include" / "cuda.h").exists()), None
+    )
 
 
 def build(folder: Path, extension: Path) -> dict[str, str]:
@@ -70,13 +72,19 @@ def build(folder: Path, extension: Path) -> dict[str, str]:
 
 
 def _needed(extension: Path) -> str:
-    return subprocess.run(["readelf", "-d", str(extension)], capture_output=True, text=True, check=True).stdout
+    return subprocess.run(
+        ["readelf", "-d", str(extension)], capture_output=True, text=True, check=True
+    ).stdout
 
 
 def run(program: str, environment: dict[str, str], **more: str) -> str:
     """What a program prints; its words as an AssertionError when it fails or PyCUDA complains."""
     done = subprocess.run(
-        [sys.executable, "-c", program], env={**environment, **more}, capture_output=True, text=True, check=False
+        [sys.executable, "-c", program],
+        env={**environment, **more},
+        capture_output=True,
+        text=True,
+        check=False,
     )
     if done.returncode or "PyCUDA" in done.stderr:
         raise AssertionError(f"exit {done.returncode}\n{done.stdout}\n{done.stderr}")

@@ -172,7 +172,9 @@ print(left())
         ({"EMULATED_GPU_ERROR": "803"}, "cuda:0: cuInit failed: "),
     ],
 )
-def test_a_driver_that_refuses_is_one_line(driver: dict[str, str], settings: dict[str, str], words: str) -> None:
+def test_a_driver_that_refuses_is_one_line(
+    driver: dict[str, str], settings: dict[str, str], words: str
+) -> None:
     program = """
 import host_runtime
 from fastswap.device.cuda import CudaRuntime

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from fastswap import align, ops, video
 from fastswap.engines import Engine, open_engine
+from fastswap.errors import DeviceError
 from fastswap.faces import Face, FrameFaces
 from fastswap.finish import Measured, drawing_order, finished
 from fastswap.frame import Affine, Frame
@@ -98,11 +99,22 @@ class FaceSwap:
     Raises ModelError for a bad model file and DeviceError for a device that is not there.
     """
 
-    def __init__(self, model: Path, *, device: str, look: Look, batch: int, threads: int = 0) -> None:
+    def __init__(
+        self,
+        model: Path,
+        *,
+        device: str = "cpu",
+        look: Look,
+        batch: int,
+        threads: int = 0,
+        engine: str = "openvino",
+    ) -> None:
+        if device not in ("auto", "cpu"):
+            raise DeviceError(f"device {device!r}: only whole renders run on a GPU; use --device cpu here")
         self.contract: Contract = load_contract(model)
         self.look = look
         ops.set_threads(threads or os.cpu_count() or 1)
-        self.engine: Engine = open_engine(model, device=device, batch=batch, threads=threads)
+        self.engine: Engine = open_engine(model, batch=batch, threads=threads, engine=engine)
 
     def close(self) -> None:
         """Frees the engine."""

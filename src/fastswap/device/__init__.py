@@ -73,7 +73,7 @@ class CpuDevice:
 
     def swap(self, model: Path, *, look: Look, batch: int, threads: int) -> FaceSwap:
         """See `Device`."""
-        return FaceSwap(model, device="cpu", look=look, batch=batch, threads=threads, engine=self._engine)
+        return FaceSwap(model, look=look, batch=batch, threads=threads, engine=self._engine)
 
     def close(self) -> None:
         """Nothing to free."""
@@ -82,9 +82,9 @@ class CpuDevice:
 def open_device(name: str = "auto", engine: str = "auto") -> Device:
     """The device of a name: "auto", "cpu", "cuda" or "cuda:N".
 
-    engine: "auto", "openvino" (CPU alone), "tensorrt" (GPU alone) or "torch". Raises SettingsError for unknown names and
-    pairs that do not go together, DeviceError for a GPU that was asked for by name and cannot be used. For "auto" the
-    CPU takes over, with a notice where somebody may have expected a GPU to be used.
+    engine: "auto", "openvino" (CPU alone), "tensorrt" (GPU alone) or "torch". Raises SettingsError for unknown names
+    and pairs that do not go together, DeviceError for a GPU that was asked for by name and cannot be used. For "auto"
+    the CPU takes over, with a notice where somebody may have expected a GPU to be used.
     """
     if engine not in ENGINES:
         raise SettingsError(f"engine is {engine!r}; choose one of {', '.join(ENGINES)}")

@@ -43,10 +43,10 @@ class DevicePlane:
     names cross the bus.
     """
 
-    __slots__ = ("_look", "array", "dtype", "shape")
+    __slots__ = ("_look", "_owner", "array", "dtype", "shape")
 
-    def __init__(self, array: Any, look: Look) -> None:
-        self.array, self._look = array, look
+    def __init__(self, array: Any, look: Look, owner: OnDevice) -> None:
+        self.array, self._look, self._owner = array, look, owner
         self.shape: tuple[int, ...] = tuple(array.shape)
         self.dtype = np.dtype(array.typestr)
 
@@ -57,7 +57,7 @@ class DevicePlane:
 
     def __getitem__(self, key: tuple[slice, slice]) -> NDArray[Any]:
         rows, columns = key
-        return self._look(self, range(*rows.indices(self.shape[0])))[:, columns]
+        return self._look(self, range(*rows.indices(self.shape[0])), self._owner.ready)[:, columns]
 
 
 class Look:
@@ -65,38 +65,36 @@ class Look:
 
     def __init__(self, runtime: Runtime) -> None:
         self._runtime, self._stream = runtime, runtime.stream()
-        self._rows: NDArray[Any] | None = None
-        self.ready: Event | None = None
+        self._bytes: NDArray[np.uint8] = np.empty((0, 0), np.uint8)
 
-    def __call__(self, plane: DevicePlane, rows: range) -> NDArray[Any]:
+    def __call__(self, plane: DevicePlane, rows: range, ready: Event | None) -> NDArray[Any]:
+        """Some rows of a plane, [rows, W], as they are after `ready`."""
         interface = plane.__cuda_array_interface__
-        pitch, step = (interface["strides"] or (plane.shape[1] * plane.dtype.itemsize, 0))[:2]
-        if step not in (0, plane.dtype.itemsize):
-            raise ValueError("only planes whose samples lie side by side can be looked at")
-        pointer = interface["data"][0] + rows.start * pitch
-        strides = [pitch * rows.step, plane.dtype.itemsize]
-        shape = (len(rows), plane.shape[1])
-        if self._rows is None or self._rows.shape != shape or self._rows.dtype != plane.dtype:
-            self._rows = self._runtime.pinned(shape, plane.dtype)
+        width, item = plane.shape[1], plane.dtype.itemsize
+        pitch, step = interface["strides"] or (width * item, item)
+        shape = (len(rows), (width - 1) * step + item)
+        if self._bytes.shape != shape:
+            self._bytes = self._runtime.pinned(shape, np.uint8)
         with self._runtime.current():
-            view = self._runtime.native.Array(pointer, list(shape), strides, plane.dtype.str, plane.array)
-            self._stream.wait(self.ready)
-            self._runtime.download(self._rows, view, self._stream)
+            pointer = interface["data"][0] + rows.start * pitch
+            view = self._runtime.native.Array(
+                pointer, list(shape), [pitch * rows.step, 1], "|u1", plane.array
+            )
+            self._stream.wait(ready)
+            self._runtime.download(self._bytes, view, self._stream)
             self._stream.synchronize()
-        return np.array(self._rows)
+        samples = np.ndarray((len(rows), width), plane.dtype, self._bytes, 0, (shape[1], step))
+        return samples.copy()
 
 
-def split(blocks: list[Any], runtime: Runtime, look: Look) -> tuple[DevicePlane, DevicePlane, DevicePlane]:
-    """The planes Y, U and V of a picture's blocks: three of them, or two with U and V side by side."""
-    if len(blocks) == 3:
-        y, u, v = (DevicePlane(block, look) for block in blocks)
-        return y, u, v
+def split(blocks: list[Any], runtime: Runtime, look: Look, owner: OnDevice) -> tuple[DevicePlane, ...]:
+    """The planes Y, U and V of a decoder's blocks: three of them, or luma [H, W] and chroma [h, w, 2]."""
+    if len(blocks) != 2:
+        return tuple(DevicePlane(block, look, owner) for block in blocks)
     luma, chroma = blocks
     interface = chroma.__cuda_array_interface__
     item = np.dtype(chroma.typestr).itemsize
     height, width = chroma.shape[:2]
-    if len(chroma.shape) == 2:  # [h, 2 w]
-        width //= 2
     pitch = (interface["strides"] or (2 * width * item,))[0]
     u, v = (
         runtime.native.Array(
@@ -104,7 +102,7 @@ def split(blocks: list[Any], runtime: Runtime, look: Look) -> tuple[DevicePlane,
         )
         for place in (0, 1)
     )
-    return DevicePlane(luma, look), DevicePlane(u, look), DevicePlane(v, look)
+    return tuple(DevicePlane(plane, look, owner) for plane in (luma, u, v))
 
 
 def is_on_device(frame: Frame) -> bool:
@@ -117,8 +115,6 @@ def wait_for(frame: Frame, stream: Stream) -> None:
     stream.wait(frame.owner.ready)
 
 
-def placed(
-    frame: Frame, planes: tuple[Any, Any, Any], owner: OnDevice, format_name: str | None = None
-) -> Frame:
+def placed(frame: Frame, planes: tuple[Any, ...], owner: OnDevice, format_name: str | None = None) -> Frame:
     """The same frame with its planes on a device."""
     return replace(frame, planes=planes, owner=owner, format=format_name or frame.format)

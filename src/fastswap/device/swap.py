@@ -15,8 +15,9 @@ from numpy.typing import NDArray
 
 from fastswap import align, ops
 from fastswap.device import ops as device_ops
+from fastswap.device.layout import blocks_of, on_host
 from fastswap.device.plane import OnDevice, is_on_device, wait_for
-from fastswap.device.transfer import Uploader, host_planes
+from fastswap.device.transfer import Uploader
 from fastswap.engines.network import GeneratorEngine
 from fastswap.engines.opening import Job, digest, open_network
 from fastswap.frame import Frame
@@ -163,9 +164,8 @@ class DeviceSwap(FaceSwap):
         self.draw(batch, [there[id(frame)] for frame in frames])
         for frame in {id(f): f for f in frames}.values():
             arrays = there[id(frame)].owner.arrays
-            blocks = [array.download(self._drawing.native) for array in arrays]
-            for plane, made in zip(frame.planes, host_planes(blocks), strict=True):
-                np.copyto(plane, made)
+            for block, array in zip(blocks_of(frame.planes), arrays, strict=True):
+                np.copyto(on_host(block), array.download(self._drawing.native))
 
     def close(self) -> None:
         """Waits for what is under way, then frees the engine."""

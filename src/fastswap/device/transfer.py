@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Iterable, Iterator
-from dataclasses import replace
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from fastswap.device.plane import DevicePlane, Look, OnDevice, placed, split
+from fastswap.device.layout import Block, blocks_of, host_planes, on_host, packed
+from fastswap.device.plane import DevicePlane, Look, OnDevice, placed
 from fastswap.frame import Frame
 
 if TYPE_CHECKING:
@@ -43,17 +44,6 @@ class Staging:
         self._free.append((buffer, used))
 
 
-def blocks_of(frame: Frame) -> list[NDArray[Any]]:
-    """A frame's planes as they lie in memory: U and V of a semi-planar one are one block [h, w, 2]."""
-    y, u, v = frame.planes
-    if u.strides[1] == 2 * u.itemsize and v.ctypes.data - u.ctypes.data == u.itemsize:
-        joined = np.lib.stride_tricks.as_strided(
-            u, (*u.shape, 2), (*u.strides, u.itemsize), writeable=u.flags.writeable
-        )
-        return [y, joined]
-    return [y, u, v]
-
-
 class Uploader:
     """Copies decoded frames into the GPU's memory. One per thread; the host copies into page-locked memory, no more."""
 
@@ -64,19 +54,22 @@ class Uploader:
 
     def __call__(self, frame: Frame) -> Frame:
         """The frame on the GPU. Raises MemoryError when it does not fit."""
-        blocks = blocks_of(frame)
         owner = OnDevice(before=frame)
+        planes: dict[int, DevicePlane] = {}
         with self._runtime.current():
-            for block in blocks:
-                array = self._runtime.empty(block.shape, block.dtype.str, self._stream)
-                buffer = self._staging.take(block.nbytes)
-                staged = buffer[: block.nbytes].view(block.dtype).reshape(block.shape)
-                np.copyto(staged, block)
+            for block in blocks_of(frame.planes):
+                array = self._runtime.empty((block.rows, block.width), "|u1", self._stream)
+                buffer = self._staging.take(block.size)
+                staged = buffer[: block.size].reshape(block.rows, block.width)
+                np.copyto(staged, on_host(block))
                 self._runtime.upload(array, staged, self._stream)
                 self._staging.give(buffer, self._stream.record())
                 owner.arrays.append(array)
+                for index, pointer, shape, strides, typestr in packed(block, array.pointer):
+                    view = self._runtime.native.Array(pointer, list(shape), list(strides), typestr, array)
+                    planes[index] = DevicePlane(view, self._look, owner)
             owner.ready = self._stream.record()
-        return placed(frame, split(owner.arrays, self._runtime, self._look), owner)
+        return placed(frame, tuple(planes[index] for index in sorted(planes)), owner)
 
 
 class Downloader:
@@ -90,51 +83,57 @@ class Downloader:
     def __call__(self, frames: Iterable[Frame]) -> Iterator[Frame]:
         """Each frame in host memory of its own, in order. One that nobody changed since it was decoded there is
         handed on as it was."""
-        waiting: deque[tuple[Frame, list[NDArray[np.uint8]], Event | None]] = deque()
+        waiting: deque[_Leaving] = deque()
         for frame in frames:
             waiting.append(self._begin(frame))
             if len(waiting) > self._depth:
-                yield self._finish(*waiting.popleft())
+                yield self._finish(waiting.popleft())
         while waiting:
-            yield self._finish(*waiting.popleft())
+            yield self._finish(waiting.popleft())
 
-    def _begin(self, frame: Frame) -> tuple[Frame, list[NDArray[np.uint8]], Event | None]:
+    def _begin(self, frame: Frame) -> _Leaving:
         owner = frame.owner
         if not isinstance(owner, OnDevice):
-            return frame, [], None
+            return _Leaving(frame)
         if owner.before is not None and not owner.changed:
             for array in owner.arrays:
                 self._runtime.release(array, owner.ready)
-            return owner.before, [], None
-        buffers = []
+            return _Leaving(owner.before)
+        leaving = _Leaving(frame)
         with self._runtime.current():
             self._stream.wait(owner.ready)
-            for view in _views(frame, self._runtime):
-                dtype = np.dtype(view.typestr)
-                size = int(np.prod(view.shape)) * dtype.itemsize
-                buffer = self._staging.take(size)
-                self._runtime.download(
-                    buffer[:size].view(dtype).reshape(view.shape[0], -1), view, self._stream
+            for block in blocks_of(frame.planes):
+                buffer = self._staging.take(block.size)
+                view = self._runtime.native.Array(
+                    block.pointer, [block.rows, block.width], [block.pitch, 1], "|u1", frame.planes[0]
                 )
-                buffers.append(buffer)
-            done = self._stream.record()
+                self._runtime.download(buffer[: block.size].reshape(block.rows, -1), view, self._stream)
+                leaving.blocks.append((block, buffer))
+            leaving.done = self._stream.record()
             for array in owner.arrays:
-                self._runtime.release(array, done)
-        return frame, buffers, done
+                self._runtime.release(array, leaving.done)
+        return leaving
 
-    def _finish(self, frame: Frame, buffers: list[NDArray[np.uint8]], done: Event | None) -> Frame:
-        if done is None:
+    def _finish(self, leaving: _Leaving) -> Frame:
+        frame, owner = leaving.frame, leaving.frame.owner
+        if leaving.done is None:
             return frame
-        done.synchronize()
-        blocks = []
-        for buffer, view in zip(buffers, _views(frame, self._runtime), strict=True):
-            dtype = np.dtype(view.typestr)
-            size = int(np.prod(view.shape)) * dtype.itemsize
-            blocks.append(buffer[:size].view(dtype).reshape(view.shape).copy())
+        leaving.done.synchronize()
+        copies = []
+        for block, buffer in leaving.blocks:
+            copies.append((block, buffer[: block.size].reshape(block.rows, block.width).copy()))
             self._staging.give(buffer, None)
-        owner: OnDevice = frame.owner
-        kept = owner.before.owner if owner.before is not None else owner.picture
-        return replace(frame, planes=host_planes(blocks), owner=Kept(int(owner.duration), kept))
+        source = owner.before.owner if owner.before is not None else owner.picture
+        return replace(frame, planes=host_planes(copies), owner=Kept(owner.duration, source))
+
+
+@dataclass(slots=True)
+class _Leaving:
+    """A frame on its way to host memory: copied to these buffers when `done` has passed; None for one that is there."""
+
+    frame: Frame
+    blocks: list[tuple[Block, NDArray[np.uint8]]] = field(default_factory=list)
+    done: Event | None = None
 
 
 class Kept:
@@ -144,27 +143,3 @@ class Kept:
 
     def __init__(self, duration: int, source: Any) -> None:
         self.duration, self.source = duration, source
-
-
-def host_planes(blocks: list[NDArray[Any]]) -> Any:
-    """Y, U and V of blocks in host memory, see `blocks_of`."""
-    if len(blocks) == 3:
-        return tuple(blocks)
-    luma, chroma = blocks
-    return luma, chroma[..., 0], chroma[..., 1]
-
-
-def _views(frame: Frame, runtime: Runtime) -> list[Any]:
-    """The frame's blocks in device memory, U and V of a semi-planar one as one."""
-    planes: tuple[DevicePlane, DevicePlane, DevicePlane] = frame.planes  # type: ignore[assignment]
-    y, u, v = (plane.array for plane in planes)
-    first, second = u.__cuda_array_interface__, v.__cuda_array_interface__
-    item = planes[1].dtype.itemsize
-    if second["data"][0] - first["data"][0] != item:
-        return [y, u, v]
-    height, width = planes[1].shape
-    pitch = first["strides"][0]
-    joined = runtime.native.Array(
-        first["data"][0], [height, width, 2], [pitch, 2 * item, item], planes[1].dtype.str, u
-    )
-    return [y, joined]

@@ -8,7 +8,7 @@ from typing import Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from fastswap.errors import DeviceError, SettingsError
+from fastswap.errors import DeviceError
 
 
 class Engine(Protocol):
@@ -32,16 +32,18 @@ class Engine(Protocol):
         ...
 
 
-def open_engine(model: Path, *, device: str = "auto", batch: int = 1, threads: int = 0) -> Engine:
-    """Opens the engine for a device: "auto" or "cpu".
+def open_engine(model: Path, *, batch: int = 1, threads: int = 0, engine: str = "openvino") -> Engine:
+    """Opens an engine for the CPU; `device.open_device` chooses where a render runs.
 
-    batch: faces per call. threads: CPU threads, 0 for all cores. Raises DeviceError for a device that this build
-    cannot use and SettingsError for a name that is no device.
+    batch: faces per call. threads: CPU threads, 0 for all cores. engine: "openvino", or "torch" as a cross-check.
+    Raises ModelError when the engine cannot run the network, DeviceError when it is not installed.
     """
-    if device in ("auto", "cpu"):
-        from fastswap.engines.openvino import OpenVinoEngine
+    if engine == "torch":
+        try:
+            from fastswap.engines.torch_cpu import TorchCpuEngine
+        except ImportError as error:
+            raise DeviceError("torch is not installed: pip install 'fastswap[train]'") from error
+        return TorchCpuEngine(model, batch=batch, threads=threads)
+    from fastswap.engines.openvino import OpenVinoEngine
 
-        return OpenVinoEngine(model, batch=batch, threads=threads)
-    if device == "cuda" or device.startswith("cuda:"):
-        raise DeviceError(f"device {device!r}: this version renders on the CPU only; use --device cpu")
-    raise SettingsError(f"device is {device!r}; choose auto or cpu")
+    return OpenVinoEngine(model, batch=batch, threads=threads)

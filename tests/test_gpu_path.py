@@ -1,0 +1,127 @@
+"""The GPU path without a GPU: emulated kernels, torch on the CPU, and a run time that checks the order of the work."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+import compare
+import host_runtime
+import people
+import pictures
+from fastswap import analysis, detect
+from fastswap.actors import BO
+from fastswap.cuts import ShotCuts
+from fastswap.device.gpu import GpuDevice
+from fastswap.device.layout import blocks_of, host_planes, on_host
+from fastswap.device.plane import OnDevice, is_on_device
+from fastswap.device.transfer import DEPTH, Downloader, Uploader
+from fastswap.frame import Frame
+from fastswap.track import Tracker
+from host_runtime import HostRuntime, Unordered
+
+pytest.importorskip("torch")
+
+
+@pytest.fixture
+def runtime() -> HostRuntime:
+    return HostRuntime(host_runtime.module())
+
+
+@pytest.fixture
+def device(runtime: HostRuntime) -> GpuDevice:
+    return GpuDevice(runtime, "torch")
+
+
+def actor(count: int = 4) -> list[Frame]:
+    """The first frames of an actor's talk."""
+    return people.frames([shown.rgb for shown in people.clip(BO, "talk", 24)][:count])
+
+
+@pytest.mark.parametrize("layout", ["planar", "nv12", "rgb24", "upwards", "gray"])
+def test_blocks_hold_planes_whatever_their_layout(layout: str) -> None:
+    rng = np.random.default_rng(1)
+    y = rng.integers(0, 255, (31, 64), np.uint8)[:, :45]
+    chroma = rng.integers(0, 255, (16, 60), np.uint8)
+    rgb = rng.integers(0, 255, (31, 160), np.uint8)[:, :135].reshape(31, 45, 3)
+    planes = {
+        "planar": (y, chroma[:, :23], chroma[:, 30:53].copy()),
+        "nv12": (y, chroma[:, 0:46:2], chroma[:, 1:46:2]),
+        "rgb24": (rgb[..., 1], rgb[..., 2], rgb[..., 0]),
+        "upwards": (y[::-1], chroma[::-1, 0:46:2], chroma[::-1, 1:46:2]),
+        "gray": (y,),
+    }[layout]
+    blocks = blocks_of(planes)
+    assert len(blocks) == {"planar": 3, "nv12": 2, "rgb24": 1, "upwards": 2, "gray": 1}[layout]
+    back = host_planes([(block, on_host(block).copy()) for block in blocks])
+    assert all((a == b).all() for a, b in zip(planes, back, strict=True))
+
+
+@pytest.mark.parametrize("name", ["yuv420p", "nv12"])
+def test_frames_go_there_and_back(runtime: HostRuntime, device: GpuDevice, name: str) -> None:
+    frames = actor(3)
+    for number, frame in enumerate(device.arrive(frames)):
+        assert is_on_device(frame)
+        assert (frame.width, frame.height) == (frames[number].width, frames[number].height)
+        frame.owner.changed = True  # so that it is really brought back
+        (back,) = Downloader(runtime)([frame])
+        for got, want in zip(back.planes, frames[number].planes, strict=True):
+            assert (got == want).all()
+    del name
+
+
+def test_a_frame_that_nobody_changed_is_not_brought_back(device: GpuDevice) -> None:
+    frames = actor(2 * DEPTH)
+    assert list(device.leave(device.arrive(frames))) == frames
+
+
+def test_faces_are_found_where_the_cpu_finds_them(device: GpuDevice) -> None:
+    frames = actor(3)
+    detector, mesh = device.models()
+    cpu_detector, cpu_mesh = detect.Detector(), detect.Mesh()
+    for here, there in zip(frames, device.arrive(frames), strict=True):
+        (want,), (got,) = cpu_detector(here), detector(there)
+        assert abs(got.score - want.score) < compare.GPU_SCORE
+        assert np.abs(got.points - want.points).max() < compare.GPU_DETECTION
+        square = detect.square_of_detection(want)
+        ((a, first),), ((b, second),) = cpu_mesh(here, [square]), mesh(there, [square])
+        assert np.abs(a - b).max() < compare.GPU_LANDMARK
+        assert abs(first - second) < compare.GPU_SCORE
+
+
+def test_a_clip_is_tracked_as_on_the_cpu(device: GpuDevice) -> None:
+    frames = actor(5)
+    want = [Tracker.update(tracker, frame) for tracker in [Tracker()] for frame in frames]
+    tracker = Tracker(models=device.models())
+    got = [tracker.update(frame) for frame in device.arrive(frames)]
+    assert [len(found.faces) for found in got] == [1] * 5
+    for a, b in zip(got, want, strict=True):
+        assert a.cut == b.cut
+        assert np.abs(a.faces[0].landmarks - b.faces[0].landmarks).max() < compare.GPU_LANDMARK
+
+
+def test_cuts_are_seen_in_frames_on_the_device(device: GpuDevice) -> None:
+    first, second = people.person(BO).rgb, np.ascontiguousarray(people.person(BO).rgb[::-1, :, ::-1])
+    frames = people.frames([first, first, second, second])
+    here, there = ShotCuts(), ShotCuts()
+    assert [there.update(f) for f in device.arrive(frames)] == [here.update(f) for f in frames]
+
+
+def test_work_that_is_not_ordered_is_noticed(runtime: HostRuntime, device: GpuDevice) -> None:
+    """The check of this file's run time itself: a reader that forgets to wait is caught."""
+    (frame,) = Uploader(runtime, device.reader)(actor(1)[0]), 
+    stream = runtime.stream()
+    out = runtime.native.Array.empty([1, 3, 32, 32], "<f4", 0)
+    maps = np.array([[[1.0, 0, 0], [0, 1.0, 0]]])
+    from fastswap.device import ops
+
+    with runtime.current():
+        with pytest.raises(Unordered):
+            ops.crop(runtime, stream, [frame], maps, out)
+        stream.wait(frame.owner.ready)
+        ops.crop(runtime, stream, [frame], maps, out)
+    with pytest.raises(AssertionError, match="outside current"):
+        ops.crop(runtime, stream, [frame], maps, out)
+    assert isinstance(frame.owner, OnDevice)
+    assert analysis is not None
+    assert pictures is not None
