@@ -226,3 +226,9 @@ GPU_DETECTION = 3.0
 
 GPU_LANDMARK = 0.1
 """Landmarks of the mesh, display pixels: float32 on both sides, a sixteenth is their rounding."""
+
+GPU_TRACKED = 0.4
+"""Landmarks of a track, display pixels: the detector's box, where the mesh begins, differs by up to GPU_DETECTION."""
+
+GPU_SWAP_CODE = 3
+"""Code values of swapped frames: the generator in half precision on one side, bfloat16 on the other, then rounding."""
