@@ -128,11 +128,15 @@ def test_work_that_is_not_ordered_is_noticed(runtime: HostRuntime, device: GpuDe
 
 
 def works(frames: list[Frame], found: list[FrameFaces]) -> list[Work]:
-    return [Work(frame, drawing_order(faces.faces), faces) for frame, faces in zip(frames, found, strict=True)]
+    return [
+        Work(frame, drawing_order(faces.faces), faces) for frame, faces in zip(frames, found, strict=True)
+    ]
 
 
 @pytest.mark.parametrize("batch", [1, 3])
-def test_a_swap_is_what_the_cpu_makes(runtime: HostRuntime, device: GpuDevice, generator: Path, batch: int) -> None:
+def test_a_swap_is_what_the_cpu_makes(
+    runtime: HostRuntime, device: GpuDevice, generator: Path, batch: int
+) -> None:
     """Crops, network and composite of the same faces on both, batches that do not divide the clip."""
     frames = actor(5)
     tracker = Tracker()

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from fastswap.swap import Batch, Work
 
 Floats = NDArray[np.float32]
+Measure = Callable[["Batch", Look, float], Doubles]
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,12 +36,16 @@ class Measured:
         return Measured(self.color[kept])
 
 
-def finished(batches: Iterable[Batch], look: Look, face_width: float) -> Iterator[Batch]:
+def finished(
+    batches: Iterable[Batch], look: Look, face_width: float, measure: Measure | None = None
+) -> Iterator[Batch]:
     """Batches with `shown` and `measured` set, each `look.reach` frames late.
 
-    face_width: of the crop's side. Drawing then takes what is in the batch and nothing else.
+    face_width: of the crop's side. measure: sets `shown` and gives the color statistics [N, 2, K] of a batch's faces, in
+    place of what measures in host memory. Drawing then takes what is in the batch and nothing else.
     """
-    for batch, steady in steadied(batches, lambda batch: _measure(batch, look, face_width), look.reach):
+    how = measure or _measure
+    for batch, steady in steadied(batches, lambda batch: _seen(batch, how, look, face_width), look.reach):
         if batch.owner:
             tracks = [face.track for work in batch.works for face in work.faces]
             rows = [steady[i][track] for i, track in zip(batch.owner, tracks, strict=True)]
@@ -48,24 +53,28 @@ def finished(batches: Iterable[Batch], look: Look, face_width: float) -> Iterato
         yield batch
 
 
-def _measure(batch: Batch, look: Look, face_width: float) -> list[Seen]:
+def _seen(batch: Batch, measure: Measure, look: Look, face_width: float) -> list[Seen]:
     seen = [Seen(bool(work.found and work.found.cut)) for work in batch.works]
     if not batch.owner:
         return seen
+    color = measure(batch, look, face_width)
+    tracks = (face.track for work in batch.works for face in work.faces)
+    for row, (owner, track) in enumerate(zip(batch.owner, tracks, strict=True)):
+        seen[owner].faces[track] = (color[row],)
+    return seen
+
+
+def _measure(batch: Batch, look: Look, face_width: float) -> Doubles:
     size = batch.targets.shape[-1]
     shapes, drawn = ops.mask_sources(batch.outlines, batch.masks, look)
     erode, feather = ops.mask_lengths(look, face_width)
-    mattes = _without_nearer(batch, feather)
+    mattes = without_nearer(batch, feather)
     batch.shown = ops.mask(
         shapes, drawn, size, erode=erode, feather=feather, join=look.mask_join, mattes=mattes
     )
     frames = [batch.works[i].frame for i in batch.owner]
     counted = within_frames(frames, batch.to_coded, batch.shown)
-    color = ops.color_statistics(batch.swaps, batch.targets, counted, look.color)
-    tracks = (face.track for work in batch.works for face in work.faces)
-    for row, (owner, track) in enumerate(zip(batch.owner, tracks, strict=True)):
-        seen[owner].faces[track] = (color[row],)
-    return seen
+    return ops.color_statistics(batch.swaps, batch.targets, counted, look.color)
 
 
 def within_frames(frames: Sequence[Frame], to_coded: Doubles, masks: Floats) -> Floats:
@@ -86,7 +95,7 @@ def within_frames(frames: Sequence[Frame], to_coded: Doubles, masks: Floats) -> 
     return result
 
 
-def _without_nearer(batch: Batch, feather: float) -> Floats | None:
+def without_nearer(batch: Batch, feather: float) -> Floats | None:
     """Mattes [N, S, S] that keep a face out of the outlines of nearer ones, replaced or not; None if none is near."""
     size = batch.targets.shape[-1]
     mattes: Floats | None = None

@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from fastswap import ops
+from fastswap.errors import SettingsError
 from fastswap.look import Look
 
 if TYPE_CHECKING:
@@ -33,6 +34,31 @@ def crop(
     runtime.native.crop([ops.picture_of(frame) for frame in frames], maps, out, border, stream.native)
 
 
+def mask(
+    runtime: Runtime,
+    stream: Stream,
+    outlines: ArrayLike | None,
+    generated: Any,
+    mattes: Any,
+    look: Look,
+    face_width: float,
+    out: Any,
+) -> None:
+    """Where the faces show, float32 [N, S, S]; see `ops.mask` and `ops.mask_sources`."""
+    drawn = generated if "generator" in look.mask_parts else None
+    only_drawn = drawn is not None and len(look.mask_parts) == 1
+    shapes = None if only_drawn else ops.mask_sources(outlines, None, look)[0]
+    erode, feather = ops.mask_lengths(look, face_width)
+    runtime.native.mask(shapes, drawn, mattes, look.mask_join, erode, feather, out, stream.native)
+
+
+def color_statistics(
+    runtime: Runtime, stream: Stream, faces: Any, targets: Any, masks: Any, mode: str, out: Any
+) -> None:
+    """What the colour match goes by, float64 [N, 2, K]; see `ops.color_statistics`."""
+    runtime.native.color_statistics(faces, targets, masks, mode, out, stream.native)
+
+
 def composite(
     runtime: Runtime,
     stream: Stream,
@@ -40,31 +66,35 @@ def composite(
     to_coded: ArrayLike,
     targets: Any,
     faces: Any,
-    generated: Any,
-    outlines: ArrayLike | None,
+    masks: Any,
+    statistics: ArrayLike | None,
     look: Look,
-    *,
-    face_width: float = 1.0,
-    masks: Any = None,
-    statistics: ArrayLike | None = None,
 ) -> None:
-    """Mask, colour match and blend as `look` says; see `ops.composite`."""
-    shapes, _ = ops.mask_sources(outlines, None, look)
-    drawn = generated if "generator" in look.mask_parts or shapes is None else None
+    """Colour match and blend of faces whose masks are known, as `look` says; see `ops.composite`."""
+    if look.blend != "feather":
+        raise SettingsError(
+            f"look: blend {look.blend!r} is not there on the GPU yet; use --device cpu or feather"
+        )
     runtime.native.composite(
         [ops.picture_of(frame) for frame in frames],
         np.ascontiguousarray(to_coded, np.float64),
         targets,
         faces,
-        drawn,
-        shapes,
+        None,
+        None,
         None,
         masks,
-        None if statistics is None else np.ascontiguousarray(statistics, np.float64),
+        None
+        if statistics is None or not np.size(statistics)
+        else np.ascontiguousarray(statistics, np.float64),
         look.mask_join,
-        *ops.mask_lengths(look, face_width),
+        0.0,
+        0.0,
         look.color,
         look.color_strength,
         look.opacity,
+        look.enlarge,
+        None,
+        [],
         stream.native,
     )

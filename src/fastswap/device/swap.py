@@ -7,19 +7,21 @@ queues work ahead and waits for nothing.
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 import numpy as np
 from numpy.typing import NDArray
 
-from fastswap import align, ops
+from fastswap import _cpu, ops
 from fastswap.device import ops as device_ops
 from fastswap.device.layout import blocks_of, on_host
 from fastswap.device.plane import OnDevice, is_on_device, wait_for
 from fastswap.device.transfer import Uploader
 from fastswap.engines.network import GeneratorEngine
 from fastswap.engines.opening import Job, digest, open_network
+from fastswap.finish import finished, within_frames, without_nearer
 from fastswap.frame import Frame
 from fastswap.look import Look
 from fastswap.model import MASK, SWAP, load_contract
@@ -53,7 +55,9 @@ class DeviceSwap(FaceSwap):
         network = open_network(job_of(model, batch), runtime, engine=engine)
         self.engine = GeneratorEngine(network, runtime)
         self.notices = list(network.notices)
-        self._cropping, self._generating, self._drawing = (runtime.stream() for _ in range(3))
+        self._cropping, self._generating, self._measuring, self._drawing = (
+            runtime.stream() for _ in range(4)
+        )
         self._uploader: Uploader | None = None
 
     @property
@@ -119,14 +123,86 @@ class DeviceSwap(FaceSwap):
         self._runtime.copy(to, of, int(np.prod(of.shape)) * 4, stream)
 
     def _finish(self, batches: Iterable[Batch]) -> Iterator[Batch]:
-        """Nothing yet: on the GPU each frame's colour match goes by that frame alone, whatever `look.steady` says."""
-        return iter(batches)
+        """See `swap.FaceSwap`. Masks and statistics are made on the GPU; the statistics alone, some numbers a face, cross
+        the bus, since what steadies them over frames runs on the host."""
+        return finished(batches, self.look, self.face_width, self._measure)
+
+    def _measure(self, batch: Any, look: Look, face_width: float) -> NDArray[np.float64]:
+        runtime, stream, count, size = (
+            self._runtime,
+            self._measuring,
+            len(batch.owner),
+            self.contract.resolution,
+        )
+        with runtime.current():
+            stream.wait(batch.ready)
+            nearer = without_nearer(batch, ops.mask_lengths(look, face_width)[1])
+            mattes = None if nearer is None else self._uploaded(nearer, stream)
+            batch.shown = self._array((count, size, size), stream)
+            device_ops.mask(
+                runtime, stream, batch.outlines, batch.masks, mattes, look, face_width, batch.shown
+            )
+            frames = [batch.works[i].frame for i in batch.owner]
+            inside = within_frames(frames, batch.to_coded, np.ones((count, size, size), np.float32))
+            counted = batch.shown
+            if not inside.all():
+                counted = self._array((count, size, size), stream)
+                runtime.native.mask(
+                    None,
+                    batch.shown,
+                    self._uploaded(inside, stream),
+                    "product",
+                    0.0,
+                    0.0,
+                    counted,
+                    stream.native,
+                )
+            found = runtime.empty((count, 2, _cpu.statistics_size(look.color)), "<f8", stream)
+            device_ops.color_statistics(
+                runtime, stream, batch.swaps, batch.targets, counted, look.color, found
+            )
+            batch.ready = stream.record()
+            color: NDArray[np.float64] = found.download(stream.native)
+        return color
+
+    def _uploaded(self, data: NDArray[np.float32], stream: Stream) -> Any:
+        array = self._array(data.shape, stream)
+        array.upload(np.ascontiguousarray(data), stream.native)
+        return array
 
     def _composite(self, batch: Batch) -> Sequence[Frame]:
-        frames = [work.frame for work in batch.works]
         with self._runtime.current():
-            self.draw(batch, [frames[i] for i in batch.owner])
+            batch = self._without_warm(batch)
+            frames = [work.frame for work in batch.works]
+            if batch.owner:
+                self.draw(batch, [frames[i] for i in batch.owner])
         return frames
+
+    def _without_warm(self, batch: Any) -> Batch:
+        """See `Batch.without_warm`; the rows that stay are copied."""
+        kept = [n for n, index in enumerate(batch.owner) if not batch.works[index].warm]
+        if len(kept) == len(batch.owner):
+            return cast(Batch, batch)
+        stream = self._drawing
+        stream.wait(batch.ready)
+        rows: dict[str, Any] = {}
+        for name in ("targets", "swaps", "masks", "shown"):
+            old = getattr(batch, name)
+            rows[name] = self._array((len(kept), *tuple(old.shape)[1:]), stream)
+            for place, n in enumerate(kept):
+                self._copy(self._part(rows[name], place, 1), self._part(old, n, 1), stream)
+        done = stream.record()
+        for name in rows:
+            self._runtime.release(getattr(batch, name), done)
+        return replace(
+            batch,
+            owner=[batch.owner[n] for n in kept],
+            to_coded=batch.to_coded[kept],
+            outlines=batch.outlines[kept],
+            measured=batch.measured and batch.measured.rows(kept),
+            ready=done,
+            **rows,
+        )
 
     def draw(self, batch: Any, frames: Sequence[Frame]) -> None:
         """See `swap.FaceSwap`. Frames in host memory (mattes, layers) are drawn on the GPU and brought back."""
@@ -134,28 +210,28 @@ class DeviceSwap(FaceSwap):
             self._draw_on_host(batch, frames)
             return
         stream = self._drawing
-        stream.wait(batch.ready)
-        for frame in {id(frame): frame for frame in frames}.values():
-            wait_for(frame, stream)
-        device_ops.composite(
-            self._runtime,
-            stream,
-            frames,
-            batch.to_coded,
-            batch.targets,
-            batch.swaps,
-            batch.masks,
-            batch.outlines,
-            self.look,
-            face_width=align.face_width(self.contract.template, self.contract.coverage),
-        )
-        done = stream.record()
+        with self._runtime.current():
+            stream.wait(batch.ready)
+            for frame in {id(frame): frame for frame in frames}.values():
+                wait_for(frame, stream)
+            device_ops.composite(
+                self._runtime,
+                stream,
+                frames,
+                batch.to_coded,
+                batch.targets,
+                batch.swaps,
+                batch.shown,
+                batch.measured.color if batch.measured else None,
+                self.look,
+            )
+            done = stream.record()
         for frame in frames:
             owner: OnDevice = frame.owner
             owner.ready, owner.changed = done, True
             for array in owner.arrays:
                 self._runtime.release(array, done)
-        for array in (batch.targets, batch.swaps, batch.masks):
+        for array in (batch.targets, batch.swaps, batch.masks, batch.shown):
             self._runtime.release(array, done)
 
     def _draw_on_host(self, batch: Any, frames: Sequence[Frame]) -> None:
@@ -169,7 +245,7 @@ class DeviceSwap(FaceSwap):
 
     def close(self) -> None:
         """Waits for what is under way, then frees the engine."""
-        for stream in (self._cropping, self._generating, self._drawing):
+        for stream in (self._cropping, self._generating, self._measuring, self._drawing):
             stream.synchronize()
         self.engine.close()
 
