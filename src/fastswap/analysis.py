@@ -10,9 +10,10 @@ from collections.abc import Iterable, Iterator
 from contextlib import ExitStack
 from itertools import islice
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from fastswap import sidecar, video
+from fastswap.detect import Detector, Mesh
 from fastswap.faces import FrameFaces
 from fastswap.frame import Frame
 from fastswap.progress import Progress, ProgressCallback
@@ -20,15 +21,19 @@ from fastswap.select import Selection
 from fastswap.smooth import Smoother
 from fastswap.track import Tracker
 
+if TYPE_CHECKING:
+    from fastswap.device import Device
+
 Analysed = tuple[Frame, FrameFaces]
+Models = tuple[Detector, Mesh]
 _REPORT_S = 0.1
 
 
 class Analyser:
     """Finds, follows and smooths the faces of a video's frames, from the first one or from where another stopped."""
 
-    def __init__(self) -> None:
-        self._tracker, self._smoother = Tracker(), Smoother()
+    def __init__(self, models: Models | None = None) -> None:
+        self._tracker, self._smoother = Tracker(models=models), Smoother()
         self._waiting: deque[Frame] = deque()
         self._seen = 0  # frames still to come that the smoother knows already
         self._between = True
@@ -60,10 +65,12 @@ class Analyser:
         return pickle.dumps((self._tracker.without_models(), self._smoother, len(self._waiting)), protocol=5)
 
     @classmethod
-    def from_state(cls, state: bytes) -> Analyser:
+    def from_state(cls, state: bytes, models: Models | None = None) -> Analyser:
         """An analyser that goes on from `state`; its first frame is the one that came out next there."""
         made = cls()
         made._tracker, made._smoother, made._seen = _Unpickler(io.BytesIO(state)).load()
+        if models:
+            made._tracker.use_models(models)
         return made
 
 
@@ -89,9 +96,12 @@ class _Unpickler(pickle.Unpickler):
         raise pickle.UnpicklingError(f"{module}.{name} has no place here")
 
 
-def analyse(frames: Iterable[Frame]) -> Iterator[Analysed]:
-    """Finds, follows and smooths the faces of a video's frames; each frame comes out a few frames later."""
-    return Analyser()(frames)
+def analyse(frames: Iterable[Frame], models: Models | None = None) -> Iterator[Analysed]:
+    """Finds, follows and smooths the faces of a video's frames; each frame comes out a few frames later.
+
+    models: detector and mesh for these frames, None for the usual ones.
+    """
+    return Analyser(models)(frames)
 
 
 class Analysis:
@@ -101,7 +111,7 @@ class Analysis:
     that are wanted; where no analysis of the whole input is stored, only they are analysed, and kept in a sidecar of
     their own. `reused` tells whether a stored analysis fits the input and is used, `notice` why one that is there
     does not. Raises InputError for a named file that is not a sidecar: it is not overwritten. deinterlace: as
-    for `video.Reader`.
+    for `video.Reader`. device: whose frames and face models are used, None for the CPU's.
     """
 
     def __init__(
@@ -110,8 +120,10 @@ class Analysis:
         path: Path | None = None,
         window: video.Window | None = None,
         deinterlace: bool | None = None,
+        device: Device | None = None,
     ) -> None:
         self.deinterlace = deinterlace
+        self._device = device
         self.source = info.path
         self.window = window
         self.total = info.frames if window is None else window.count
@@ -137,6 +149,13 @@ class Analysis:
         self.reused = unfit is None
         self.notice = f"{self.path}: not used, {unfit}; analysed again" if unfit else None
 
+    def models(self) -> Models | None:
+        """Detector and mesh for the frames of the device, None for the usual ones."""
+        return self._device.models() if self._device else None
+
+    def _arrive(self, frames: Iterable[Frame]) -> Iterator[Frame]:
+        return self._device.arrive(frames) if self._device else iter(frames)
+
     def of(self, frames: Iterable[Frame]) -> Iterator[Analysed]:
         """Each frame with its faces. A fresh analysis is stored once the last frame has gone through."""
         return self._stored(frames) if self.reused else self._fresh(frames)
@@ -152,7 +171,7 @@ class Analysis:
             kept = None
             if self.path and self.header:
                 kept = stack.enter_context(sidecar.Writer(self.path, self.header))
-            for frame, faces in analyse(frames):
+            for frame, faces in analyse(frames, self.models()):
                 if kept:
                     kept.write(faces)
                 yield frame, faces
@@ -163,7 +182,7 @@ class Analysis:
             return selection
         if self.path is None:
             with video.Reader(self.source, window=self.window, deinterlace=self.deinterlace) as reader:
-                return selection.resolve([faces for _, faces in analyse(reader)])
+                return selection.resolve([faces for _, faces in analyse(self._arrive(reader), self.models())])
         if not self.reused:
             self._run_alone(progress)
         return selection.resolve(sidecar.read(self.path))
@@ -171,7 +190,7 @@ class Analysis:
     def _run_alone(self, progress: ProgressCallback | None) -> None:
         begin = last = time.perf_counter()
         with video.Reader(self.source, window=self.window, deinterlace=self.deinterlace) as reader:
-            for done, _ in enumerate(self._fresh(reader), 1):
+            for done, _ in enumerate(self._fresh(self._arrive(reader)), 1):
                 now = time.perf_counter()
                 if progress and now - last >= _REPORT_S:
                     last = now

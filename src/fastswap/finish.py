@@ -41,8 +41,8 @@ def finished(
 ) -> Iterator[Batch]:
     """Batches with `shown` and `measured` set, each `look.reach` frames late.
 
-    face_width: of the crop's side. measure: sets `shown` and gives the color statistics [N, 2, K] of a batch's faces, in
-    place of what measures in host memory. Drawing then takes what is in the batch and nothing else.
+    face_width: of the crop's side. measure: sets `shown` and gives the color statistics [N, 2, K] of a batch's faces,
+    in place of what measures in host memory. Drawing then takes what is in the batch and nothing else.
     """
     how = measure or _measure
     for batch, steady in steadied(batches, lambda batch: _seen(batch, how, look, face_width), look.reach):

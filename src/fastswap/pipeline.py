@@ -17,6 +17,7 @@ from fastswap import provenance, video
 from fastswap.analysis import Analysis
 from fastswap.atomic import Staging
 from fastswap.choice import Choice
+from fastswap.device import Device, open_device
 from fastswap.errors import SettingsError
 from fastswap.frame import Frame
 from fastswap.look import Look
@@ -34,9 +35,6 @@ from fastswap.stages import Stages
 from fastswap.swap import FaceSwap, Watcher, chain_swaps
 from fastswap.trim import parse_trim
 
-DEFAULT_BATCH = 4
-"""Faces in one run of the network on a CPU; `fastswap bench render` shows what other sizes give."""
-
 _REPORT_S = 0.1
 
 
@@ -46,6 +44,7 @@ def render(
     *,
     model: str | Path,
     device: str = "auto",
+    engine: str = "auto",
     look: Look | None = None,
     select: str = "all",
     encoder: str | None = None,
@@ -67,7 +66,8 @@ def render(
     """Puts the model's face on the selected faces of a video, a picture or a folder of pictures.
 
     source, output: files, or folders of pictures; the output's suffix chooses the container. It is complete and
-    signed, or absent. device: "auto" or "cpu". select: "all", "largest", "track:N" or "at:SECONDS,X,Y" (display
+    signed, or absent. device: "auto", "cpu", "cuda" or "cuda:N"; engine: "auto", "openvino", "tensorrt" or "torch", see
+    `device.open_device`. select: "all", "largest", "track:N" or "at:SECONDS,X,Y" (display
     pixels). encoder, encoder_options: FFmpeg's names, or a preset of `video.presets`. start, end: the part to render,
     see `trim`; the output then begins at 0. deinterlace: True makes interlaced video progressive, False takes its
     frames as they are, None refuses it. matte, layer: side outputs, how much of the new faces shows and the new
@@ -85,6 +85,7 @@ def render(
     _check_counts(batch, threads, parallel)
     settings = {
         "device": device,
+        "engine": engine,
         "select": select,
         "encoder": encoder or "chosen by the container",
         "encoder options": dict(encoder_options or {}),
@@ -98,19 +99,20 @@ def render(
     report = Report(input=str(source), output=str(output), model=str(model))
     certificate, private_key = _optional(certificate), _optional(private_key)
     provenance.check_credential(certificate, private_key)
-    trim = parse_trim(start, end)
-    info = video.probe(source)
+    trim, info = parse_trim(start, end), video.probe(source)
     window = video.window_of(trim, info) if trim else None
     total = window.count if window else info.frames
-    swap = FaceSwap(model, device=device, look=look, batch=_batch_size(info, batch), threads=threads)
+    place = _open(device, engine, report, watched=any((matte, layer, report_page)))
+    swap = place.swap(model, look=look, batch=_batch_size(info, batch, place), threads=threads)
     with (
+        closing(place),
         closing(swap),
         Staging(source, output) as staging,
         Sides(swap, info, output, matte=_optional(matte), layer=_optional(layer), window=window) as sides,
         Page(swap, info, _optional(report_page), [output, *sides.paths], total) as page,
         ExitStack() as kept,
     ):
-        known = Analysis(info, _optional(analysis), window, deinterlace)
+        known = Analysis(info, _optional(analysis), window, deinterlace, place)
         selection = known.resolve(selection, progress)
         stages = Stages()
         tick = _Clock(total, stages, progress).tick
@@ -122,29 +124,27 @@ def render(
         report.segments, work = len(spans), None
         if len(spans) > 1:
             encoding = video.prepare(target, info, source)
-            engine = swap.engine
-            recipe = Recipe(
-                source, output, (model,), device, look, engine.batch, threads, encoding, deinterlace
-            )
+            fixed = (look, swap.engine.batch, threads, encoding, deinterlace, engine)
+            recipe = Recipe(source, output, (model,), device, *fixed)
             job = Job(recipe, info, spans, staging.path, parallel)
             work = kept.enter_context(open_workspace(job, known, [swap]))
             report.notices += work.notices
             try:
-                render_segments(job, work, [swap], known, [selection], report, stages, tick)
+                render_segments(job, work, place, [swap], known, [selection], report, stages, tick)
             except Unsuited as reason:
                 spans, report = video.WHOLE, replace(report, frames=0, swapped=0, faces=0, skipped=Counter())
                 report.notices.append(f"{source}: rendered in one piece: {reason}")
                 work.remove()
         if len(spans) == 1:
             choice = Choice([selection], report)
-            _one_pass(target, [swap], known, choice, report, stages, tick, watchers)
+            _one_pass(target, place, [swap], known, choice, report, stages, tick, watchers)
 
         def sign(path: Path) -> dict[str, object]:
             return _sign(path, source, model, swap, look, certificate, private_key)
 
         report.provenance = sign(staging.path)
         report.notices += sides.finish(sign)
-        _tell(report, swap, known)
+        _tell(report, swap, known, place)
         report.finish(time.perf_counter() - begin, stages.busy)
         page.finish(report, settings, sign)
         staging.publish()
@@ -156,6 +156,7 @@ def render(
 
 def _one_pass(
     target: video.Target,
+    place: Device,
     swaps: Sequence[FaceSwap],
     known: Analysis,
     choice: Choice,
@@ -170,9 +171,10 @@ def _one_pass(
         stages,
         video.Writer(target.made, reader, encoder=target.encoder, options=target.options) as writer,
     ):
-        analysed = stages.thread("analyse", known.of(stages.thread("decode", reader)))
+        analysed = stages.thread("analyse", known.of(stages.thread("decode", place.arrive(reader))))
         works = (choice(found).work(frame) for frame, found in analysed)
-        for _ in stages.timed("encode", _write(writer, chain_swaps(stages, swaps, works, watchers))):
+        swapped = place.leave(chain_swaps(stages, swaps, works, watchers))
+        for _ in stages.timed("encode", _write(writer, swapped)):
             report.frames += 1
             tick(report)
     report.notices += [*reader.notices, *writer.notices]
@@ -185,16 +187,28 @@ def _check_counts(batch: int, threads: int, parallel: int) -> None:
         raise SettingsError(f"parallel is {parallel}; it must be at least 1")
 
 
-def _batch_size(info: video.VideoInfo, asked: int) -> int:
+def _open(device: str, engine: str, report: Report, *, watched: bool) -> Device:
+    """The device, what it has to say in the report. Side outputs and report pages look at frames in host memory."""
+    place = open_device(device, engine)
+    if watched and place.name != "cpu":
+        place.close()
+        place = open_device("cpu", engine if engine in ("auto", "torch") else "auto")
+        report.notices.append("rendered on the CPU: mattes, layers and report pages are made there")
+    return place
+
+
+def _batch_size(info: video.VideoInfo, asked: int, place: Device) -> int:
     """A single picture has no use for a batch."""
-    return asked or (1 if info.kind == "image" else DEFAULT_BATCH)
+    return asked or (1 if info.kind == "image" else place.batch)
 
 
 def _optional(path: str | Path | None) -> Path | None:
     return None if path is None else Path(path)
 
 
-def _tell(report: Report, swap: FaceSwap, known: Analysis) -> None:
+def _tell(report: Report, swap: FaceSwap, known: Analysis, place: Device) -> None:
+    report.device = place.name
+    report.notices += [notice for notice in place.notices if notice not in report.notices]
     report.engine = f"{swap.engine.name}, {swap.engine.precision}, batch {swap.engine.batch}"
     report.analysis, report.analysis_reused = (str(known.path) if known.path else None), known.reused
     if known.notice:

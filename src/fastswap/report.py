@@ -21,6 +21,7 @@ class Report:
     input: str = ""
     output: str = ""
     model: str = ""
+    device: str = ""
     engine: str = ""
     frames: int = 0
     swapped: int = 0

@@ -137,6 +137,10 @@ class Tracker:
         doubts = max(len(doubted - {track.number for track in seen}), rejected)
         return FrameFaces(frame.index, frame.pts, frame.time, cut, faces, doubts)
 
+    def use_models(self, models: tuple[Detector, Mesh]) -> None:
+        """Looks for faces with these from now on."""
+        self._models = models
+
     def without_models(self) -> Tracker:
         """The same state, to be kept: whoever goes on from it loads the models anew."""
         kept = copy.copy(self)

@@ -20,9 +20,10 @@ from fastswap.analysis import analyse
 from fastswap.bench.untrained import untrained
 from fastswap.demo import TARGET, demo_model
 from fastswap.detect import Detector, Mesh
+from fastswap.device import CPU_BATCH
 from fastswap.frame import Frame
 from fastswap.look import Look
-from fastswap.pipeline import DEFAULT_BATCH, render
+from fastswap.pipeline import render
 from fastswap.swap import FaceSwap, Work, drawing_order
 from fastswap.track import Tracker
 
@@ -94,7 +95,7 @@ def make_clip(path: Path, frames: int) -> None:
     video.write_video(path, (cycle[i % len(cycle)] for i in range(frames)), fps=30)
 
 
-def measure(clip: Path, model: Path, *, threads: int = 0, batch: int = DEFAULT_BATCH) -> Parts:
+def measure(clip: Path, model: Path, *, threads: int = 0, batch: int = CPU_BATCH) -> Parts:
     """Measures all parts on `clip` with `model`; the first pass of each is a warm-up and is not counted."""
     parts = Parts()
     with tempfile.TemporaryDirectory() as folder:
@@ -205,7 +206,7 @@ def run(
     frames: int = 300,
     memory: bool = False,
     threads: int = 0,
-    batch: int = DEFAULT_BATCH,
+    batch: int = CPU_BATCH,
 ) -> dict[str, Any]:
     """Measures everything. model: default the demo's. preset: an untrained generator of that preset instead. clip:
     default one of `frames` frames made for it.

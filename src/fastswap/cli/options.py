@@ -11,7 +11,10 @@ from fastswap.cli import log
 from fastswap.errors import SettingsError
 
 Model = Annotated[Path, typer.Option("--model", "-m", help="The trained face, an ONNX file.")]
-Device = Annotated[str, typer.Option(help="auto, cpu or cuda:N.")]
+Device = Annotated[str, typer.Option(help="auto, cpu, cuda or cuda:N.")]
+Engine = Annotated[
+    str, typer.Option(help="What runs the networks: auto, openvino (CPU), tensorrt (NVIDIA GPU) or torch.")
+]
 Select = Annotated[
     str, typer.Option(help="Which faces: all, largest, track:N, or at:SECONDS,X,Y (display pixels).")
 ]

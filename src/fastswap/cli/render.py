@@ -22,6 +22,7 @@ def render(
     ],
     model: options.Model,
     device: options.Device = "auto",
+    engine: options.Engine = "auto",
     select: options.Select = "all",
     encoder: Annotated[
         str | None,
@@ -83,6 +84,7 @@ def render(
             output,
             model=model,
             device=device,
+            engine=engine,
             look=look,
             select=select,
             encoder=encoder,

@@ -56,7 +56,6 @@ class GpuDevice:
             engine=self._engine,
             look=look,
             batch=batch,
-            reader=self.reader,
             threads=threads,
         )
         self.notices += made.notices

@@ -16,9 +16,7 @@ from numpy.typing import NDArray
 
 from fastswap import _cpu, ops
 from fastswap.device import ops as device_ops
-from fastswap.device.layout import blocks_of, on_host
-from fastswap.device.plane import OnDevice, is_on_device, wait_for
-from fastswap.device.transfer import Uploader
+from fastswap.device.plane import OnDevice, wait_for
 from fastswap.engines.network import GeneratorEngine
 from fastswap.engines.opening import Job, digest, open_network
 from fastswap.finish import finished, within_frames, without_nearer
@@ -28,7 +26,6 @@ from fastswap.model import MASK, SWAP, load_contract
 from fastswap.swap import Batch, FaceSwap, Work
 
 if TYPE_CHECKING:
-    from fastswap.device.plane import Look as Reader
     from fastswap.device.runtime import Runtime, Stream
     from fastswap.engines.network import DeviceNetwork
     from fastswap.engines.opening import EngineName
@@ -47,10 +44,9 @@ class DeviceSwap(FaceSwap):
         engine: EngineName,
         look: Look,
         batch: int,
-        reader: Reader,
         threads: int = 0,
     ) -> None:
-        self.contract, self.look, self._runtime, self._reader = load_contract(model), look, runtime, reader
+        self.contract, self.look, self._runtime = load_contract(model), look, runtime
         ops.set_threads(threads or 1)
         network = open_network(job_of(model, batch), runtime, engine=engine)
         self.engine = GeneratorEngine(network, runtime)
@@ -58,7 +54,6 @@ class DeviceSwap(FaceSwap):
         self._cropping, self._generating, self._measuring, self._drawing = (
             runtime.stream() for _ in range(4)
         )
-        self._uploader: Uploader | None = None
 
     @property
     def _network(self) -> DeviceNetwork:
@@ -123,8 +118,8 @@ class DeviceSwap(FaceSwap):
         self._runtime.copy(to, of, int(np.prod(of.shape)) * 4, stream)
 
     def _finish(self, batches: Iterable[Batch]) -> Iterator[Batch]:
-        """See `swap.FaceSwap`. Masks and statistics are made on the GPU; the statistics alone, some numbers a face, cross
-        the bus, since what steadies them over frames runs on the host."""
+        """See `swap.FaceSwap`. Masks and statistics are made on the GPU. The statistics, some numbers a face, cross the
+        bus, since what steadies them over frames runs on the host."""
         return finished(batches, self.look, self.face_width, self._measure)
 
     def _measure(self, batch: Any, look: Look, face_width: float) -> NDArray[np.float64]:
@@ -182,7 +177,7 @@ class DeviceSwap(FaceSwap):
         """See `Batch.without_warm`; the rows that stay are copied."""
         kept = [n for n, index in enumerate(batch.owner) if not batch.works[index].warm]
         if len(kept) == len(batch.owner):
-            return cast(Batch, batch)
+            return cast("Batch", batch)
         stream = self._drawing
         stream.wait(batch.ready)
         rows: dict[str, Any] = {}
@@ -194,7 +189,7 @@ class DeviceSwap(FaceSwap):
         done = stream.record()
         for name in rows:
             self._runtime.release(getattr(batch, name), done)
-        return replace(
+        made: Batch = replace(
             batch,
             owner=[batch.owner[n] for n in kept],
             to_coded=batch.to_coded[kept],
@@ -203,12 +198,10 @@ class DeviceSwap(FaceSwap):
             ready=done,
             **rows,
         )
+        return made
 
     def draw(self, batch: Any, frames: Sequence[Frame]) -> None:
-        """See `swap.FaceSwap`. Frames in host memory (mattes, layers) are drawn on the GPU and brought back."""
-        if not all(is_on_device(frame) for frame in frames):
-            self._draw_on_host(batch, frames)
-            return
+        """See `swap.FaceSwap`."""
         stream = self._drawing
         with self._runtime.current():
             stream.wait(batch.ready)
@@ -233,15 +226,6 @@ class DeviceSwap(FaceSwap):
                 self._runtime.release(array, done)
         for array in (batch.targets, batch.swaps, batch.masks, batch.shown):
             self._runtime.release(array, done)
-
-    def _draw_on_host(self, batch: Any, frames: Sequence[Frame]) -> None:
-        self._uploader = self._uploader or Uploader(self._runtime, self._reader)
-        there = {id(frame): self._uploader(frame) for frame in {id(f): f for f in frames}.values()}
-        self.draw(batch, [there[id(frame)] for frame in frames])
-        for frame in {id(f): f for f in frames}.values():
-            arrays = there[id(frame)].owner.arrays
-            for block, array in zip(blocks_of(frame.planes), arrays, strict=True):
-                np.copyto(on_host(block), array.download(self._drawing.native))
 
     def close(self) -> None:
         """Waits for what is under way, then frees the engine."""

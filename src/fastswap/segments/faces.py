@@ -133,11 +133,11 @@ class SpanFaces:
 
     def _analyser(self) -> Analyser:
         if not self.at:
-            return Analyser()
+            return Analyser(self._known.models())
         state = self._state(self.at - 1)
         assert state is not None
         assert state[1] is not None
-        return Analyser.from_state(state[1])
+        return Analyser.from_state(state[1], self._known.models())
 
     def _usable(self) -> int:
         """How many spans, from the first on, are kept such that the analysis can go on after them."""

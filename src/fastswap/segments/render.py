@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import os
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from copy import deepcopy
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
@@ -14,7 +14,9 @@ import fastswap
 from fastswap import video
 from fastswap.analysis import Analysis
 from fastswap.choice import Choice
+from fastswap.device import Device
 from fastswap.errors import OutputError
+from fastswap.frame import Frame
 from fastswap.model import model_hash
 from fastswap.report import Report
 from fastswap.segments import sequence
@@ -71,6 +73,7 @@ def open_workspace(job: Job, known: Analysis, swaps: Sequence[FaceSwap]) -> Work
 def render(
     job: Job,
     work: Workspace,
+    device: Device,
     swaps: Sequence[FaceSwap],
     known: Analysis,
     selections: Sequence[Selection],
@@ -84,7 +87,7 @@ def render(
     """
     for attempt in range(_JOIN_TRIES):
         try:
-            _finish_all(job, work, swaps, known, selections, report, stages, tick)
+            _finish_all(job, work, device, swaps, known, selections, report, stages, tick)
             for _ in video.join(
                 job.target, job.info, job.recipe.source, job.recipe.encoding, _paths(job, work)
             ):
@@ -109,6 +112,7 @@ def _paths(job: Job, work: Workspace) -> list[Path]:
 def _finish_all(
     job: Job,
     work: Workspace,
+    device: Device,
     swaps: Sequence[FaceSwap],
     known: Analysis,
     selections: Sequence[Selection],
@@ -123,9 +127,9 @@ def _finish_all(
     faces, choice = SpanFaces(known, job.spans, work), Choice(selections, report)
     with video.Reader(job.recipe.source, deinterlace=job.recipe.deinterlace) as reader, stages:
         if job.parallel > 1 and todo:
-            _in_processes(job, work, faces, choice, todo, reader, report, stages, tick)
+            _in_processes(job, work, device, faces, choice, todo, reader, report, stages, tick)
         else:
-            _in_sequence(job, work, faces, choice, todo, reader, swaps, report, stages, tick)
+            _in_sequence(job, work, device, faces, choice, todo, reader, swaps, report, stages, tick)
         report.notices += [notice for notice in reader.notices if notice not in report.notices]
     faces.publish()
 
@@ -133,6 +137,7 @@ def _finish_all(
 def _in_sequence(
     job: Job,
     work: Workspace,
+    device: Device,
     faces: SpanFaces,
     choice: Choice,
     todo: sequence.Todo,
@@ -144,10 +149,11 @@ def _in_sequence(
 ) -> None:
     margin = job.recipe.margin
     heard = sequence.Ledger(job.spans, margin)
-    frames = stages.thread("decode", sequence.decoded(reader, job.spans, todo, margin))
+    frames = stages.thread("decode", device.arrive(sequence.decoded(reader, job.spans, todo, margin)))
     works = stages.thread("analyse", sequence.works(faces, frames, todo, choice, margin, heard))
     encoder = sequence.Encoder(job.recipe, work, heard, reader.info)
-    for _ in stages.timed("encode", encoder(chain_swaps(stages, swaps, works), job.spans, todo)):
+    swapped = device.leave(chain_swaps(stages, swaps, works))
+    for _ in stages.timed("encode", encoder(swapped, job.spans, todo)):
         report.frames += 1
         tick(report)
     report.notices += encoder.notices
@@ -156,6 +162,7 @@ def _in_sequence(
 def _in_processes(
     job: Job,
     work: Workspace,
+    device: Device,
     faces: SpanFaces,
     choice: Choice,
     todo: sequence.Todo,
@@ -165,7 +172,9 @@ def _in_processes(
     tick: Tick,
 ) -> None:
     fresh: sequence.Todo = {number: first for number, first in todo.items() if number >= faces.kept}
-    frames = stages.thread("decode", sequence.decoded(reader, job.spans, fresh, 0)) if fresh else iter(())
+    frames: Iterator[Frame] = iter(())
+    if fresh:
+        frames = stages.thread("decode", device.arrive(sequence.decoded(reader, job.spans, fresh, 0)))
     tasks = sequence.tasks_to_do(faces, frames, choice, work, job.recipe.margin)
     threads = max(1, (job.recipe.threads or os.cpu_count() or 1) // job.parallel)
     with Pool(replace(job.recipe, threads=threads), job.parallel, work.partial) as pool:

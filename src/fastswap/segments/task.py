@@ -14,11 +14,12 @@ import numpy as np
 
 from fastswap import video
 from fastswap.choice import Chosen
+from fastswap.device import open_device
 from fastswap.frame import Frame
 from fastswap.look import Look
 from fastswap.segments.faces import Unsuited
 from fastswap.stages import Stages
-from fastswap.swap import FaceSwap, Work, chain_swaps
+from fastswap.swap import Work, chain_swaps
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,6 +38,7 @@ class Recipe:
     threads: int
     encoding: video.Encoding
     deinterlace: bool | None = None
+    engine: str = "auto"
 
     @property
     def margin(self) -> int:
@@ -137,10 +139,9 @@ class SegmentRenderer:
     def __init__(self, recipe: Recipe) -> None:
         self.recipe = recipe
         self.notices: list[str] = []
+        self._device = open_device(recipe.device, recipe.engine)
         self._swaps = [
-            FaceSwap(
-                model, device=recipe.device, look=recipe.look, batch=recipe.batch, threads=recipe.threads
-            )
+            self._device.swap(model, look=recipe.look, batch=recipe.batch, threads=recipe.threads)
             for model in recipe.models
         ]
         self._reader = video.Reader(recipe.source, deinterlace=recipe.deinterlace)
@@ -154,6 +155,7 @@ class SegmentRenderer:
         self._reader.close()
         for swap in self._swaps:
             swap.close()
+        self._device.close()
 
     def render(self, task: Task, made: Path) -> dict[str, Any]:
         """Renders a span into the file `made`; returns its record, which is in the file too."""
@@ -161,21 +163,20 @@ class SegmentRenderer:
         with Stages() as stages, video.SegmentWriter(made, output, info, encoding) as writer:
             works = stages.thread("decode", self._works(task))
             swapped = islice(chain_swaps(stages, self._swaps, works), len(task.before), None)
-            for number, frame in enumerate(stages.timed("encode", swapped)):
+            for number, frame in enumerate(stages.timed("encode", self._device.leave(swapped))):
                 if number < len(task.frames):
                     writer.write(frame)
             record = {"key": task.key, "frames": len(task.frames), **task.marks}
             writer.finish(record)
-        self.notices = [*self._reader.notices, *writer.notices]
+        self.notices = [*self._device.notices, *self._reader.notices, *writer.notices]
         return {**record, "seconds": {name: round(value, 4) for name, value in stages.busy.items()}}
 
     def _works(self, task: Task) -> Iterator[Work]:
         reader, span = self._reader, task.span
         if task.before:
-            yield from paired(
-                reader.lead_in(span, task.first, len(task.before)), task.before, span.number - 1
-            )
-        yield from paired(reader.frames_of(span, task.first), task.frames, span.number)
+            frames = reader.lead_in(span, task.first, len(task.before))
+            yield from paired(self._device.arrive(frames), task.before, span.number - 1)
+        yield from paired(self._device.arrive(reader.frames_of(span, task.first)), task.frames, span.number)
         if task.after:
-            first = task.first + len(task.frames)
-            yield from paired(tail(reader, span, first, len(task.after)), task.after, span.number + 1)
+            beyond = tail(reader, span, task.first + len(task.frames), len(task.after))
+            yield from paired(self._device.arrive(beyond), task.after, span.number + 1)
