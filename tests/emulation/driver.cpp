@@ -1,8 +1,9 @@
 // A test-only stand-in for the CUDA driver library: enough of it for the real PyCUDA to run on host memory.
 //
-// Work runs at once. What a driver would not forgive is an error here too: a call without a current context (201), an
-// object that is used after it was destroyed (400), memory that is not there. `emulated_driver_report` tells what is
-// left over. The rest of what PyCUDA links is made by tests/pycuda_stand_in.py and fails with 801 (not supported).
+// Work runs at once. What a driver would not forgive is an error here too: a call without a current context
+// (201), an object that is used after it was destroyed (400), memory that is not there.
+// `emulated_driver_report` tells what is left over. The rest of what PyCUDA links is made by
+// tests/pycuda_stand_in.py and fails with 801 (not supported).
 #include <cuda.h>
 
 #include <cstdio>
