@@ -42,6 +42,7 @@ struct Kernels {
   void (*pyramid_halve)(const PyramidStep& params);
   void (*pyramid_sum)(const PyramidStep& params);
   void (*pyramid_enlarge)(const PyramidStep& params);
+  void (*poisson_inner)(const MembraneRows& params, int y0, int y1);
   void (*poisson_prepare)(const MembraneRows& params, int y0, int y1);
   void (*poisson_equation)(const MembraneLevel& params);
   void (*poisson_share)(const MembraneLevel& params);

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <vector>
 
+#include "eigen3.h"
 #include "kernels.h"
 #include "parallel.h"
 
@@ -10,7 +11,8 @@ namespace fs {
 namespace {
 
 constexpr int kBlockRows = 32;
-constexpr int kRoom = 16;  // floats between the rows: the widest vector
+constexpr double kLeastInner = 16.0;  // pixels
+constexpr int kRoom = 16;             // floats between the rows: the widest vector
 // Damping of the Jacobi steps before and after a coarser level's correction: Chebyshev's points, which least
 // amplify the errors that the coarser level cannot see (eigenvalues of 0.4 to 2).
 constexpr float kBefore[2] = {0.565693f, 1.577128f}, kAfter = 0.833333f;
@@ -62,31 +64,36 @@ class Membrane {
 
   int blocks() const { return (face_.rect.height + kBlockRows - 1) / kBlockRows; }
 
+  // The likely colours of both pictures; see `trust`.
+  void look() {
+    const int first = (kInnerStep - face_.rect.y0 % kInnerStep) % kInnerStep;
+    if (first >= face_.rect.height) return;
+    for (int round = 0; round < kInnerRounds; ++round) {
+      const MembraneRows p = rows();
+      kernels().poisson_inner(p, first, face_.rect.height);
+      const auto cloud = [&](const float* const* channel, std::ptrdiff_t pitch, const float* weight) {
+        const PixelRows all{{channel[0], channel[1], channel[2]},
+                            pitch,
+                            weight,
+                            p.to.grid.pitch,
+                            face_.rect.width,
+                            face_.rect.height};
+        PixelRows some = all.rows(first, face_.rect.height);
+        some.pitch *= kInnerStep;
+        some.mask_pitch *= kInnerStep;
+        some.height = (some.height + kInnerStep - 1) / kInnerStep;
+        Moments inner;
+        kernels().moments(some, false, inner, nullptr);
+        return color_cloud(inner);
+      };
+      face_colors_ = cloud(p.face.channel, p.face.pitch, p.to.weight);
+      target_colors_ = cloud(p.target, p.target_pitch, p.to.diagonal);
+    }
+  }
+
   void prepare(int block) const {
-    const SeamFace& f = face_;
-    MembraneRows p{};
-    p.face = {{f.face.channel[0], f.face.channel[1], f.face.channel[2]},
-              f.face.pitch,
-              f.mask,
-              f.mask_pitch,
-              f.rect.width,
-              f.rect.height};
-    std::copy_n(f.target, 3, p.target);
-    p.target_pitch = f.size;
-    const float scale = kMembraneReach / static_cast<float>(f.size);
-    p.stiffness = scale * scale;
-    const Affine& m = f.to_coded;
-    const double x = f.rect.x0 + 0.5, y = f.rect.y0 + 0.5;
-    p.u0 = static_cast<float>(m.xx * x + m.xy * y + m.x0);
-    p.v0 = static_cast<float>(m.yx * x + m.yy * y + m.y0);
-    p.u_x = static_cast<float>(m.xx);
-    p.u_y = static_cast<float>(m.xy);
-    p.v_x = static_cast<float>(m.yx);
-    p.v_y = static_cast<float>(m.yy);
-    p.frame_width = static_cast<float>(f.frame_width);
-    p.frame_height = static_cast<float>(f.frame_height);
-    p.to = levels_.front();
-    kernels().poisson_prepare(p, block * kBlockRows, std::min(f.rect.height, (block + 1) * kBlockRows));
+    kernels().poisson_prepare(rows(), block * kBlockRows,
+                              std::min(face_.rect.height, (block + 1) * kBlockRows));
   }
 
   // The coarser levels' equations. A cell lies in the mask where any cell does that it covers, and holds as
@@ -159,12 +166,62 @@ class Membrane {
     kernels().pyramid_enlarge({from.x[c], from.grid, to.x[c], to.grid, line_[c], to.share, adds});
   }
 
+  MembraneRows rows() const {
+    const SeamFace& f = face_;
+    MembraneRows p{};
+    p.face = {{f.face.channel[0], f.face.channel[1], f.face.channel[2]},
+              f.face.pitch,
+              f.mask,
+              f.mask_pitch,
+              f.rect.width,
+              f.rect.height};
+    std::copy_n(f.target, 3, p.target);
+    p.target_pitch = f.size;
+    const float scale = kMembraneReach / static_cast<float>(f.size);
+    p.stiffness = scale * scale;
+    const Affine& m = f.to_coded;
+    const double x = f.rect.x0 + 0.5, y = f.rect.y0 + 0.5;
+    p.u0 = static_cast<float>(m.xx * x + m.xy * y + m.x0);
+    p.v0 = static_cast<float>(m.yx * x + m.yy * y + m.y0);
+    p.u_x = static_cast<float>(m.xx);
+    p.u_y = static_cast<float>(m.xy);
+    p.v_x = static_cast<float>(m.yx);
+    p.v_y = static_cast<float>(m.yy);
+    p.frame_width = static_cast<float>(f.frame_width);
+    p.frame_height = static_cast<float>(f.frame_height);
+    p.face_colors = face_colors_;
+    p.target_colors = target_colors_;
+    p.to = levels_.front();
+    return p;
+  }
+
   const SeamFace& face_;
+  ColorCloud face_colors_{}, target_colors_{};
   std::vector<MembraneLevel> levels_;
   float* line_[3];
 };
 
 }  // namespace
+
+ColorCloud color_cloud(const Moments& inner) {
+  ColorCloud cloud{};
+  if (!(inner.weight >= kLeastInner)) return cloud;
+  double mean[3];
+  Matrix3 covariance;
+  for (int i = 0, k = 0; i < 3; ++i) {
+    mean[i] = inner.first[i] / inner.weight;
+    cloud.mean[i] = static_cast<float>(mean[i] + kRgbPivot);
+    for (int j = i; j < 3; ++j, ++k)
+      covariance[i][j] = covariance[j][i] =
+          inner.second[k] / inner.weight - inner.first[i] / inner.weight * (inner.first[j] / inner.weight);
+  }
+  const Matrix3 d = apply_to_eigenvalues(covariance, [](double x) {
+    return 1.0 / (kTrustedDeviations * kTrustedDeviations * std::max(x, kLeastDeviation * kLeastDeviation));
+  });
+  const double entries[6] = {d[0][0], d[1][1], d[2][2], 2.0 * d[0][1], 2.0 * d[0][2], 2.0 * d[1][2]};
+  for (int i = 0; i < 6; ++i) cloud.distance[i] = static_cast<float>(entries[i]);
+  return cloud;
+}
 
 void poisson(const SeamFace* faces, int count) {
   std::vector<Membrane> membranes;
@@ -174,6 +231,7 @@ void poisson(const SeamFace* faces, int count) {
     for (int b = 0; b < membranes.back().blocks(); ++b) work.emplace_back(n, b);
   }
   const auto of = [&](int n) -> Membrane& { return membranes[static_cast<std::size_t>(n)]; };
+  parallel_for(count, [&](int n) { of(n).look(); });
   parallel_for(static_cast<int>(work.size()), [&](int i) {
     const auto [n, block] = work[static_cast<std::size_t>(i)];
     of(n).prepare(block);

@@ -10,9 +10,13 @@
 //   h minimises  sum over neighbours (h_i - h_j)^2  +  sum over pixels w_i (h_i - d_i)^2
 //
 // per channel, with d the target less the face and the weights w of `membrane_weight`. A hard mask (feather
-// 0) gives the classical problem but for a boundary that holds with a large finite weight. Pixels beyond the
-// frame have no weight, so there the membrane ends freely (Neumann) and what a crop repeats there does not
-// bleed in.
+// 0) gives the classical problem but for a boundary that holds with a large finite weight.
+//
+// Where the soft edge lies over hair, a hand or the background, target and face show different things and
+// their difference says nothing about light. So a pixel counts as far as both of its colours are likely ones
+// for the inner part of the mask, eyes and mouth aside (`trust`); elsewhere the membrane carries on from
+// where they are. Pixels beyond the frame have no weight, so there the membrane ends freely (Neumann) and
+// what a crop repeats there does not bleed in.
 //
 // Pixels outside the mask take no part. The minimum solves (number of neighbours + w_i) h_i - sum of
 // neighbours' h = w_i d_i, which full multigrid does (Briggs, Henson and McCormick, "A Multigrid Tutorial",
@@ -30,6 +34,12 @@ namespace fs {
 inline constexpr float kMembraneReach = 80.0f;
 // Weight of a pixel at a hard edge, where a step would show.
 inline constexpr float kHardEdge = 8.0f;
+// The likely colours are taken from every kInnerStep-th row, in rounds: what the last one does not trust
+// counts less.
+inline constexpr int kInnerStep = 4, kInnerRounds = 3;
+// Trust of a colour is a half at this many deviations, of which each axis of the cloud has at least this
+// much.
+inline constexpr double kTrustedDeviations = 3.0, kLeastDeviation = 0.04;
 
 // Weight of a pixel of the mask: grows as the mask falls off, as what is seen there is the target; 0 outside
 // it. least: the least mask value among the four neighbours; inside: 1 within the frame, 0 beyond.
@@ -40,6 +50,38 @@ FS_HD F membrane_weight(F alpha, F least, F inside, float stiffness) {
   const F edge = choose_less(zero, least, zero, L::set(kHardEdge) * alpha);
   return choose_less(zero, alpha, fmadd(L::set(stiffness) * open, open, edge) * inside, zero);
 }
+
+// How much a pixel counts for the colours of the inner part: those where the mask is above a half.
+template <class F>
+FS_HD F inner_weight(F alpha, F inside) {
+  using L = Lanes<F>;
+  const F above = upper(fmadd(L::set(2.0f), alpha, L::set(-1.0f)), L::set(0.0f));
+  return above * above * inside;
+}
+
+// Likely colours: a mean and the squared distance from it, in units at which trust is a half. Entries 00 11
+// 22 of a symmetric matrix, then twice 01 02 12.
+struct ColorCloud {
+  float mean[3];
+  float distance[6];
+};
+
+// 1 for likely colours, less the further away.
+template <class F>
+FS_HD F trust(const ColorCloud& cloud, const Triple<F>& rgb) {
+  using L = Lanes<F>;
+  const F a = rgb.a - L::set(cloud.mean[0]), b = rgb.b - L::set(cloud.mean[1]),
+          c = rgb.c - L::set(cloud.mean[2]);
+  const auto& d = cloud.distance;
+  const F first = fmadd(L::set(d[0]), a, fmadd(L::set(d[3]), b, L::set(d[4]) * c));
+  const F away = fmadd(first, a, fmadd(fmadd(L::set(d[1]), b, L::set(d[5]) * c), b, L::set(d[2]) * c * c));
+  const F square = away * away;
+  return L::set(1.0f) / fmadd(square, square, L::set(1.0f));
+}
+
+// The cloud of the inner part's colours from their moments in R'G'B'; of too few pixels one that trusts every
+// colour.
+ColorCloud color_cloud(const Moments& inner);
 
 // The distance of a pixel to the frame's nearest edge as a soft switch. u and v: luma coordinates of its
 // centre.
@@ -102,6 +144,7 @@ struct MembraneRows {
   float stiffness;
   float u0, v0, u_x, v_x, u_y, v_y;  // luma coordinates: u0 + u_x x + u_y y at pixel (x, y)'s centre
   float frame_width, frame_height;
+  ColorCloud face_colors, target_colors;
   MembraneLevel to;
 };
 

@@ -10,6 +10,20 @@ template <class F>
 struct PoissonRows {
   using L = Lanes<F>;
 
+  // Weights of the inner part's colours of every kInnerStep-th row, into the places of the finest level's
+  // weights (the face's) and diagonal (the target's).
+  static void inner(const MembraneRows& p, int y0, int y1) {
+    for (int y = y0; y < y1; y += kInnerStep) {
+      in_row(p.face.width, [&](int x, int n) __attribute__((always_inline)) {
+        const F alpha = clamp_unit(L::load(p.face.mask + y * p.face.mask_pitch + x, n));
+        const F weight = inner_weight(alpha, inside_at<F>(p, x, y));
+        const std::ptrdiff_t to = y * p.to.grid.pitch + x;
+        L::store(p.to.weight + to, weight * trust(p.face_colors, face_at<F>(p, x, y, n)), n);
+        L::store(p.to.diagonal + to, weight * trust(p.target_colors, target_at<F>(p, x, y, n)), n);
+      });
+    }
+  }
+
   // Rows y0..y1-1 of the finest level.
   static void prepare(const MembraneRows& p, int y0, int y1) {
     const int width = p.face.width;
@@ -103,20 +117,39 @@ struct PoissonRows {
     const G level = lower(beside(-1, x > 0), beside(1, x + n < width));
     const G upright =
         lower(beside(-p.face.mask_pitch, y > 0), beside(p.face.mask_pitch, y + 1 < p.face.height));
-    const G column = M::index() + M::set(static_cast<float>(x));
-    const float fy = static_cast<float>(y);
-    const G inside =
-        inside_frame(fmadd(column, M::set(p.u_x), M::set(p.u0 + p.u_y * fy)),
-                     fmadd(column, M::set(p.v_x), M::set(p.v0 + p.v_y * fy)), p.frame_width, p.frame_height);
-    const G weight = membrane_weight(alpha, lower(level, upright), inside, p.stiffness);
+    const Triple<G> face = face_at<G>(p, x, y, n), target = target_at<G>(p, x, y, n);
+    const G hold = membrane_weight(alpha, lower(level, upright), inside_at<G>(p, x, y), p.stiffness);
+    const G weight = hold * (trust(p.face_colors, face) * trust(p.target_colors, target));
     const std::ptrdiff_t to = y * p.to.grid.pitch + x;
     M::store(p.to.weight + to, weight, n);
     M::store(p.to.within + to, choose_less(zero, alpha, M::set(1.0f), zero), n);
-    for (int c = 0; c < 3; ++c) {
-      const G target = clamp_unit(M::load(p.target[c] + y * p.target_pitch + x, n));
-      const G face = M::load(p.face.channel[c] + y * p.face.pitch + x, n);
-      M::store(p.to.b[c] + to, weight * (target - face), n);
-    }
+    M::store(p.to.b[0] + to, weight * (target.a - face.a), n);
+    M::store(p.to.b[1] + to, weight * (target.b - face.b), n);
+    M::store(p.to.b[2] + to, weight * (target.c - face.c), n);
+  }
+
+  template <class G>
+  static FS_HD Triple<G> face_at(const MembraneRows& p, int x, int y, int n) {
+    const std::ptrdiff_t at = y * p.face.pitch + x;
+    return {Lanes<G>::load(p.face.channel[0] + at, n), Lanes<G>::load(p.face.channel[1] + at, n),
+            Lanes<G>::load(p.face.channel[2] + at, n)};
+  }
+
+  template <class G>
+  static FS_HD Triple<G> target_at(const MembraneRows& p, int x, int y, int n) {
+    const std::ptrdiff_t at = y * p.target_pitch + x;
+    return {clamp_unit(Lanes<G>::load(p.target[0] + at, n)), clamp_unit(Lanes<G>::load(p.target[1] + at, n)),
+            clamp_unit(Lanes<G>::load(p.target[2] + at, n))};
+  }
+
+  template <class G>
+  static FS_HD G inside_at(const MembraneRows& p, int x, int y) {
+    using M = Lanes<G>;
+    const G column = M::index() + M::set(static_cast<float>(x));
+    const float row = static_cast<float>(y);
+    return inside_frame(fmadd(column, M::set(p.u_x), M::set(p.u0 + p.u_y * row)),
+                        fmadd(column, M::set(p.v_x), M::set(p.v0 + p.v_y * row)), p.frame_width,
+                        p.frame_height);
   }
 
   // body(x, count) along a row, whole vectors first.

@@ -219,6 +219,7 @@ struct Rows {
             Pyramid::halve,
             Pyramid::sum,
             Pyramid::enlarge,
+            Poisson::inner,
             Poisson::prepare,
             Poisson::equation,
             Poisson::share,

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from reference import Array
+from reference import Array, weighted_statistics
 
 
 def neighbour_least(mask: Array) -> Array:
@@ -61,9 +61,32 @@ def membrane(difference: Array, weights: Array, within: Array) -> Array:
     return h
 
 
+def trust(rgb: Array, inner: Array) -> Array:
+    """How likely each colour is one of the inner part's: a half at three deviations, each of at least 0.04.
+
+    Mean and deviations come from every fourth row, in three rounds: colours that a round does not trust
+    count less in the next.
+    """
+    sampled = np.where(np.arange(len(inner))[:, None] % 4 == 0, inner, 0.0)
+    trusted = np.ones_like(inner)
+    for _ in range(3):
+        weights = sampled * trusted
+        if weights.sum() < 16.0:
+            trusted = np.ones_like(inner)
+            continue
+        mean, covariance = weighted_statistics(rgb, weights)
+        values, axes = np.linalg.eigh(covariance)
+        along = np.einsum("ij,i...->j...", axes, rgb - mean[:, None, None])
+        distance = (along**2 / np.maximum(values, 0.04**2)[:, None, None]).sum(0)
+        trusted = 1.0 / (1.0 + (distance / 9.0) ** 4)
+    return trusted
+
+
 def poisson(face: Array, target: Array, mask: Array, inside: Array) -> Array:
     """The face plus its membrane, cut to 0..1; [3, S, S]."""
-    weights = membrane_weights(np.clip(mask, 0.0, 1.0), inside)
+    mask = np.clip(mask, 0.0, 1.0)
+    inner = np.maximum(2.0 * mask - 1.0, 0.0) ** 2 * inside
+    weights = membrane_weights(mask, inside) * trust(face, inner) * trust(target, inner)
     difference = np.stack([membrane(t - f, weights, mask > 0.0) for f, t in zip(face, target, strict=True)])
     return np.clip(face + difference, 0.0, 1.0)
 

@@ -114,6 +114,21 @@ def test_poisson_takes_over_light_from_the_side() -> None:
     assert left.max() < 0.1
 
 
+@pytest.mark.parametrize("beyond", [0.0, 1.0])
+def test_background_under_the_soft_edge_does_not_bleed_in(beyond: float) -> None:
+    """The mask reaches over the head's side: a black or white wall there must not darken or bleach the face."""
+    size = 128
+    rng = np.random.default_rng(2)
+    mask = pictures(size, 0.08)[2]
+    skin = np.array([0.75, 0.55, 0.45])[:, None, None] + 0.08 * np.sin(np.arange(size) / 20)
+    face = np.broadcast_to(skin, (3, size, size)) + rng.normal(0, 0.02, (3, size, size))
+    target = face + 0.08
+    target[:, :, : size // 4] = beyond
+    got = match(face.astype(np.float32), target.astype(np.float32), mask, "poisson")
+    moved = (got - face)[:, (mask > 0.9) & (np.arange(size) > size // 4 + 4)]
+    assert np.abs(moved - 0.08).max() < 0.02
+
+
 def test_bands_keep_the_middle_and_fade_to_the_target() -> None:
     size = 128
     mask = pictures(size, 0.0)[2]
