@@ -61,6 +61,16 @@ class ProvenanceError(FastswapError):
     exit_code = 9
 
 
+class JobsError(FastswapError):
+    """A batch that cannot be done as it is written, or of which jobs failed. problems: one line each."""
+
+    exit_code = 10
+
+    def __init__(self, problems: list[str]) -> None:
+        super().__init__("\n".join(problems))
+        self.problems = problems
+
+
 class Interrupted(FastswapError):
     """The user stopped the work; nothing partial was left behind."""
 

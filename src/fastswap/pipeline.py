@@ -10,12 +10,13 @@ import time
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, closing
-from dataclasses import asdict, replace
+from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from fastswap import provenance, video
 from fastswap.analysis import Analysis
 from fastswap.atomic import Staging
+from fastswap.cast import Models, parse_cast
 from fastswap.choice import Choice
 from fastswap.device import Device, open_device
 from fastswap.errors import SettingsError
@@ -29,7 +30,8 @@ from fastswap.segments.faces import Unsuited
 from fastswap.segments.render import Job, open_workspace
 from fastswap.segments.render import render as render_segments
 from fastswap.segments.task import Recipe
-from fastswap.select import parse_selection
+from fastswap.segments.workspace import Workspace
+from fastswap.select import Selection
 from fastswap.sides import Sides
 from fastswap.stages import Stages
 from fastswap.swap import FaceSwap, Watcher, chain_swaps
@@ -42,7 +44,7 @@ def render(
     source: str | Path,
     output: str | Path,
     *,
-    model: str | Path,
+    model: Models,
     device: str = "auto",
     engine: str = "auto",
     look: Look | None = None,
@@ -66,23 +68,27 @@ def render(
     """Puts the model's face on the selected faces of a video, a picture or a folder of pictures.
 
     source, output: files, or folders of pictures; the output's suffix chooses the container. It is complete and
-    signed, or absent. device: "auto", "cpu", "cuda" or "cuda:N"; engine: "auto", "openvino", "tensorrt" or "torch", see
-    `device.open_device`. select: "all", "largest", "track:N" or "at:SECONDS,X,Y" (display
-    pixels). encoder, encoder_options: FFmpeg's names, or a preset of `video.presets`. start, end: the part to render,
-    see `trim`; the output then begins at 0. deinterlace: True makes interlaced video progressive, False takes its
-    frames as they are, None refuses it. matte, layer: side outputs, how much of the new faces shows and the new
-    faces alone with alpha; see `sides`. report_page: an .html file that shows what was done, see `page`. analysis:
-    the sidecar with the faces, reused when it fits the input and written when it does not; default
-    `sidecar.default_path(source)`. batch: faces in one run of the network, 0 chooses. threads: CPU threads of the
-    network and the native operations, 0 takes all. parallel: processes that render segments, with the same bytes out.
-    certificate, private_key: PEM files to sign with in place of the local certificate.
+    signed, or absent. model: one for all selected faces, or several by selection, as in {"track:0": "anna.onnx",
+    "track:1": "bo.onnx"}: a face goes to the first that wants it. device: "auto", "cpu", "cuda" or "cuda:N"; engine:
+    "auto", "openvino", "tensorrt" or "torch", see `device.open_device`. select: "all", "largest", "track:N" or
+    "at:SECONDS,X,Y" (display pixels). encoder, encoder_options: FFmpeg's names, or a preset of `video.presets`. start,
+    end: the part to render, see `trim`; the output then begins at 0. deinterlace: True makes interlaced video
+    progressive, False takes its frames as they are, None refuses it. matte, layer: side outputs, how much of the new
+    faces shows and the new faces alone with alpha; see `sides`. report_page: an .html file that shows what was done,
+    see `page`. analysis: the sidecar with the faces, reused when it fits the input and written when it does not;
+    default `sidecar.default_path(source)`. batch: faces in one run of the network, 0 chooses. threads: CPU threads of
+    the network and the native operations, 0 takes all. parallel: processes that render segments, with the same bytes
+    out. certificate, private_key: PEM files to sign with in place of the local certificate.
 
     Raises SettingsError, InputError, OutputError, ModelError, WeightsError, DeviceError or ProvenanceError, each with
     one line that names what is wrong.
     """
-    source, output, model = Path(source), Path(output), Path(model)
-    look, selection = look or Look(), parse_selection(select)
+    source, output, look = Path(source), Path(output), look or Look()
+    cast = parse_cast(model, select)
+    models = tuple(role.model for role in cast)
     _check_counts(batch, threads, parallel)
+    if len(cast) > 1 and any((matte, layer, report_page)):
+        raise SettingsError("matte, layer and report page show one model; render with one model for them")
     settings = {
         "device": device,
         "engine": engine,
@@ -96,55 +102,50 @@ def render(
         **asdict(look),
     }
     begin = time.perf_counter()
-    report = Report(input=str(source), output=str(output), model=str(model))
+    report = Report(input=str(source), output=str(output), model=", ".join(map(str, models)))
     certificate, private_key = _optional(certificate), _optional(private_key)
     provenance.check_credential(certificate, private_key)
     trim, info = parse_trim(start, end), video.probe(source)
     window = video.window_of(trim, info) if trim else None
     total = window.count if window else info.frames
     place = _open(device, engine, report, watched=any((matte, layer, report_page)))
-    swap = place.swap(model, look=look, batch=_batch_size(info, batch, place), threads=threads)
-    with (
-        closing(place),
-        closing(swap),
-        Staging(source, output) as staging,
-        Sides(swap, info, output, matte=_optional(matte), layer=_optional(layer), window=window) as sides,
-        Page(swap, info, _optional(report_page), [output, *sides.paths], total) as page,
-        ExitStack() as kept,
-    ):
+    with ExitStack() as held:
+        held.callback(place.close)
+        staging = held.enter_context(Staging(source, output))
+        size = _batch_size(info, batch, place)
+        swaps = [
+            held.enter_context(closing(place.swap(path, look=look, batch=size, threads=threads)))
+            for path in models
+        ]
+        sides = held.enter_context(
+            Sides(swaps[0], info, output, matte=_optional(matte), layer=_optional(layer), window=window)
+        )
+        page = held.enter_context(Page(swaps[0], info, _optional(report_page), [output, *sides.paths], total))
         known = Analysis(info, _optional(analysis), window, deinterlace, place)
-        selection = known.resolve(selection, progress)
+        selections = [known.resolve(role.selection, progress) for role in cast]
         stages = Stages()
         tick = _Clock(total, stages, progress).tick
         target = video.Target(staging.path, output, encoder, encoder_options, report.notices, window)
+        flow = _Flow(target, place, swaps, known, selections, report, stages, tick)
         watchers = [watcher for watcher in (sides, page) if watcher]
         # What looks on, or looks back beyond the margins of a segment, needs one pass from the first frame to the last.
         whole = watchers or window or (info.interlaced and deinterlace) or not video.writes_video(output)
         spans = video.WHOLE if whole else video.cut(info)
-        report.segments, work = len(spans), None
+        work: Workspace | None = None
         if len(spans) > 1:
             encoding = video.prepare(target, info, source)
-            fixed = (look, swap.engine.batch, threads, encoding, deinterlace, engine)
-            recipe = Recipe(source, output, (model,), device, *fixed)
-            job = Job(recipe, info, spans, staging.path, parallel)
-            work = kept.enter_context(open_workspace(job, known, [swap]))
-            report.notices += work.notices
-            try:
-                render_segments(job, work, place, [swap], known, [selection], report, stages, tick)
-            except Unsuited as reason:
-                spans, report = video.WHOLE, replace(report, frames=0, swapped=0, faces=0, skipped=Counter())
-                report.notices.append(f"{source}: rendered in one piece: {reason}")
-                work.remove()
-        if len(spans) == 1:
-            choice = Choice([selection], report)
-            _one_pass(target, place, [swap], known, choice, report, stages, tick, watchers)
+            fixed = (look, size, threads, encoding, deinterlace, engine)
+            job = Job(Recipe(source, output, models, device, *fixed), info, spans, staging.path, parallel)
+            work = held.enter_context(open_workspace(job, known, swaps))
+        if work is None or not flow.in_segments(job, work):
+            flow.in_one_pass(watchers)
 
         def sign(path: Path) -> dict[str, object]:
-            return _sign(path, source, model, swap, look, certificate, private_key)
+            return _sign(path, source, models, swaps, look, certificate, private_key)
 
         report.provenance = sign(staging.path)
         report.notices += sides.finish(sign)
-        _tell(report, swap, known, place)
+        _tell(report, swaps[0], known, place)
         report.finish(time.perf_counter() - begin, stages.busy)
         page.finish(report, settings, sign)
         staging.publish()
@@ -154,30 +155,52 @@ def render(
     return report
 
 
-def _one_pass(
-    target: video.Target,
-    place: Device,
-    swaps: Sequence[FaceSwap],
-    known: Analysis,
-    choice: Choice,
-    report: Report,
-    stages: Stages,
-    tick: Callable[[Report], None],
-    watchers: Sequence[Watcher],
-) -> None:
-    """What is too short to be cut, or cannot be: one encoder from the first frame to the last."""
-    with (
-        video.Reader(known.source, window=target.window, deinterlace=known.deinterlace) as reader,
-        stages,
-        video.Writer(target.made, reader, encoder=target.encoder, options=target.options) as writer,
-    ):
-        analysed = stages.thread("analyse", known.of(stages.thread("decode", place.arrive(reader))))
-        works = (choice(found).work(frame) for frame, found in analysed)
-        swapped = place.leave(chain_swaps(stages, swaps, works, watchers))
-        for _ in stages.timed("encode", _write(writer, swapped)):
-            report.frames += 1
-            tick(report)
-    report.notices += [*reader.notices, *writer.notices]
+@dataclass(slots=True)
+class _Flow:
+    """What the two ways to the output share: in one pass, or in segments."""
+
+    target: video.Target
+    place: Device
+    swaps: Sequence[FaceSwap]
+    known: Analysis
+    selections: Sequence[Selection]
+    report: Report
+    stages: Stages
+    tick: Callable[[Report], None]
+
+    def in_segments(self, job: Job, work: Workspace) -> bool:
+        """False when the input turns out not to keep what its time stamps promise: it cannot be cut."""
+        report, known, stages = self.report, self.known, self.stages
+        report.segments = len(job.spans)
+        report.notices += work.notices
+        try:
+            render_segments(
+                job, work, self.place, self.swaps, known, self.selections, report, stages, self.tick
+            )
+        except Unsuited as reason:
+            report.frames = report.swapped = report.faces = report.resumed = 0
+            report.segments, report.skipped = 1, Counter()
+            report.notices.append(f"{known.source}: rendered in one piece: {reason}")
+            work.remove()
+            return False
+        return True
+
+    def in_one_pass(self, watchers: Sequence[Watcher]) -> None:
+        """For what is too short to be cut, or cannot be: one encoder from the first frame to the last."""
+        known, target, stages, place = self.known, self.target, self.stages, self.place
+        choice = Choice(self.selections, self.report)
+        with (
+            video.Reader(known.source, window=target.window, deinterlace=known.deinterlace) as reader,
+            stages,
+            video.Writer(target.made, reader, encoder=target.encoder, options=target.options) as writer,
+        ):
+            analysed = stages.thread("analyse", known.of(stages.thread("decode", place.arrive(reader))))
+            works = (choice(found).work(frame) for frame, found in analysed)
+            swapped = place.leave(chain_swaps(stages, self.swaps, works, watchers))
+            for _ in stages.timed("encode", _write(writer, swapped)):
+                self.report.frames += 1
+                self.tick(self.report)
+        self.report.notices += [*reader.notices, *writer.notices]
 
 
 def _check_counts(batch: int, threads: int, parallel: int) -> None:
@@ -227,24 +250,28 @@ def _write(writer: video.Writer, frames: Iterable[Frame]) -> Iterator[None]:
 def _sign(
     path: Path,
     source: Path,
-    model: Path,
-    swap: FaceSwap,
+    models: Sequence[Path],
+    swaps: Sequence[FaceSwap],
     look: Look,
     certificate: Path | None,
     private_key: Path | None,
 ) -> dict[str, object]:
-    record = provenance.ModelRecord(
-        name=model.name,
-        sha256=model_hash(model),
-        subject=swap.contract.subject,
-        consent=swap.contract.consent,
+    record, *others = (
+        provenance.ModelRecord(
+            name=model.name,
+            sha256=model_hash(model),
+            subject=swap.contract.subject,
+            consent=swap.contract.consent,
+        )
+        for model, swap in zip(models, swaps, strict=True)
     )
-    settings = {"look": asdict(look), "engine": swap.engine.name, "precision": swap.engine.precision}
+    engine = swaps[0].engine
     signed = provenance.sign(
         path,
         source=source,
         model=record,
-        settings=settings,
+        others=others,
+        settings={"look": asdict(look), "engine": engine.name, "precision": engine.precision},
         certificate=certificate,
         private_key=private_key,
     )

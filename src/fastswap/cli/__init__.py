@@ -16,8 +16,8 @@ app = typer.Typer(
 
 def build() -> typer.Typer:
     """The whole command."""
-    from fastswap.cli import analyse, bench, demo, faceset, inspect, render, train
+    from fastswap.cli import analyse, batch, bench, demo, faceset, inspect, render, train
 
-    for module in (render, analyse, faceset, train, inspect, demo, bench):
+    for module in (render, batch, analyse, faceset, train, inspect, demo, bench):
         module.register(app)
     return app

@@ -21,7 +21,7 @@ from typing import Any, Final
 
 import typer
 
-from fastswap.errors import FastswapError
+from fastswap.errors import FastswapError, JobsError
 from fastswap.progress import SCHEMA, Progress
 
 FORMATS: Final = ("text", "json")
@@ -81,9 +81,10 @@ def done(command: str, result: Mapping[str, Any]) -> None:
 
 
 def failed(error: FastswapError) -> None:
-    """The one line of an error."""
-    message = " ".join(str(error).split())
-    if chosen() == "json":
-        event("error", error=type(error).__name__, message=message, exit_code=error.exit_code)
-    else:
-        print(f"fastswap: error: {message}", file=sys.stderr)
+    """The one line of an error; a batch has one for each problem."""
+    for problem in error.problems if isinstance(error, JobsError) else [str(error)]:
+        message = " ".join(problem.split())
+        if chosen() == "json":
+            event("error", error=type(error).__name__, message=message, exit_code=error.exit_code)
+        else:
+            print(f"fastswap: error: {message}", file=sys.stderr)

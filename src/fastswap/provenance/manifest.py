@@ -60,7 +60,7 @@ class Statement:
     """All that one manifest says, except what binds it to its file.
 
     title: name of the file. when: ISO 8601, UTC, by this machine's clock. settings: plain JSON values. extra: more
-    entries of the record.
+    entries of the record. others: further models that put other faces in.
     """
 
     title: str
@@ -69,6 +69,12 @@ class Statement:
     model: ModelRecord | None
     settings: Mapping[str, Any]
     extra: Mapping[str, Any]
+    others: Sequence[ModelRecord] = ()
+
+    @property
+    def models(self) -> list[ModelRecord]:
+        """All of them."""
+        return [self.model, *self.others] if self.model else []
 
     def definition(self, binding: Mapping[str, Any] | None) -> dict[str, Any]:
         """The manifest as the C2PA library takes it; `binding` is the hash assertion if that is known already."""
@@ -85,7 +91,10 @@ class Statement:
         return {
             "claim_generator_info": [_software()],
             "title": self.title,
-            "ingredients": [_model_ingredient(self.model)] if self.model else [],
+            "ingredients": [
+                _model_ingredient(model, label)
+                for model, label in zip(self.models, self._model_labels(), strict=True)
+            ],
             "assertions": assertions,
         }
 
@@ -107,10 +116,18 @@ class Statement:
                 "subject": self.model.subject,
             }
             record["consent"] = {"subject": self.model.subject, "statement": self.model.consent}
+        if self.others:
+            record["more_models"] = [
+                {"name": m.name, "sha256": m.sha256, "subject": m.subject, "consent": m.consent}
+                for m in self.others
+            ]
         return record
 
+    def _model_labels(self) -> list[str]:
+        return [f"{MODEL_LABEL}{number if number > 1 else ''}" for number in range(1, len(self.models) + 1)]
+
     def _actions(self) -> list[dict[str, Any]]:
-        used = {"parameters": {"ingredientIds": [MODEL_LABEL]}} if self.model else {}
+        used = {"parameters": {"ingredientIds": self._model_labels()}} if self.model else {}
         common = {"when": self.when, "softwareAgent": _software()}
         if self.origin is None:
             kind = COMPOSITE if self.model else ALGORITHMIC
@@ -124,6 +141,9 @@ class Statement:
     def _words(self) -> str:
         if self.model is None:
             return "Changed without a trained model."
+        if self.others:
+            who = ", ".join(model.subject for model in self.models)
+            return f"Trained models put the faces of {who} in place of faces in the input."
         return f"A trained model put the face of {self.model.subject} in place of a face in the input."
 
 
@@ -153,12 +173,12 @@ def _software() -> dict[str, str]:
     return {"name": "fastswap", "version": fastswap.__version__}
 
 
-def _model_ingredient(model: ModelRecord) -> dict[str, Any]:
+def _model_ingredient(model: ModelRecord, label: str) -> dict[str, Any]:
     return {
         "title": model.name,
         "format": "application/octet-stream",
         "relationship": "inputTo",
-        "label": MODEL_LABEL,
+        "label": label,
         "data_types": [{"type": "c2pa.types.model.onnx"}],
         "description": f"SHA-256 {model.sha256}; shows {model.subject}; consent: {model.consent}",
     }

@@ -53,8 +53,9 @@ class VerifyReport:
 
     status: "valid", "tampered", "invalid" (certificate expired, revoked or malformed), "damaged" or "unsigned".
     carrier: "embedded", "sidecar" or None. actions: what was done, in words. made: time by the signer's own clock.
-    input, model, consent, settings: fastswap's record; empty in files of other programs. input_manifest: state of
-    the manifest that the input carried when it was opened. files: the reports of a folder's pictures.
+    input, model, consent, more_models, settings: fastswap's record; empty in files of other programs.
+    input_manifest: state of the manifest that the input carried when it was opened. files: the reports of a
+    folder's pictures.
     """
 
     path: Path
@@ -69,6 +70,7 @@ class VerifyReport:
     input_manifest: str = ""
     model: Mapping[str, Any] = field(default_factory=dict)
     consent: Mapping[str, Any] = field(default_factory=dict)
+    more_models: Sequence[Mapping[str, Any]] = ()
     settings: Mapping[str, Any] = field(default_factory=dict)
     failures: tuple[Failure, ...] = ()
     picture: Mapping[str, Any] = field(default_factory=dict)
@@ -120,6 +122,10 @@ class VerifyReport:
         if self.consent:
             yield f"face of: {self.consent.get('subject')}"
             yield f"consent: {self.consent.get('statement')}"
+        for more in self.more_models:
+            yield f"model: {more.get('name')} (SHA-256 {more.get('sha256')})"
+            yield f"face of: {more.get('subject')}"
+            yield f"consent: {more.get('consent')}"
         if self.carrier == "sidecar":
             yield "manifest: in the .c2pa file beside it"
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import shutil
 import tempfile
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
@@ -44,6 +44,7 @@ def sign(
     *,
     source: Path | None,
     model: ModelRecord | None,
+    others: Sequence[ModelRecord] = (),
     settings: Mapping[str, Any] | None = None,
     certificate: Path | None = None,
     private_key: Path | None = None,
@@ -52,8 +53,8 @@ def sign(
 
     path: is replaced by its signed self in one step, or stays as it was; where the container has no place for a
     manifest, `<name>.c2pa` beside it holds it. source: the input that was changed, None for a file made from nothing.
-    model: the generator, None for footage that no model touched. settings: whatever should be on record.
-    certificate, private_key: see `load_credential`.
+    model: the generator, None for footage that no model touched; others: of other faces. settings: whatever
+    should be on record. certificate, private_key: see `load_credential`.
 
     Raises ProvenanceError naming the file at fault; also for a file that is signed already.
     """
@@ -68,7 +69,7 @@ def sign(
     for number, file in enumerate(files, 1):
         origin, parent = origins.of(file, in_folder=path.is_dir())
         place = {"picture": {"number": number, "of": len(files)}} if path.is_dir() else {}
-        statement = Statement(file.name, when, origin, model, settings or {}, place)
+        statement = Statement(file.name, when, origin, model, settings or {}, place, others)
         if not _sign_file(signer, file, statement, parent):
             sidecars.append(sidecar_of(file))
     return SignReport(

@@ -147,6 +147,7 @@ def _report(path: Path, reading: Reading) -> VerifyReport:
         input_manifest=_state_of(parent),
         model=record.get("model", {}),
         consent=record.get("consent", {}),
+        more_models=tuple(record.get("more_models", ())),
         settings=record.get("settings", {}),
         failures=failures,
         picture=record.get("picture", {}),
