@@ -232,3 +232,10 @@ GPU_TRACKED = 0.4
 
 GPU_SWAP_CODE = 3
 """Code values of swapped frames: the generator in half precision on one side, bfloat16 on the other, then rounding."""
+
+SWAP_LAYOUTS = 1.5
+"""Mean R'G'B' difference in the face between 8 and 16 bits of the same picture: the crop is rounded to 8 bits in one
+and not in the other, and the network in bf16 makes of that about one code value."""
+
+SWAP_8BIT_420 = 5.0
+"""Mean R'G'B' difference in the face between a swap in 4:4:4 R'G'B' and one in subsampled Y'CbCr: half the chroma."""

@@ -4,34 +4,44 @@ from __future__ import annotations
 
 import threading
 from collections import deque
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import asdict
 from pathlib import Path
 from types import TracebackType
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
-import numpy as np
-
-from fastswap import video
-from fastswap.analysis import analyse
+from fastswap import layouts
+from fastswap.analysis import Analyser
+from fastswap.detect import Detector, Mesh
 from fastswap.errors import SettingsError
-from fastswap.frame import Frame
+from fastswap.frame import ColorSpec, Frame
+from fastswap.layouts import Taken
 from fastswap.look import Look
+from fastswap.model import model_hash
 from fastswap.select import parse_selection
 from fastswap.swap import FaceSwap, Work, drawing_order
 from fastswap.track import Tracker
 
+if TYPE_CHECKING:
+    from fastswap.provenance import SignReport
+
 Picture = TypeVar("Picture", bound=Any)
-"""A NumPy array uint8 or uint16 [H, W, 3] R'G'B', or an `av.VideoFrame`; the same kind comes out."""
+"""An `av.VideoFrame`, a NumPy array, a DLPack tensor, or a tuple of planes; the same kind comes out. See `layouts`."""
 
 
 class Swapper:
     """Swaps the face in single frames or in a stream of them.
 
     model: the trained face. device, look, select, threads: as for `fastswap.render()`; a selection that needs the
-    whole video ("at:...") is refused. Calls take their frames as one video: faces are tracked from call to call; each
-    `stream` is a video of its own. One `Swapper` may be used from several threads, several may live in one process.
+    whole video ("at:...") is refused. batch: faces in one run of the network, of use to `stream`. layout: how arrays
+    hold their pixels, see `layouts`. color: what the numbers of Y'CbCr arrays mean.
 
-    What leaves a `Swapper` is not signed, since it is no file yet: sign what you write with `fastswap.provenance.sign`.
+    Calls take their frames as one video: faces are tracked from call to call; each `stream` is a video of its own.
+    One `Swapper` may be used from several threads, several may live in one process. `close` frees the networks; later
+    calls raise SettingsError.
+
+    What leaves a `Swapper` is not signed, since it is no file yet: `sign` what you write.
     """
 
     def __init__(
@@ -43,15 +53,27 @@ class Swapper:
         select: str = "all",
         batch: int = 1,
         threads: int = 0,
+        layout: str = "rgb24",
+        color: ColorSpec | None = None,
     ) -> None:
         self._select, self._selection = select, parse_selection(select)
         if self._selection.needs_full_analysis:
             raise SettingsError(
                 f"select {select!r} needs the whole video; a Swapper sees one frame at a time"
             )
-        self._swap = FaceSwap(Path(model), device=device, look=look or Look(), batch=batch, threads=threads)
-        self._lock = threading.Lock()
-        self._tracker, self._count = Tracker(), 0
+        if batch < 1:
+            raise SettingsError(f"batch is {batch}; it must be at least 1")
+        layouts.check_layout(layout)
+        self._layout, self._color = layout, color or ColorSpec()
+        self._model = Path(model)
+        self._swap = FaceSwap(self._model, device=device, look=look or Look(), batch=batch, threads=threads)
+        self._lock = threading.Lock()  # of single calls
+        self._pool_lock = threading.Lock()
+        self._pool: list[tuple[Detector, Mesh]] = []
+        self._closed = False
+        self._models: tuple[Detector, Mesh] | None = None  # of single calls
+        self._tracker: Tracker | None = None
+        self._count = 0
 
     def __enter__(self) -> Swapper:
         return self
@@ -62,54 +84,89 @@ class Swapper:
         self.close()
 
     def close(self) -> None:
-        """Frees the engine and the tracker. Calling it twice is harmless."""
-        with self._lock:
+        """Frees the networks and the tracker. A stream that still runs fails. Calling it twice is harmless."""
+        with self._lock, self._pool_lock:
+            self._closed = True
+            self._tracker = self._models = None
+            self._pool.clear()
             self._swap.close()
 
     def reset(self) -> None:
         """Forgets the tracks: the next frame starts a new video."""
         with self._lock:
-            self._tracker, self._count = Tracker(), 0
+            self._tracker, self._count = None, 0
 
     def __call__(self, picture: Picture) -> Picture:
         """Swaps one frame at once. Landmarks are not smoothed, since that looks a few frames ahead: see `stream`."""
         with self._lock:
-            frame = _frame(picture, self._count)
+            self._check_open()
+            taken = layouts.take(picture, self._count, self._layout, self._color)
+            self._models = self._models or (Detector(), Mesh())
+            self._tracker = self._tracker or Tracker(models=self._models)
             self._count += 1
-            faces = self._tracker.update(frame)
-            work = Work(frame, drawing_order(self._selection(faces)))
+            faces = self._tracker.update(taken.frame)
+            work = Work(taken.frame, drawing_order(self._selection(faces)), faces)
             (made,) = self._swap.composite(self._swap.generate(self._swap.cut([work])))
-        made_like: Picture = _back(picture, frame, made)
+        made_like: Picture = taken.back(made)
         return made_like
 
     def stream(self, pictures: Iterable[Picture]) -> Iterator[Picture]:
-        """Swaps a stream of frames, in order, batched and smoothed; each comes out a few frames after it went in."""
-        inputs: deque[tuple[Picture, Frame]] = deque()
-        works = self._works(pictures, inputs)
-        for made in self._swap.composite(self._swap.generate(self._swap.cut(works))):
-            picture, frame = inputs.popleft()
-            yield _back(picture, frame, made)
+        """Swaps a stream of frames, in order, batched and smoothed; each comes out some frames after it went in.
 
-    def _works(self, pictures: Iterable[Picture], inputs: deque[tuple[Picture, Frame]]) -> Iterator[Work]:
+        Streams in several threads run at the same time. A tensor [N, ...] is a stream of N pictures.
+        """
+        inputs: deque[Taken] = deque()
+        with self._face_models() as models:
+            works = self._works(pictures, inputs, models)
+            for made in self._swap.composite(self._swap.generate(self._swap.cut(works))):
+                self._check_open()
+                yield inputs.popleft().back(made)
+
+    def sign(
+        self, path: str | Path, *, source: str | Path | None = None, settings: Mapping[str, Any] | None = None
+    ) -> SignReport:
+        """Signs a file or a folder of pictures that you wrote with swapped frames: see `fastswap.provenance.sign`.
+
+        source: the file that the frames came from. Raises ProvenanceError.
+        """
+        from fastswap import provenance
+
+        contract = self._swap.contract
+        record = provenance.ModelRecord(
+            self._model.name, model_hash(self._model), contract.subject, contract.consent
+        )
+        told = {"look": asdict(self._swap.look), **(settings or {})}
+        return provenance.sign(
+            Path(path), source=None if source is None else Path(source), model=record, settings=told
+        )
+
+    def _works(
+        self, pictures: Iterable[Picture], inputs: deque[Taken], models: tuple[Detector, Mesh]
+    ) -> Iterator[Work]:
         def frames() -> Iterator[Frame]:
             for index, picture in enumerate(pictures):
-                frame = _frame(picture, index)
-                inputs.append((picture, frame))
-                yield frame
+                taken = layouts.take(picture, index, self._layout, self._color)
+                inputs.append(taken)
+                yield taken.frame
 
         selection = parse_selection(self._select)
-        for frame, faces in analyse(frames()):
-            yield Work(frame, drawing_order(selection(faces)))
+        for frame, faces in Analyser(models)(frames()):
+            yield Work(frame, drawing_order(selection(faces)), faces)
 
+    @contextmanager
+    def _face_models(self) -> Iterator[tuple[Detector, Mesh]]:
+        """Detector and mesh for one stream; they are loaded once for all streams that follow each other."""
+        with self._pool_lock:
+            self._check_open()
+            models = self._pool.pop() if self._pool else None
+        models = models or (Detector(), Mesh())
+        try:
+            yield models
+        finally:
+            with self._pool_lock:
+                if not self._closed:
+                    self._pool.append(models)
 
-def _frame(picture: Any, index: int) -> Frame:
-    if isinstance(picture, np.ndarray):
-        return video.frame_from_array(picture, index=index)
-    return video.frame_from_av(picture, index=index)
-
-
-def _back(picture: Any, before: Frame, after: Frame) -> Any:
-    """The swapped frame as the kind of picture that came in."""
-    if isinstance(picture, np.ndarray):
-        return picture.copy() if after is before else after.owner
-    return video.av_from_frame(after, before, picture)
+    def _check_open(self) -> None:
+        if self._closed:
+            raise SettingsError("this Swapper is closed")

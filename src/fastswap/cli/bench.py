@@ -57,6 +57,21 @@ def render(
 
 
 @bench_app.command()
+def embed(
+    json: options.Json = False,
+    frames: Annotated[int, typer.Option(help="Frames of each kind of picture.")] = 10_000,
+) -> None:
+    """Memory and CPU time of a Swapper over many frames."""
+    from fastswap.bench import embed as cases
+
+    result = cases.run(frames=frames)
+    if json:
+        show.as_json(result)
+    else:
+        cases.print_table(result, show.out)
+
+
+@bench_app.command()
 def gpu(json: options.Json = False) -> None:
     """The CUDA kernels against the CPU's, on the same pixels."""
     from fastswap.bench import gpu as cases
