@@ -1,5 +1,6 @@
 # make demo   sets up, runs `fastswap demo`, prints where the picture and the video are
 # make test   sets up and runs every test         make lint   ruff, mypy, clang-format
+# make sanitize   the native tests under AddressSanitizer and UBSan; part of make test
 # make bench  the benchmarks, as tables           make clean  removes what these made
 PYTHON ?= python3
 VENV ?= .venv
@@ -8,7 +9,7 @@ BIN := $(VENV)/bin
 SOURCES := $(shell find src csrc cuda raster -type f \( -name '*.py' -o -name '*.pyi' -o -name '*.cpp' -o -name '*.h' \
              -o -name '*.cu' -o -name '*.cuh' -o -name '*.onnx' -o -name 'CMakeLists.txt' \)) pyproject.toml CMakeLists.txt
 
-.PHONY: demo test lint bench clean
+.PHONY: demo test sanitize lint bench clean
 .DELETE_ON_ERROR:
 
 demo: $(VENV)/.fastswap
@@ -16,6 +17,10 @@ demo: $(VENV)/.fastswap
 
 test: $(VENV)/.test
 	$(BIN)/python -m pytest tests
+	$(BIN)/python tools/sanitize.py
+
+sanitize: $(VENV)/.test
+	$(BIN)/python tools/sanitize.py
 
 lint: $(VENV)/.lint
 	$(BIN)/ruff check .

@@ -357,3 +357,25 @@ def test_deep_luma_finds_the_same_cuts() -> None:
         frames = [video.frame_from_av(example(name, (160, 120), index)) for index in (0, 0, 40, 0)]
         found[name] = [cuts.update(frame) for frame in frames]
         assert found[name] == found["yuv420p"], name
+
+
+def test_memory_of_frames_is_used_again_only_when_nobody_looks() -> None:
+    first = video.frames.take(70, 50, "yuv420p")
+    first.pts, first.opaque = 3, "kept"
+    number, second = id(first), video.frames.take(70, 50, "yuv420p")
+    assert second is not first
+    del first
+    again = video.frames.take(70, 50, "yuv420p")
+    assert id(again) == number
+    assert (again.pts, again.opaque) == (None, None)
+    view = memoryview(again.planes[0])
+    del again
+    assert id(video.frames.take(70, 50, "yuv420p")) != number
+    del view
+    held = video.frames.take(70, 50, "yuv420p")
+    assert id(held) == number
+    shared = np.from_dlpack(held.planes[0])  # a reference to the memory alone, as an encoder's
+    del held
+    other = video.frames.take(70, 50, "yuv420p")
+    assert id(other) == number
+    assert other.planes[0].buffer_ptr != shared.ctypes.data

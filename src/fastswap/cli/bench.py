@@ -30,6 +30,21 @@ def ops(
 
 
 @bench_app.command()
+def scaling(
+    json: options.Json = False,
+    repeat: Annotated[int, typer.Option(help="Runs of each case; the median counts.")] = 15,
+) -> None:
+    """What 10 bits, a second thread and 4K cost, and each operation's GB/s beside a plain copy's."""
+    from fastswap.bench import scaling as cases
+
+    result = cases.run(repeat=repeat)
+    if json:
+        show.as_json(result)
+    else:
+        cases.print_table(result, show.out)
+
+
+@bench_app.command()
 def render(
     model: Annotated[Path | None, typer.Option("--model", "-m", help="A model; default the demo's.")] = None,
     preset: Annotated[

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from fastswap.frame import Frame, Plane
 from fastswap.pixels import FORMATS, Component, PixelFormat, pixel_format
+from fastswap.video import frames
 
 Planes = tuple[Plane, ...]
 
@@ -88,21 +89,33 @@ def _view(frame: av.VideoFrame, kind: PixelFormat, index: int, component: Compon
 def writable(frame: Frame) -> Frame:
     """The same frame with planes that are safe to write to.
 
-    A decoder may still predict from the planes it gave, so they are copied (about 0.15 ms at 1080p) together with
-    all that FFmpeg keeps beside them. `frame` stays valid and unchanged. A frame that is writable already is
-    returned as it is.
+    A decoder may still predict from the planes it gave, so they are copied together with all that FFmpeg keeps beside
+    them. `frame` stays valid and unchanged. A frame that is writable already is returned as it is.
     """
     if all(plane.flags.writeable for plane in frame.planes):
         return frame
     owner = frame.owner
     if isinstance(owner, np.ndarray):
         return replace(frame, **array_planes(owner.copy()))
-    if isinstance(owner, av.VideoFrame) and owns(owner, frame) and _is_exported(owner):
-        # The read-only views hold references, so this always moves the owner to fresh memory.
+    if (
+        isinstance(owner, av.VideoFrame)
+        and owns(owner, frame)
+        and _is_exported(owner)
+        and _has_side_data(owner)
+    ):
+        # PyAV cannot copy side data (captions, for example). The read-only views hold references, so this always
+        # moves the owner to fresh memory.
         owner.make_writable()
     else:
         owner = copy_to_av(frame)
     return replace(frame, planes=own_planes(owner), owner=owner)
+
+
+def _has_side_data(frame: av.VideoFrame) -> bool:
+    try:
+        return len(frame.side_data) > 0
+    except ValueError:  # a kind that PyAV has no name for
+        return True
 
 
 def array_planes(pixels: NDArray[Any]) -> dict[str, Any]:
@@ -127,7 +140,7 @@ def copy_to_av(frame: Frame, name: str | None = None) -> av.VideoFrame:
 
     name: FFmpeg's format, one that holds the same samples in any order (`PixelFormat.holds`); None takes the frame's.
     """
-    made = av.VideoFrame(frame.width, frame.height, name or frame.format)
+    made = frames.take(frame.width, frame.height, name or frame.format)
     source, target = frame.pixels, _layout(made)
     for to, samples in zip(own_planes(made), frame.planes, strict=False):
         _move(samples, source.shift, to, target.shift)
