@@ -13,7 +13,7 @@ import threading
 import weakref
 from collections import defaultdict
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from importlib import import_module
 from types import ModuleType
 from typing import Any, Final
@@ -21,6 +21,7 @@ from typing import Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
+from fastswap.device.runtime import device_errors
 from fastswap.errors import DeviceError
 
 _NON_BLOCKING: Final = 1  # CU_STREAM_NON_BLOCKING: not ordered with the legacy default stream
@@ -111,11 +112,18 @@ class CudaRuntime:
     @contextmanager
     def current(self) -> Iterator[None]:
         """See `runtime.Runtime`."""
-        self._context.push()
+        name = f"cuda:{self.index} ({self.name})"
         try:
-            yield
+            self._context.push()
+            with device_errors(name):
+                yield
+        except self._driver.MemoryError as error:
+            raise MemoryError(f"{name}: GPU memory is exhausted") from error
+        except self._driver.Error as error:
+            raise DeviceError(f"{name}: the GPU failed: {first_line(error)}") from error
         finally:
-            self._context.pop()
+            with suppress(self._driver.Error):  # of a device that is gone
+                self._context.pop()
 
     def stream(self) -> CudaStream:
         """See `runtime.Runtime`."""

@@ -57,15 +57,19 @@ def converted(name: weights.ModelName) -> Path:
     return made
 
 
-class FaceNetwork:
-    """A face model on a GPU, with a stream of its own. One per thread.
-
-    float32: half precision moves the landmarks in steps.
-    """
-
-    def __init__(self, name: weights.ModelName, runtime: Runtime, engine: EngineName) -> None:
+def face_jobs() -> list[Job]:
+    """Detector and mesh as networks to open. float32: half precision moves the landmarks in steps."""
+    jobs = []
+    for name in weights.WEIGHTS:
         data = converted(name).read_bytes()
-        job = Job(_loaded(data), digest(data), f"face {name}", _BATCH[name], "f32")
+        jobs.append(Job(_loaded(data), digest(data), f"face {name}", _BATCH[name], "f32"))
+    return jobs
+
+
+class FaceNetwork:
+    """A face model on a GPU, with a stream of its own. One per thread."""
+
+    def __init__(self, job: Job, runtime: Runtime, engine: EngineName) -> None:
         self.network: DeviceNetwork = open_network(job, runtime, engine=engine)
         self._runtime, self._stream = runtime, runtime.stream()
 

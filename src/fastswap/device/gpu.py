@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from fastswap.device import GPU_BATCH
-from fastswap.device.faces import DeviceDetector, DeviceMesh, FaceNetwork
+from fastswap.device.faces import DeviceDetector, DeviceMesh, FaceNetwork, face_jobs
 from fastswap.device.plane import Look as Reader
 from fastswap.device.plane import is_on_device
 from fastswap.device.swap import DeviceSwap
@@ -33,7 +33,7 @@ class GpuDevice:
     def models(self) -> tuple[Detector, Mesh]:
         """See `device.Device`."""
         if self._faces is None:
-            detector, mesh = (FaceNetwork(name, self.runtime, self._engine) for name in ("detector", "mesh"))
+            detector, mesh = (FaceNetwork(job, self.runtime, self._engine) for job in face_jobs())
             self._faces = detector, mesh
             self.notices += [*detector.network.notices, *mesh.network.notices]
         return DeviceDetector(self._faces[0]), DeviceMesh(self._faces[1])

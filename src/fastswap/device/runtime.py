@@ -6,12 +6,14 @@ wait for that event first. The host waits only where a number is needed (landmar
 
 from __future__ import annotations
 
-from contextlib import AbstractContextManager
+from collections.abc import Iterator
+from contextlib import AbstractContextManager, contextmanager
 from types import ModuleType
 from typing import Any, Protocol
 
-import numpy as np
 from numpy.typing import NDArray
+
+from fastswap.errors import DeviceError
 
 
 class Event(Protocol):
@@ -104,10 +106,13 @@ class Runtime(Protocol):
         ...
 
 
-def host(array: Any, runtime: Runtime, stream: Stream) -> NDArray[Any]:
-    """A copy of a device array in ordinary host memory; waits for it."""
-    made = runtime.pinned(tuple(array.shape), np.dtype(array.typestr))
-    with runtime.current():
-        runtime.download(made, array, stream)
-        stream.synchronize()
-    return np.array(made)
+@contextmanager
+def device_errors(name: str) -> Iterator[None]:
+    """Turns what a GPU that fails or goes away makes of a call into DeviceError, one line with the call."""
+    try:
+        yield
+    except RuntimeError as error:
+        words = (str(error).strip().splitlines() or ["no reason given"])[0]
+        if "CUDA" not in words and "cuda" not in words:
+            raise
+        raise DeviceError(f"{name}: the GPU failed: {words}") from error

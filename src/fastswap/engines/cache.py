@@ -62,12 +62,15 @@ class Stored:
 class EngineCache:
     """Engines in one folder. `notices` grows by a line for each damaged file.
 
-    folder: default `engines` in fastswap's cache folder.
+    folder: default `engines` in fastswap's cache folder. `last`: the file that was asked for last; `built`: whether any
+    had to be built.
     """
 
     def __init__(self, folder: Path | None = None) -> None:
         self.folder = folder or cache_dir() / "engines"
         self.notices: list[str] = []
+        self.last: Path | None = None
+        self.built = False
 
     def path(self, key: EngineKey) -> Path:
         """Where the engine of a key lies."""
@@ -91,6 +94,7 @@ class EngineCache:
         Processes that want the same engine at once build it once: the others wait for the first. What `build` raises
         passes through and leaves nothing behind. Raises OutputError when the folder cannot be written.
         """
+        self.last = self.path(key)
         found = self.find(key)
         if found:
             return found
@@ -100,6 +104,7 @@ class EngineCache:
                 return found
             self.notices = list(dict.fromkeys(self.notices))
             engine, details = build()
+            self.built = True
             with _writing(self.folder):
                 self._store(self.path(key), _packed(engine, {**details, "key": asdict(key)}))
         return Stored(engine, details, built=True)

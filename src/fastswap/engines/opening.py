@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Final, Literal, TypeVar
 
 import numpy as np
@@ -48,6 +48,10 @@ class Job:
     batch: int
     precision: Precision = "f16"
 
+    def sized(self, batch: int) -> Job:
+        """The same network for another batch."""
+        return replace(self, batch=batch)
+
     @property
     def probes(self) -> NDArray[np.float32]:
         """Pictures to check the network on."""
@@ -70,8 +74,7 @@ def open_network(
     notices: list[str] = []
 
     def opened(batch: int) -> DeviceNetwork:
-        sized = Job(job.model, job.digest, job.name, batch, job.precision)
-        return _open(sized, runtime, engine, cache or EngineCache(), step, notices)
+        return _open(job.sized(batch), runtime, engine, cache or EngineCache(), step, notices)
 
     network = halving(job.batch, opened, notices, job.name)
     network.notices[:0] = notices

@@ -9,7 +9,7 @@ from types import ModuleType
 from typing import TYPE_CHECKING, Any, Final
 
 from fastswap.engines.tensorrt import messages
-from fastswap.errors import DeviceError, Interrupted, ModelError
+from fastswap.errors import DeviceError, ModelError
 
 if TYPE_CHECKING:
     from onnx import ModelProto
@@ -47,7 +47,7 @@ def build(
     earlier build. free: bytes of device memory that may be used. step: progress.
 
     Raises ModelError naming the node that TensorRT cannot parse, DeviceError when it cannot build the rest, MemoryError
-    when the GPU is too small for it, Interrupted when `step` raises KeyboardInterrupt.
+    when the GPU is too small for it, and what `step` raises.
     """
     begin = time.perf_counter()
     log = messages(trt)
@@ -74,11 +74,13 @@ def build(
     cache = config.create_timing_cache(timing)
     if not config.set_timing_cache(cache, False):  # measured by another TensorRT or on another GPU
         config.set_timing_cache(config.create_timing_cache(b""), False)
-    monitor = _monitor(trt, step) if step else None
+    monitor = _monitor(trt, step or (lambda phase, done: None))  # a signal's handler runs in its callbacks
     config.progress_monitor = monitor
     plan = builder.build_serialized_network(network, config)
+    if monitor.caught is not None:
+        raise monitor.caught
     if plan is None:
-        _raise_failure(log.last, monitor)
+        _raise_failure(log.last)
     measured = config.get_timing_cache()
     kept = bytes(measured.serialize()) if measured is not None else b""
     return Built(bytes(plan), kept, time.perf_counter() - begin)
@@ -95,21 +97,22 @@ def _parse_error(parser: Any, log: Any) -> str:
     return where + (str(error.desc()).strip().splitlines() or ["no reason given"])[0]
 
 
-def _raise_failure(reason: str, monitor: Any) -> None:
-    if monitor is not None and monitor.stopped:
-        raise Interrupted("the engine was not built to its end; nothing was kept")
+def _raise_failure(reason: str) -> None:
     if "memory" in reason.lower():
         raise MemoryError(f"the GPU's memory is too small to build the engine ({reason})")
     raise DeviceError(f"TensorRT cannot build the engine: {reason}")
 
 
 def _monitor(trt: ModuleType, step: Step) -> Any:
-    """Turns TensorRT's nested phases into steps of the outermost one."""
+    """Turns TensorRT's nested phases into steps of the outermost one.
+
+    An exception, such as that of a signal, must not pass through the library: it is `caught`, and stops the build.
+    """
 
     class Monitor(trt.IProgressMonitor):  # type: ignore[misc,name-defined]
         def __init__(self) -> None:
             trt.IProgressMonitor.__init__(self)
-            self.stopped = False
+            self.caught: BaseException | None = None
             self._steps: dict[str, int] = {}
             self._outer = ""
 
@@ -119,12 +122,12 @@ def _monitor(trt: ModuleType, step: Step) -> Any:
                 self._outer = phase_name
 
         def step_complete(self, phase_name: str, step_number: int) -> bool:
-            if phase_name == self._outer and not self.stopped:
-                try:
+            try:
+                if phase_name == self._outer and self.caught is None:
                     step(phase_name, min(1.0, (step_number + 1) / self._steps[phase_name]))
-                except KeyboardInterrupt:
-                    self.stopped = True
-            return not self.stopped
+            except BaseException as error:
+                self.caught = error
+            return self.caught is None
 
         def phase_finish(self, phase_name: str) -> None:
             self._steps.pop(phase_name, None)
