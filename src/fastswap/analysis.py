@@ -153,6 +153,11 @@ class Analysis:
         """Detector and mesh for the frames of the device, None for the usual ones."""
         return self._device.models() if self._device else None
 
+    def reader(self, window: video.Window | None = None) -> video.Reader:
+        """Reads the input as it is analysed; on the device where that can decode it."""
+        landing = self._device.landing if self._device else None
+        return video.Reader(self.source, window=window, deinterlace=self.deinterlace, landing=landing)
+
     def _arrive(self, frames: Iterable[Frame]) -> Iterator[Frame]:
         return self._device.arrive(frames) if self._device else iter(frames)
 
@@ -181,7 +186,7 @@ class Analysis:
         if not selection.needs_full_analysis:
             return selection
         if self.path is None:
-            with video.Reader(self.source, window=self.window, deinterlace=self.deinterlace) as reader:
+            with self.reader(window=self.window) as reader:
                 return selection.resolve([faces for _, faces in analyse(self._arrive(reader), self.models())])
         if not self.reused:
             self._run_alone(progress)
@@ -189,7 +194,7 @@ class Analysis:
 
     def _run_alone(self, progress: ProgressCallback | None) -> None:
         begin = last = time.perf_counter()
-        with video.Reader(self.source, window=self.window, deinterlace=self.deinterlace) as reader:
+        with self.reader(window=self.window) as reader:
             for done, _ in enumerate(self._fresh(self._arrive(reader)), 1):
                 now = time.perf_counter()
                 if progress and now - last >= _REPORT_S:

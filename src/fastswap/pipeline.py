@@ -125,7 +125,9 @@ def render(
         selections = [known.resolve(role.selection, progress) for role in cast]
         stages = Stages()
         tick = _Clock(total, stages, progress).tick
-        target = video.Target(staging.path, output, encoder, encoder_options, report.notices, window)
+        target = video.Target(
+            staging.path, output, encoder, encoder_options, report.notices, window, place.gpu
+        )
         flow = _Flow(target, place, swaps, known, selections, report, stages, tick)
         watchers = [watcher for watcher in (sides, page) if watcher]
         # What looks on, or looks back beyond the margins of a segment, needs one pass from the first frame to the last.
@@ -190,13 +192,16 @@ class _Flow:
         known, target, stages, place = self.known, self.target, self.stages, self.place
         choice = Choice(self.selections, self.report)
         with (
-            video.Reader(known.source, window=target.window, deinterlace=known.deinterlace) as reader,
+            known.reader(window=target.window) as reader,
             stages,
-            video.Writer(target.made, reader, encoder=target.encoder, options=target.options) as writer,
+            video.Writer(
+                target.made, reader, encoder=target.encoder, options=target.options, gpu=target.gpu
+            ) as writer,
         ):
             analysed = stages.thread("analyse", known.of(stages.thread("decode", place.arrive(reader))))
             works = (choice(found).work(frame) for frame, found in analysed)
-            swapped = place.leave(chain_swaps(stages, self.swaps, works, watchers))
+            made = chain_swaps(stages, self.swaps, works, watchers)
+            swapped = place.leave(made, direct=writer.takes_gpu_frames)
             for _ in stages.timed("encode", _write(writer, swapped)):
                 self.report.frames += 1
                 self.tick(self.report)

@@ -18,6 +18,7 @@ from fastswap.swap import FaceSwap
 
 if TYPE_CHECKING:
     from fastswap.detect import Detector, Mesh
+    from fastswap.video.nvidia import Landing
 
 ENGINES = ("auto", "openvino", "tensorrt", "torch")
 CPU_BATCH, GPU_BATCH = 4, 16
@@ -25,11 +26,16 @@ CPU_BATCH, GPU_BATCH = 4, 16
 
 
 class Device(Protocol):
-    """What renders. name: for the report. batch: faces in one run when nothing is asked. notices: what to tell."""
+    """What renders. name: for the report. batch: faces in one run when nothing is asked. notices: what to tell.
+
+    landing: takes frames that the GPU decodes, None on the CPU. gpu: index of the GPU that may encode.
+    """
 
     name: str
     batch: int
     notices: list[str]
+    landing: Landing | None
+    gpu: int | None
 
     def models(self) -> tuple[Detector, Mesh] | None:
         """Detector and mesh for its frames, None for the usual ones. For one thread."""
@@ -58,6 +64,8 @@ class CpuDevice:
     def __init__(self, engine: str = "openvino") -> None:
         self.name, self.batch, self.notices = "cpu", CPU_BATCH, list[str]()
         self._engine = engine
+        self.landing: Landing | None = None
+        self.gpu: int | None = None
 
     def models(self) -> tuple[Detector, Mesh] | None:
         """The usual ones."""

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from fastswap.device import GPU_BATCH
 from fastswap.device.faces import DeviceDetector, DeviceMesh, FaceNetwork, face_jobs
 from fastswap.device.plane import Look as Reader
-from fastswap.device.plane import is_on_device
+from fastswap.device.plane import OnDevice, is_on_device, split
 from fastswap.device.swap import DeviceSwap
 from fastswap.device.transfer import Downloader, Uploader
 from fastswap.frame import Frame
@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from fastswap.detect import Detector, Mesh
     from fastswap.device.runtime import Runtime
     from fastswap.engines.opening import EngineName
+    from fastswap.video.nvidia import Landing
 
 
 class GpuDevice:
@@ -29,6 +30,8 @@ class GpuDevice:
         self.name, self.batch, self.notices = f"cuda:{runtime.index} ({runtime.name})", GPU_BATCH, list[str]()
         self._faces: tuple[FaceNetwork, FaceNetwork] | None = None
         self.reader = Reader(runtime)
+        self.gpu: int | None = runtime.index
+        self.landing: Landing | None = self
 
     def models(self) -> tuple[Detector, Mesh]:
         """See `device.Device`."""
@@ -46,7 +49,19 @@ class GpuDevice:
 
     def leave(self, frames: Iterable[Frame], *, direct: bool = False) -> Iterator[Frame]:
         """Downloads what the encoder cannot take; while one is copied the next is drawn."""
-        return iter(frames) if direct else Downloader(self.runtime)(frames)
+        return Downloader(self.runtime)(frames, direct=direct)
+
+    @property
+    def index(self) -> int:
+        """Of the GPU, for FFmpeg."""
+        return self.runtime.index
+
+    def land(self, decoded: Any) -> tuple[tuple[Any, ...], OnDevice]:
+        """Planes of a frame that FFmpeg decoded into the GPU's memory, without a copy; see `video.nvidia.Landing`."""
+        with self.runtime.current():
+            owner = OnDevice(ready=self.runtime.default_event(), picture=decoded)
+            blocks = [self.runtime.native.Array.from_dlpack(plane) for plane in decoded.planes]
+            return split(blocks, self.runtime, self.reader, owner), owner
 
     def swap(self, model: Path, *, look: Look, batch: int, threads: int) -> DeviceSwap:
         """See `device.Device`."""

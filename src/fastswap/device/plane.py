@@ -29,6 +29,11 @@ class OnDevice:
     arrays: list[Any] = field(default_factory=list)
     changed: bool = False
 
+    def wait(self) -> None:
+        """Returns when the planes are finished."""
+        if self.ready is not None:
+            self.ready.synchronize()
+
     @property
     def duration(self) -> int:
         """FFmpeg's duration of the frame in units of its time base, 0 when it has none."""

@@ -80,20 +80,21 @@ class Downloader:
         self._stream = runtime.stream()
         self._staging = Staging(runtime, 3 * (depth + 1))
 
-    def __call__(self, frames: Iterable[Frame]) -> Iterator[Frame]:
-        """Each frame in host memory of its own, in order. One that nobody changed since it was decoded there is
-        handed on as it was."""
+    def __call__(self, frames: Iterable[Frame], *, direct: bool = False) -> Iterator[Frame]:
+        """Each frame in host memory of its own, in order. One that nobody changed since it was decoded there is handed on
+        as it was. direct: those that FFmpeg can encode in the GPU's memory stay there.
+        """
         waiting: deque[_Leaving] = deque()
         for frame in frames:
-            waiting.append(self._begin(frame))
+            waiting.append(self._begin(frame, direct))
             if len(waiting) > self._depth:
                 yield self._finish(waiting.popleft())
         while waiting:
             yield self._finish(waiting.popleft())
 
-    def _begin(self, frame: Frame) -> _Leaving:
+    def _begin(self, frame: Frame, direct: bool) -> _Leaving:
         owner = frame.owner
-        if not isinstance(owner, OnDevice):
+        if not isinstance(owner, OnDevice) or (direct and owner.picture is not None):
             return _Leaving(frame)
         if owner.before is not None and not owner.changed:
             for array in owner.arrays:

@@ -125,7 +125,7 @@ def _finish_all(
     report.resumed = len(job.spans) - len(todo)
     report.frames = sum(record["frames"] for number, record in work.records.items() if number not in todo)
     faces, choice = SpanFaces(known, job.spans, work), Choice(selections, report)
-    with video.Reader(job.recipe.source, deinterlace=job.recipe.deinterlace) as reader, stages:
+    with known.reader() as reader, stages:
         if job.parallel > 1 and todo:
             _in_processes(job, work, device, faces, choice, todo, reader, report, stages, tick)
         else:
@@ -152,7 +152,8 @@ def _in_sequence(
     frames = stages.thread("decode", device.arrive(sequence.decoded(reader, job.spans, todo, margin)))
     works = stages.thread("analyse", sequence.works(faces, frames, todo, choice, margin, heard))
     encoder = sequence.Encoder(job.recipe, work, heard, reader.info)
-    swapped = device.leave(chain_swaps(stages, swaps, works))
+    direct = job.recipe.encoding.plan.gpu is not None
+    swapped = device.leave(chain_swaps(stages, swaps, works), direct=direct)
     for _ in stages.timed("encode", encoder(swapped, job.spans, todo)):
         report.frames += 1
         tick(report)

@@ -144,7 +144,8 @@ class SegmentRenderer:
             self._device.swap(model, look=recipe.look, batch=recipe.batch, threads=recipe.threads)
             for model in recipe.models
         ]
-        self._reader = video.Reader(recipe.source, deinterlace=recipe.deinterlace)
+        landing = self._device.landing
+        self._reader = video.Reader(recipe.source, deinterlace=recipe.deinterlace, landing=landing)
 
     def __enter__(self) -> SegmentRenderer:
         return self
@@ -161,9 +162,12 @@ class SegmentRenderer:
         """Renders a span into the file `made`; returns its record, which is in the file too."""
         info, encoding, output = self._reader.info, self.recipe.encoding, self.recipe.output
         with Stages() as stages, video.SegmentWriter(made, output, info, encoding) as writer:
+            direct = encoding.plan.gpu is not None
             works = stages.thread("decode", self._works(task))
             swapped = islice(chain_swaps(stages, self._swaps, works), len(task.before), None)
-            for number, frame in enumerate(stages.timed("encode", self._device.leave(swapped))):
+            for number, frame in enumerate(
+                stages.timed("encode", self._device.leave(swapped, direct=direct))
+            ):
                 if number < len(task.frames):
                     writer.write(frame)
             record = {"key": task.key, "frames": len(task.frames), **task.marks}

@@ -46,7 +46,8 @@ _WHOLE_CHROMA = frozenset({"h264", "hevc"})
 class Plan:
     """An encoder that is known to open. time_base, color: of the frames given to it.
 
-    threads: a fixed number, since the bytes of some encoders depend on it and must not on what else runs.
+    threads: a fixed number, since the bytes of some encoders depend on it and must not on what else runs. gpu: index of
+    the GPU whose memory frames may lie in.
     """
 
     name: str
@@ -55,6 +56,7 @@ class Plan:
     color: ColorSpec
     options: dict[str, str] = field(default_factory=dict)
     threads: int = field(default_factory=lambda: min(os.cpu_count() or 1, _MAX_THREADS))
+    gpu: int | None = None
 
 
 def find(name: str) -> Codec:

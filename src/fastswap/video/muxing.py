@@ -6,9 +6,9 @@ import contextlib
 import errno
 import os
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import av
 import av.logging
@@ -20,7 +20,7 @@ from av.video.stream import VideoStream
 from fastswap.errors import OutputError
 from fastswap.frame import Frame
 from fastswap.pixels import pixel_format
-from fastswap.video import containers, hdr
+from fastswap.video import containers, hdr, nvidia
 from fastswap.video import encoder as encoders
 from fastswap.video.info import VideoInfo
 from fastswap.video.log import listening
@@ -40,7 +40,8 @@ _AVFMT_FLAG_BITEXACT = 0x0400
 class Target:
     """What is to be written. made: where it is made; path: its name in messages; encoder, options: the user's.
 
-    window: the part of the input that is written, None for all; its first frame's time becomes 0.
+    window: the part of the input that is written, None for all; its first frame's time becomes 0. gpu: index of the GPU
+    that encodes when the user names no encoder and it has one.
     """
 
     made: Path
@@ -49,6 +50,7 @@ class Target:
     options: Mapping[str, str] | None
     notices: list[str]
     window: Window | None = None
+    gpu: int | None = None
 
 
 @contextlib.contextmanager
@@ -172,20 +174,14 @@ class VideoSink:
         return container
 
     def _choose(self, target: Target) -> encoders.Plan:
-        kind, info = self._container.format, self._info
-        encoder = target.encoder or encoders.default_for(self._container, info)
+        kind = self._container.format
+        encoder = target.encoder or encoders.default_for(self._container, self._info)
         if encoder == "none":
             raise OutputError(f"{self._path}: the container {kind.name} holds no video")
-        plan = encoders.plan(
-            encoder,
-            target.options,
-            info,
-            counted=containers.counts_frames(kind),
-            in_order=containers.keeps_order(kind),
-        )
+        plan = self._on_gpu(target, encoder) or self._plan_of(encoder, target)
         name = self._path.name
         if containers.counts_frames(kind):
-            rate = f"{float(info.fps):g} per second"
+            rate = f"{float(self._info.fps):g} per second"
             self._notices.append(f"{name}: {kind.name} keeps no time stamps; frames are written at {rate}")
         self._tell_format(name, plan)
         self._tell_hdr(name, plan)
@@ -194,6 +190,26 @@ class VideoSink:
                 f"{name}: {kind.name} cannot say how to turn the picture; its frames are turned"
             )
         return plan
+
+    def _plan_of(self, encoder: str, target: Target) -> encoders.Plan:
+        kind = self._container.format
+        counted, in_order = containers.counts_frames(kind), containers.keeps_order(kind)
+        return encoders.plan(encoder, target.options, self._info, counted=counted, in_order=in_order)
+
+    def _on_gpu(self, target: Target, encoder: str) -> encoders.Plan | None:
+        """A plan that encodes on the GPU, None where the user chose another way or the GPU cannot."""
+        name = encoder if encoder in nvidia.ENCODERS.values() else nvidia.ENCODERS.get(encoder)
+        if target.gpu is None or name is None or self._turns or (target.encoder and target.encoder != name):
+            return None
+        try:
+            plan = self._plan_of(name, target)
+        except OutputError as error:
+            if target.encoder:
+                raise
+            why = str(error).removeprefix(f"encoder {name}: ")
+            self._notices.append(f"{self._path.name}: encoded on the CPU ({encoder}): {name}: {why}")
+            return None
+        return replace(plan, gpu=target.gpu, options={**plan.options, "gpu": str(target.gpu)})
 
     def _tell_hdr(self, name: str, plan: encoders.Plan) -> None:
         found = self._info.hdr
@@ -221,7 +237,8 @@ class VideoSink:
     def _add_video(self, container: OutputContainer) -> VideoStream:
         plan = self._plan
         try:
-            stream = container.add_stream(plan.name, rate=self._info.fps)
+            device = None if plan.gpu is None else nvidia.hwaccel(plan.gpu)
+            stream = container.add_stream(plan.name, rate=self._info.fps, hwaccel=device)
         except ValueError as error:
             kind = container.format.name
             raise OutputError(
@@ -250,7 +267,10 @@ class VideoSink:
             self._copier.start()
 
     def _picture(self, frame: Frame) -> av.VideoFrame:
-        """The frame in the encoder's pixel format."""
+        """The frame in the encoder's pixel format; one in a GPU's memory is encoded there."""
+        if self._plan.gpu is not None and getattr(frame.owner, "picture", None) is not None:
+            frame.owner.wait()
+            return cast(av.VideoFrame, frame.owner.picture)
         name, color = self._plan.pixel_format, self._plan.color
         plain = native_name(name)
         same = (color.matrix, color.full_range) == (frame.color.matrix, frame.color.full_range)

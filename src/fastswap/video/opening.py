@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import av
+from av.codec.hwaccel import HWAccel
 from av.container import InputContainer
 from av.stream import Disposition
 from av.video.stream import VideoStream
@@ -41,12 +42,16 @@ def reason(error: Exception) -> str:
     return str(getattr(error, "strerror", None) or error)
 
 
-def open_container(path: Path, format_name: str | None = None) -> InputContainer:
-    """Opens for reading; raises InputError when FFmpeg cannot."""
+def open_container(
+    path: Path, format_name: str | None = None, hwaccel: HWAccel | None = None
+) -> InputContainer:
+    """Opens for reading; raises InputError when FFmpeg cannot. hwaccel: what decodes its video, None for the CPU."""
     try:
         # "file:" keeps names with a colon from being taken for a protocol; "surrogateescape" lets tags in an unknown
         # encoding pass through byte for byte.
-        return av.open(f"file:{path}", "r", format=format_name, metadata_errors="surrogateescape")
+        return av.open(
+            f"file:{path}", "r", format=format_name, metadata_errors="surrogateescape", hwaccel=hwaccel
+        )
     except (av.FFmpegError, ValueError) as error:
         if format_name is None and _lacks_index(path):
             raise InputError(f"{path}: the file is cut off, its index (moov) is missing") from error

@@ -10,6 +10,7 @@ from typing import Protocol
 
 from fastswap.frame import Frame
 from fastswap.video.info import VideoInfo
+from fastswap.video.nvidia import Landing
 from fastswap.video.opening import check_file
 from fastswap.video.pictures import PictureSource, is_picture
 from fastswap.video.spans import Span
@@ -37,7 +38,8 @@ class Reader:
 
     path: the input. threads: decoder threads, 0 takes one per core. window: what of it an iteration gives; the
     frames keep their index, PTS and time in the whole. deinterlace: what becomes of interlaced video: True makes its
-    frames progressive, False gives them as they are, None refuses them.
+    frames progressive, False gives them as they are, None refuses them. landing: a GPU that decodes, if it can; its
+    frames stay in its memory.
     `notices`: what the user should know, such as a conversion; grows while reading. `skipped`: damaged frames.
 
     Raises InputError when there is nothing to read or the video is interlaced and nobody said what to do.
@@ -50,11 +52,12 @@ class Reader:
         threads: int = 0,
         window: Window | None = None,
         deinterlace: bool | None = None,
+        landing: Landing | None = None,
     ) -> None:
         path = Path(path)
         check_file(path)
         self.notices: list[str] = []
-        self._source: Source = _open(path, threads, self.notices, deinterlace)
+        self._source: Source = _open(path, threads, self.notices, deinterlace, landing)
         self.window = window
 
     @property
@@ -122,10 +125,12 @@ class Reader:
         self.close()
 
 
-def _open(path: Path, threads: int, notices: list[str], deinterlace: bool | None) -> Source:
+def _open(
+    path: Path, threads: int, notices: list[str], deinterlace: bool | None, landing: Landing | None
+) -> Source:
     if path.is_dir() or is_picture(path):
         return PictureSource(path, notices)
-    return StreamSource(path, threads, notices, deinterlace)
+    return StreamSource(path, threads, notices, deinterlace, landing)
 
 
 def probe(path: str | Path) -> VideoInfo:

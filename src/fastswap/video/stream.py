@@ -7,19 +7,20 @@ from collections import deque
 from collections.abc import Generator, Iterator
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import av
 from av.packet import Packet
 
 from fastswap.errors import InputError
 from fastswap.frame import Frame
+from fastswap.video import nvidia
 from fastswap.video.clock import Clock
 from fastswap.video.convert import Normaliser
 from fastswap.video.deinterlace import progressive
 from fastswap.video.describe import describe
 from fastswap.video.info import VideoInfo, snap_matrix
-from fastswap.video.opening import main_stream, open_container
+from fastswap.video.opening import main_stream, open_container, reason
 from fastswap.video.planes import shared_planes
 from fastswap.video.spans import Span
 
@@ -39,8 +40,8 @@ _NO_TIMES = frozenset({"mpeg", "mpegvideo", "h264", "hevc", "m4v", "vc1", "mjpeg
 class _Decoder:
     """Decodes one stream from where its container stands. A damaged packet costs its own frames, not the rest."""
 
-    def __init__(self, path: Path, threads: int) -> None:
-        self.container = open_container(path)
+    def __init__(self, path: Path, threads: int, gpu: int | None = None) -> None:
+        self.container = open_container(path, hwaccel=None if gpu is None else nvidia.hwaccel(gpu))
         has_pts = self.container.format.name != "avi"
         if not has_pts:  # what FFmpeg makes up for them at PyAV's wish is wrong, see Clock
             self.container.flags &= ~_AVFMT_FLAG_GENPTS
@@ -51,7 +52,9 @@ class _Decoder:
             raise
         self._context = self.stream.codec_context
         self._context.thread_type = "AUTO"  # frame threads too; PyAV's default is slices alone
-        self._context.thread_count = threads
+        self._context.thread_count = (
+            threads if gpu is None else 1
+        )  # each thread would want surfaces of its own
         self.packets, self.damaged, self.cut_off = 0, 0, False
         self._clock = Clock(keeps_pts=has_pts)
 
@@ -98,8 +101,16 @@ class _Decoder:
 class StreamSource:
     """The frames of one video stream. Frames may be taken in one thread and `close` called in another."""
 
-    def __init__(self, path: Path, threads: int, notices: list[str], deinterlace: bool | None) -> None:
+    def __init__(
+        self,
+        path: Path,
+        threads: int,
+        notices: list[str],
+        deinterlace: bool | None,
+        landing: nvidia.Landing | None = None,
+    ) -> None:
         self.path, self.notices = path, notices
+        self._landing: nvidia.Landing | None = None  # once the GPU has shown that it decodes this video
         self._threads, self._deinterlace = threads, deinterlace
         self._lock = threading.Lock()
         self._decoder = _Decoder(path, threads)
@@ -130,6 +141,27 @@ class StreamSource:
             notices.append(
                 f"{path.name}: its display matrix is no quarter turn; faces are sought in the coded picture"
             )
+        if landing is not None and not (self.info.interlaced and deinterlace):
+            self._land(landing)
+
+    def _land(self, landing: nvidia.Landing) -> None:
+        """Goes over to the GPU's decoder if it takes this video; tells why where it does not."""
+        why = f"the GPU's decoder does not take {self.info.codec} in {self.info.pixel_format}"
+        try:
+            decoder = _Decoder(self.path, self._threads, landing.index)
+            try:
+                first = next(decoder.frames(), None)
+                landed = first is not None and nvidia.is_on_gpu(first)
+                landed = landed and nvidia.layout(cast(av.VideoFrame, first)) in nvidia.LANDED
+            finally:
+                decoder.container.close()
+        except (av.FFmpegError, InputError, OSError) as error:
+            landed, why = False, f"the GPU's decoder cannot be opened ({reason(error)})"
+        if landed:
+            self._landing = landing
+            self._reopen()
+        else:
+            self.notices.append(f"{self.path.name}: decoded on the CPU: {why}")
 
     @property
     def skipped(self) -> int:
@@ -287,7 +319,7 @@ class StreamSource:
         self._skipped_frames = 0
         self._pending.clear()
         self._decoder.container.close()
-        self._decoder = _Decoder(self.path, self._threads)
+        self._decoder = _Decoder(self.path, self._threads, self._landing.index if self._landing else None)
         self._frames = self._start()
         self._here, self._unbroken, self._read = 0, True, None
 
@@ -298,19 +330,26 @@ class StreamSource:
             return self._pending.popleft() if self._pending else next(self._frames, None)
 
     def _frame(self, decoded: av.VideoFrame, index: int) -> Frame:
-        native = self._normalise(decoded)
         time = self._seconds(decoded, index)
         self._end = time + float(1 / self.info.fps)
+        planes: tuple[Any, ...]
+        owner: Any
+        same_size = (decoded.width, decoded.height) == (self.info.width, self.info.height)
+        if self._landing and nvidia.is_on_gpu(decoded) and same_size:
+            (planes, owner), name = self._landing.land(decoded), nvidia.layout(decoded)
+        else:
+            owner = self._normalise(nvidia.on_host(decoded))
+            planes, name = shared_planes(owner), self.info.frame_format
         return Frame(
-            planes=shared_planes(native),
-            format=self.info.frame_format,
+            planes=planes,
+            format=name,
             color=self.info.color,
             index=index,
             pts=decoded.pts,
             time=time,
             to_coded=self._to_coded,
             display_size=self.info.display_size,
-            owner=native,
+            owner=owner,
         )
 
     def _ends_early(self) -> bool:

@@ -35,7 +35,7 @@ class Writer:
     path: the output; its suffix chooses the container. template: the reader or the info of the input, whose time base,
     colour tags, rotation, sample aspect, audio, subtitles, chapters and metadata the output takes over, as far as the
     reader's window reaches. encoder, options: FFmpeg's names, or a preset's; None chooses (libx264, CRF 18). copy:
-    false leaves out the input's other streams.
+    false leaves out the input's other streams. gpu: index of a GPU that encodes, if it can, where no encoder is named.
 
     The file is made beside its place and moved there by `close`; an exception inside the `with` block leaves nothing.
     Raises OutputError for a bad path, encoder or option, or when the disk is full.
@@ -49,6 +49,7 @@ class Writer:
         encoder: str | None = None,
         options: Mapping[str, str] | None = None,
         copy: bool = True,
+        gpu: int | None = None,
     ) -> None:
         self.path = Path(path)
         info = template.info if isinstance(template, Reader) else template
@@ -56,12 +57,17 @@ class Writer:
         source = info.path if copy else None
         self._staging = Staging(source, self.path)
         self._window = template.window if isinstance(template, Reader) else None
-        self._open = True
+        self._open, self._gpu = True, gpu
         try:
             self._sink = self._choose_sink(info, source if info.kind == "video" else None, encoder, options)
         except BaseException:
             self._discard()
             raise
+
+    @property
+    def takes_gpu_frames(self) -> bool:
+        """True when frames in a GPU's memory are encoded where they are."""
+        return isinstance(self._sink, VideoSink) and self._sink.plan.gpu is not None
 
     def write(self, frame: Frame) -> None:
         """Takes the next frame, in order of presentation. Its planes must not be written to afterwards."""
@@ -102,7 +108,7 @@ class Writer:
         self, info: VideoInfo, source: Path | None, encoder: str | None, options: Mapping[str, str] | None
     ) -> Sink:
         path = self.path
-        target = Target(self._staging.path, path, encoder, options, self.notices, self._window)
+        target = Target(self._staging.path, path, encoder, options, self.notices, self._window, self._gpu)
         if path.suffix.lower() in ENCODERS:
             if info.kind != "image":
                 raise OutputError(
