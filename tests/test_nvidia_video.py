@@ -1,5 +1,7 @@
-"""NVIDIA's decoders and encoders through the real PyAV, on a machine without a driver: what is asked of PyAV exists, and
-what cannot be had falls back and says so."""
+"""NVIDIA's decoders and encoders through the real PyAV, on a machine without a driver.
+
+What is asked of PyAV exists, and what cannot be had falls back and says so.
+"""
 
 from __future__ import annotations
 

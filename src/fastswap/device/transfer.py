@@ -81,8 +81,8 @@ class Downloader:
         self._staging = Staging(runtime, 3 * (depth + 1))
 
     def __call__(self, frames: Iterable[Frame], *, direct: bool = False) -> Iterator[Frame]:
-        """Each frame in host memory of its own, in order. One that nobody changed since it was decoded there is handed on
-        as it was. direct: those that FFmpeg can encode in the GPU's memory stay there.
+        """Each frame in host memory of its own, in order. One that nobody changed since it was decoded there is handed
+        on as it was. direct: those that FFmpeg can encode in the GPU's memory stay there.
         """
         waiting: deque[_Leaving] = deque()
         for frame in frames:
