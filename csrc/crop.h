@@ -48,7 +48,7 @@ FS_HD bool crop_is_outside(const CropParams& p, float luma_u, float luma_v, int 
 }
 
 template <class F>
-FS_HD void crop_store(const CropParams& p, int x, int y) {
+FS_HD void crop_store(const CropParams& p, int x, int y, int count = Lanes<F>::width) {
   using L = Lanes<F>;
   const float luma_u = row_u(p.luma, y), luma_v = row_v(p.luma, y);
   const F zero = L::set(0.0f);
@@ -56,7 +56,6 @@ FS_HD void crop_store(const CropParams& p, int x, int y) {
   if (!p.skips || !crop_is_outside<F>(p, luma_u, luma_v, x)) {
     rgb = crop_pixels<F>(p, luma_u, luma_v, row_u(p.chroma, y), row_v(p.chroma, y), x);
   }
-  const int left = p.size - x, count = left < L::width ? left : L::width;
   const std::ptrdiff_t at = static_cast<std::ptrdiff_t>(y) * p.size + x;
   L::store(p.out[0] + at, rgb.a, count);
   L::store(p.out[1] + at, rgb.b, count);

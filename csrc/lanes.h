@@ -77,6 +77,15 @@ FS_HD void load_two_pairs(const std::uint16_t* data, int index, int apart, float
   load_pair(data, index + apart, p, q);
 }
 
+// body(x, count) along a row: whole vectors first, whose count the compiler knows, so that they are not
+// masked.
+template <class F, class Body>
+FS_HD void along_row(int width, const Body& body) {
+  int x = 0;
+  for (; x + Lanes<F>::width <= width; x += Lanes<F>::width) body(x, Lanes<F>::width);
+  if (x < width) body(x, width - x);
+}
+
 template <class F>
 FS_HD F clamp_unit(F x) {
   return lower(upper(x, Lanes<F>::set(0.0f)), Lanes<F>::set(1.0f));

@@ -66,10 +66,9 @@ FS_HD Triple<F> layer_rgb(const ColorMap& map, Triple<F> t) {
 
 // Pixels x, x+1, ... of row y.
 template <LayerSource kSource, class F>
-FS_HD void make_layers(const LayerParams& p, int x, int y) {
+FS_HD void make_layers(const LayerParams& p, int x, int y, int count = Lanes<F>::width) {
   using L = Lanes<F>;
   const PixelRows& in = p.pixels;
-  const int left = in.width - x, count = left < L::width ? left : L::width;
   const std::ptrdiff_t to = y * p.out_pitch + x, from = y * in.pitch + x;
   const F alpha = clamp_unit(L::load(in.mask + y * in.mask_pitch + x, count)) * L::set(p.opacity);
   if (!any_above_zero(alpha)) {

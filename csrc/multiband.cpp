@@ -87,7 +87,7 @@ class Bands {
         enlarge(l, level(l + 1).band[c], v.band[c], line_[c]);
         enlarge(l, level(l + 1).mean[c], v.coarse[c], line_[c]);
       }
-      kernels().band_add({v.mean[c], v.support, v.coarse[c], v.band[c], area(v.grid)});
+      kernels().band_add({v.mean[c], v.support, v.coarse[c], v.band[c], static_cast<int>(area(v.grid))});
     }
     const SeamFace& f = face_;
     const int pitch = level(0).grid.width;

@@ -59,7 +59,7 @@ struct BandStep {
   float* mean;
   const float *support, *coarse;
   float* band;
-  std::ptrdiff_t count;
+  int count;
 };
 
 struct BandFinish {

@@ -27,14 +27,13 @@ struct MultibandRows {
   }
 
   static void add_band(const BandStep& p) {
-    for (std::ptrdiff_t i = 0; i < p.count; i += L::width) {
-      const int n = p.count - i < L::width ? static_cast<int>(p.count - i) : L::width;
+    along_row<F>(p.count, [&](int i, int n) __attribute__((always_inline)) {
       const F support = L::load(p.support + i, n);
       const F mean = band_mean(L::load(p.mean + i, n), support);
       const F detail = band_weight(support) * (mean - L::load(p.coarse + i, n));
       L::store(p.mean + i, mean, n);
       L::store(p.band + i, L::load(p.band + i, n) + detail, n);
-    }
+    });
   }
 
   // The face that fits: the target and what was kept of the difference to it.
@@ -42,18 +41,16 @@ struct MultibandRows {
     const float *band = p.band, *target = p.target;
     float* face = p.face;
     for (int y = 0; y < p.height; ++y, band += p.band_pitch, target += p.target_pitch, face += p.face_pitch) {
-      for (int x = 0; x < p.width; x += L::width) {
-        const int n = p.width - x < L::width ? p.width - x : L::width;
+      along_row<F>(p.width, [&](int x, int n) __attribute__((always_inline)) {
         L::store(face + x, clamp_unit(clamp_unit(L::load(target + x, n)) + L::load(band + x, n)), n);
-      }
+      });
     }
   }
 
  private:
   static FS_HD void prepare_row(const BandRows& p, int y, std::ptrdiff_t to) {
     const F zero = L::set(0.0f), one = L::set(1.0f);
-    for (int x = 0; x < p.face.width; x += L::width) {
-      const int n = p.face.width - x < L::width ? p.face.width - x : L::width;
+    along_row<F>(p.face.width, [&](int x, int n) __attribute__((always_inline)) {
       const F alpha = clamp_unit(L::load(p.face.mask + y * p.face.mask_pitch + x, n));
       L::store(p.support + to + x, choose_less(zero, alpha, one, zero), n);
       for (int c = 0; c < 3; ++c) {
@@ -61,7 +58,7 @@ struct MultibandRows {
         const F face = L::load(p.face.channel[c] + y * p.face.pitch + x, n);
         L::store(p.sum[c] + to + x, choose_less(zero, alpha, face - target, zero), n);
       }
-    }
+    });
   }
 };
 

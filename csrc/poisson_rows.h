@@ -14,7 +14,7 @@ struct PoissonRows {
   // weights (the face's) and diagonal (the target's).
   static void inner(const MembraneRows& p, int y0, int y1) {
     for (int y = y0; y < y1; y += kInnerStep) {
-      in_row(p.face.width, [&](int x, int n) __attribute__((always_inline)) {
+      along_row<F>(p.face.width, [&](int x, int n) __attribute__((always_inline)) {
         const F alpha = clamp_unit(L::load(p.face.mask + y * p.face.mask_pitch + x, n));
         const F weight = inner_weight(alpha, inside_at<F>(p, x, y));
         const std::ptrdiff_t to = y * p.to.grid.pitch + x;
@@ -86,7 +86,7 @@ struct PoissonRows {
     p.line[width] = 0.0f;
     for (int y = 0; y < height; y += 2) {
       const bool both = y + 1 < height;
-      in_row(width, [&](int x, int n) __attribute__((always_inline)) {
+      along_row<F>(width, [&](int x, int n) __attribute__((always_inline)) {
         const F one = left(x, y, n);
         L::store(p.line + x, both ? one + left(x, y + 1, n) : one, n);
       });
@@ -97,7 +97,7 @@ struct PoissonRows {
   // The corrected face.
   static void add(const float* membrane, const Grid& grid, float* face, std::ptrdiff_t face_pitch) {
     for (int y = 0; y < grid.height; ++y, membrane += grid.pitch, face += face_pitch) {
-      in_row(grid.width, [&](int x, int n) __attribute__((always_inline)) {
+      along_row<F>(grid.width, [&](int x, int n) __attribute__((always_inline)) {
         L::store(face + x, clamp_unit(L::load(face + x, n) + L::load(membrane + x, n)), n);
       });
     }
@@ -152,19 +152,12 @@ struct PoissonRows {
                         p.frame_height);
   }
 
-  // body(x, count) along a row, whole vectors first.
-  template <class Body>
-  static FS_HD void in_row(int width, const Body& body) {
-    int x = 0;
-    for (; x + L::width <= width; x += L::width) body(x, L::width);
-    if (x < width) body(x, width - x);
-  }
-
   // body(index, count) for all cells.
   template <class Body>
   static FS_HD void each(const Grid& grid, const Body& body) {
     for (int y = 0; y < grid.height; ++y) {
-      in_row(grid.width, [&](int x, int n) __attribute__((always_inline)) { body(y * grid.pitch + x, n); });
+      along_row<F>(grid.width,
+                   [&](int x, int n) __attribute__((always_inline)) { body(y * grid.pitch + x, n); });
     }
   }
 

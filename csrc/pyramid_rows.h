@@ -17,11 +17,10 @@ struct PyramidRows {
     for (int y = 0; y < p.to.height; ++y) {
       const float* row[4];
       for (int j = 0; j < 4; ++j) row[j] = row_or_null(p, 2 * y - 1 + j);
-      for (int x = 0; x < width; x += L::width) {
-        const int n = width - x < L::width ? width - x : L::width;
+      along_row<F>(width, [&](int x, int n) __attribute__((always_inline)) {
         const auto at = [&](const float* r) { return r ? L::load(r + x, n) : L::set(0.0f); };
         L::store(line + x, halved_line(at(row[0]), at(row[1]), at(row[2]), at(row[3])), n);
-      }
+      });
       fours(line, p.out + y * p.to.pitch, p.to.width);
     }
   }
@@ -31,10 +30,9 @@ struct PyramidRows {
     p.line[width] = 0.0f;
     for (int y = 0; y < p.to.height; ++y) {
       const float *row = row_or_null(p, 2 * y), *below = row_or_null(p, 2 * y + 1);
-      for (int x = 0; x < width; x += L::width) {
-        const int n = width - x < L::width ? width - x : L::width;
+      along_row<F>(width, [&](int x, int n) __attribute__((always_inline)) {
         L::store(p.line + x, L::load(row + x, n) + (below ? L::load(below + x, n) : L::set(0.0f)), n);
-      }
+      });
       pairs(p.line, p.out + y * p.to.pitch, p.to.width);
     }
   }
@@ -50,10 +48,9 @@ struct PyramidRows {
     for (int y = 0; y < p.to.height; ++y) {
       const float* near = p.in + y / 2 * p.from.pitch;
       const float* far = p.in + coarse_beside(y, p.from.height) * p.from.pitch;
-      for (int x = 0; x < width; x += L::width) {
-        const int n = width - x < L::width ? width - x : L::width;
+      along_row<F>(width, [&](int x, int n) __attribute__((always_inline)) {
         L::store(line + x, doubled_line(L::load(near + x, n), L::load(far + x, n)), n);
-      }
+      });
       line[-1] = line[0];
       line[width] = line[width - 1];
       float* out = p.out + y * p.to.pitch;

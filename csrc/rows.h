@@ -17,7 +17,7 @@ struct Rows {
 
   static void crop_rows(const CropParams& p, int y0, int y1) {
     for (int y = y0; y < y1; ++y) {
-      for (int x = 0; x < p.size; x += L::width) crop_store<F>(p, x, y);
+      along_row<F>(p.size, [&](int x, int n) __attribute__((always_inline)) { crop_store<F>(p, x, y, n); });
     }
   }
 
@@ -28,14 +28,13 @@ struct Rows {
       const std::ptrdiff_t at = y * p.pitch;
       F weight = L::set(0.0f), first[3] = {weight, weight, weight};
       F second[6] = {weight, weight, weight, weight, weight, weight};
-      for (int x = 0; x < p.width; x += L::width) {
-        const int n = p.width - x < L::width ? p.width - x : L::width;
+      along_row<F>(p.width, [&](int x, int n) __attribute__((always_inline)) {
         // Rows are short and far apart, so the processor does not see the next ones coming.
         if (y + kRowsAhead < p.height) {
           for (const float* channel : p.channel) __builtin_prefetch(channel + at + kRowsAhead * p.pitch + x);
         }
         const F w = clamp_unit(L::load(p.mask + y * p.mask_pitch + x, n));
-        if (!any_above_zero(w)) continue;
+        if (!any_above_zero(w)) return;
         Triple<F> t =
             statistics_space<kLab>(L::load(p.channel[0] + at + x, n), L::load(p.channel[1] + at + x, n),
                                    L::load(p.channel[2] + at + x, n));
@@ -56,7 +55,7 @@ struct Rows {
         second[3] = fmadd(wb, t.b, second[3]);
         second[4] = fmadd(wb, t.c, second[4]);
         second[5] = fmadd(wc, t.c, second[5]);
-      }
+      });
       total.weight += sum(weight);
       for (int i = 0; i < 3; ++i) total.first[i] += sum(first[i]);
       for (int i = 0; i < 6; ++i) total.second[i] += sum(second[i]);
@@ -70,8 +69,7 @@ struct Rows {
   template <bool kLab>
   static void apply_as(const ColorMap& map, const PixelRows& p, const ChannelRows& out) {
     for (int y = 0; y < p.height; ++y) {
-      for (int x = 0; x < p.width; x += L::width) {
-        const int n = p.width - x < L::width ? p.width - x : L::width;
+      along_row<F>(p.width, [&](int x, int n) __attribute__((always_inline)) {
         const std::ptrdiff_t at = y * p.pitch + x, to = y * out.pitch + x;
         const auto t = mapped_rgb<kLab>(
             map, statistics_space<kLab>(L::load(p.channel[0] + at, n), L::load(p.channel[1] + at, n),
@@ -79,7 +77,7 @@ struct Rows {
         L::store(out.channel[0] + to, t.a, n);
         L::store(out.channel[1] + to, t.b, n);
         L::store(out.channel[2] + to, t.c, n);
-      }
+      });
     }
   }
 
@@ -90,8 +88,7 @@ struct Rows {
   template <LayerSource kSource>
   static void rgb_from(const ColorMap& map, const PixelRows& p, const ChannelRows& out) {
     for (int y = 0; y < p.height; ++y) {
-      for (int x = 0; x < p.width; x += L::width) {
-        const int n = p.width - x < L::width ? p.width - x : L::width;
+      along_row<F>(p.width, [&](int x, int n) __attribute__((always_inline)) {
         const std::ptrdiff_t at = y * p.pitch + x, to = y * out.pitch + x;
         const auto t = layer_rgb<kSource, F>(
             map,
@@ -99,7 +96,7 @@ struct Rows {
         L::store(out.channel[0] + to, t.a, n);
         L::store(out.channel[1] + to, t.b, n);
         L::store(out.channel[2] + to, t.c, n);
-      }
+      });
     }
   }
 
@@ -117,7 +114,8 @@ struct Rows {
   template <LayerSource kSource>
   static void layers_from(const LayerParams& p) {
     for (int y = 0; y < p.pixels.height; ++y) {
-      for (int x = 0; x < p.pixels.width; x += L::width) make_layers<kSource, F>(p, x, y);
+      along_row<F>(p.pixels.width,
+                   [&](int x, int n) __attribute__((always_inline)) { make_layers<kSource, F>(p, x, y, n); });
     }
   }
 

@@ -91,13 +91,20 @@ struct Lanes<F8> {
   static FS_HD __m256i first(int n) {
     return _mm256_cmpgt_epi32(_mm256_set1_epi32(n), _mm256_setr_epi32(0, 1, 2, 3, 4, 5, 6, 7));
   }
-  static FS_HD F8 load(const float* p, int n) { return {_mm256_maskload_ps(p, first(n))}; }
-  static FS_HD void store(float* p, F8 x, int n) { _mm256_maskstore_ps(p, first(n), x.v); }
+  // Known to the compiler to be a whole vector.
+  static FS_HD bool whole(int n) { return __builtin_constant_p(n) && n >= width; }
+  static FS_HD F8 load(const float* p, int n) {
+    return {whole(n) ? _mm256_loadu_ps(p) : _mm256_maskload_ps(p, first(n))};
+  }
+  static FS_HD void store(float* p, F8 x, int n) {
+    whole(n) ? _mm256_storeu_ps(p, x.v) : _mm256_maskstore_ps(p, first(n), x.v);
+  }
   static FS_HD void store_u16_pair(std::uint16_t* p, F8 a, F8 b, int n) {
     const __m256i low = _mm256_min_epu32(_mm256_cvtps_epi32(a.v), _mm256_set1_epi32(0xffff));
     const __m256i high = _mm256_min_epu32(_mm256_cvtps_epi32(b.v), _mm256_set1_epi32(0xffff));
-    _mm256_maskstore_epi32(reinterpret_cast<int*>(p), first(n),
-                           _mm256_or_si256(low, _mm256_slli_epi32(high, 16)));
+    const __m256i both = _mm256_or_si256(low, _mm256_slli_epi32(high, 16));
+    whole(n) ? _mm256_storeu_si256(reinterpret_cast<__m256i*>(p), both)
+             : _mm256_maskstore_epi32(reinterpret_cast<int*>(p), first(n), both);
   }
   static FS_HD void store_u16(std::uint16_t* p, F8 x, int n) {
     const __m256i wide = _mm256_cvtps_epi32(x.v);

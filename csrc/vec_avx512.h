@@ -79,8 +79,14 @@ struct Lanes<F16> {
   static FS_HD F16 set(float x) { return {_mm512_set1_ps(x)}; }
   static FS_HD F16 index() { return {_mm512_setr_ps(0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15)}; }
   static FS_HD __mmask16 first(int n) { return static_cast<__mmask16>(n >= 16 ? 0xffffu : (1u << n) - 1u); }
-  static FS_HD F16 load(const float* p, int n) { return {_mm512_maskz_loadu_ps(first(n), p)}; }
-  static FS_HD void store(float* p, F16 x, int n) { _mm512_mask_storeu_ps(p, first(n), x.v); }
+  // Known to the compiler to be a whole vector.
+  static FS_HD bool whole(int n) { return __builtin_constant_p(n) && n >= width; }
+  static FS_HD F16 load(const float* p, int n) {
+    return {whole(n) ? _mm512_loadu_ps(p) : _mm512_maskz_loadu_ps(first(n), p)};
+  }
+  static FS_HD void store(float* p, F16 x, int n) {
+    whole(n) ? _mm512_storeu_ps(p, x.v) : _mm512_mask_storeu_ps(p, first(n), x.v);
+  }
   static FS_HD void store_u16_pair(std::uint16_t* p, F16 a, F16 b, int n) {
     const __m512i low = _mm512_min_epu32(_mm512_cvtps_epi32(a.v), _mm512_set1_epi32(0xffff));
     const __m512i high = _mm512_min_epu32(_mm512_cvtps_epi32(b.v), _mm512_set1_epi32(0xffff));

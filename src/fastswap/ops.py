@@ -146,15 +146,17 @@ def match_seam(
     targets: ArrayLike,
     masks: ArrayLike,
     mode: BlendMode,
+    *,
+    out: Floats | None = None,
 ) -> Floats:
     """Faces that fit their targets along the masks' soft edges: float32 [N, 3, S, S], R'G'B' in 0..1.
 
     To be drawn by `blend` with the same masks. frames and to_coded tell where each crop hangs over its frame's edge:
     nothing is fitted there. mode: see `Look.blend`; "feather" changes nothing, csrc/poisson.h and csrc/multiband.h
-    define the other two.
+    define the other two. out: written to and returned when given.
     """
     new = _floats(faces)
-    out = np.empty_like(new)
+    out = np.empty_like(new) if out is None else out
     sizes = np.array([frame.planes[0].shape[::-1] for frame in frames], np.int32).reshape(-1, 2)
     _cpu.match_seam(new, _floats(targets), _floats(masks), _maps(to_coded), sizes, mode, out)
     return out

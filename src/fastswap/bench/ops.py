@@ -148,10 +148,11 @@ def _pairs(case: Case) -> dict[str, tuple[Callable[[], Any], Callable[[], Any]]]
     warped8 = np.ascontiguousarray((warped * 255 + 0.5).astype(np.uint8))
     solid = np.ascontiguousarray((warped_mask > 0).astype(np.uint8) * 255)
 
-    def seam(mode: BlendMode) -> None:
-        ops.blend([frame], maps, ops.match_seam([frame], maps, matched, target, where, mode), where)
-
     reused = np.empty_like(target)
+
+    def seam(mode: BlendMode) -> None:
+        fitted = ops.match_seam([frame], maps, matched, target, where, mode, out=reused)
+        ops.blend([frame], maps, fitted, where)
 
     def composite() -> None:
         crops = ops.crop([frame], maps, SIZE, out=reused)
