@@ -4,6 +4,7 @@
 #include <vector>
 
 #include "bind_crop.h"
+#include "bind_look.h"
 #include "bind_names.h"
 #include "bind_seam.h"
 #include "blend.h"
@@ -240,6 +241,7 @@ PYBIND11_MODULE(_cpu, m) {
         "mattes"_a.noconvert().none(true), "masks"_a.noconvert().none(true),
         "statistics"_a.noconvert().none(true), "join"_a, "erode"_a, "feather"_a, "mode"_a, "strength"_a,
         "blend"_a, "opacity"_a, "enlarge"_a, "grain"_a.noconvert().none(true), "seeds"_a);
+  fs::bind_look(m);
   m.def("set_threads", &fs::set_threads, "count"_a);
   m.def("get_threads", &fs::get_threads);
   m.def("simd_levels", &fs::simd_levels);

@@ -51,7 +51,7 @@ Extent extent_of(const float* mask, std::ptrdiff_t pitch, const Rect& within, in
 
 Layers make_room(const Extent& extent, Enlarge enlarge, Buffer<std::uint16_t>& memory) {
   const Rect& rect = extent.rect;
-  const int ring = taps_of(enlarge) - 1;
+  const int ring = rings_of(enlarge);
   Layers layers{nullptr,
                 {},
                 {rect.x0 - ring, rect.y0 - ring, rect.width + 2 * ring, rect.height + 2 * ring},

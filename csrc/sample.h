@@ -17,6 +17,9 @@ FS_HD constexpr int taps_of(Enlarge filter) {
   return filter == Enlarge::kBilinear ? 2 : filter == Enlarge::kBicubic ? 4 : 6;
 }
 
+// Zeros that a filter needs around what it reads, so that it ends within them.
+FS_HD constexpr int rings_of(Enlarge filter) { return filter == Enlarge::kBilinear ? 1 : taps_of(filter); }
+
 // Reads up to three planes of one shape through an affine map.
 //
 // The planes are windows (window.h): 16-bit copies of the part of a picture that the map can reach,
@@ -213,8 +216,8 @@ FS_HD void sample_wide(const Sampler& s, float row_u, float row_v, int x, F (&ou
     for (int c = 0; c < C; ++c) out[c] = fmadd(wv[j], sums[c], out[c]);
   }
   const F zero = L::set(0.0f);
-  for (int c = 1; c < C; ++c) out[c] = choose_less(zero, out[0], upper(out[c], zero), zero);
   out[0] = lower(upper(out[0], zero), L::set(65535.0f));
+  for (int c = 1; c < C; ++c) out[c] = lower(upper(out[c], zero), out[0]);
 }
 
 FS_HD float row_u(const Sampler& s, int y) { return static_cast<float>(s.base_u + s.row_du * y); }

@@ -6,6 +6,8 @@
 namespace fs {
 namespace {
 
+constexpr int kSmoothing = 8;         // bins to either side at which a histogram's smoothing has fallen to 0
+constexpr double kEverywhere = 1e-3;  // of the weight is spread over all bins, so that gaps have one answer
 constexpr int kCells = kCloudSide * kCloudSide * kCloudSide;
 
 // Calls body(weight, r, g, b) for the pixels that count. In order, so that sums are the same on any machine.
@@ -34,46 +36,61 @@ void add_shared(double* histogram, double position, double weight) {
   histogram[bin + 1] += weight * part;
 }
 
-// The share of the weight below each bin's middle.
+// The share of the weight below each bin's middle, of the smoothed histogram: it rises everywhere.
 void quantiles(const double* histogram, double (&out)[kBins]) {
-  double total = 0.0, below = 0.0;
-  for (int i = 0; i < kBins; ++i) total += histogram[i];
+  double smooth[kBins] = {}, total = 0.0, below = 0.0;
   for (int i = 0; i < kBins; ++i) {
-    out[i] = total > 0.0 ? (below + 0.5 * histogram[i]) / total : 0.0;
-    below += histogram[i];
+    total += histogram[i];
+    for (int k = 1 - kSmoothing; k < kSmoothing; ++k) {
+      smooth[std::clamp(i + k, 0, kBins - 1)] +=
+          histogram[i] * (kSmoothing - std::abs(k)) / (kSmoothing * kSmoothing);
+    }
+  }
+  for (int i = 0; i < kBins; ++i) {
+    const double share = (1.0 - kEverywhere) * smooth[i] / total + kEverywhere / kBins;
+    out[i] = below + 0.5 * share;
+    below += share;
   }
 }
 
-// Position between the bins where `quantile` reaches `share`.
+// Position between the bins where `quantile` reaches `share`; `from`: a bin not beyond it.
 double position_of(const double (&quantile)[kBins], double share, int& from) {
   while (from < kBins && quantile[from] < share) ++from;
   if (from == 0) return 0.0;
   if (from == kBins) return kBins - 1.0;
-  const double before = quantile[from - 1], step = quantile[from] - before;
-  return from - 1 + (step > 0.0 ? (share - before) / step : 1.0);
+  return from - 1 + (share - quantile[from - 1]) / (quantile[from] - quantile[from - 1]);
 }
 
-// What each bin of the face moves by, in bins.
-void transfer(const double* face, const double* target, double (&move)[kBins]) {
+// What each bin of the face moves by, in bins. room: how much of the way from 1 to the limits a slope may go.
+void transfer(const double* face, const double* target, double room, double (&move)[kBins]) {
   double f[kBins], t[kBins], wanted[kBins];
   quantiles(face, f);
   quantiles(target, t);
-  int from = 0, middle = 0;
+  int from = 0, first = 0, second = 0;
   for (int i = 0; i < kBins; ++i) wanted[i] = position_of(t, f[i], from);
-  while (middle < kBins - 1 && f[middle] < 0.5) ++middle;
-  for (int i = middle + 1; i < kBins; ++i) {
-    wanted[i] = wanted[i - 1] + std::clamp(wanted[i] - wanted[i - 1], kLeastGain, kMostGain);
+  // From the median, a place between two bins, outwards.
+  const double middle = position_of(f, 0.5, first), there = position_of(t, 0.5, second);
+  const double least = 1.0 + room * (kLeastGain - 1.0), most = 1.0 + room * (kMostGain - 1.0);
+  const auto limit = [&](int i, double x, double y) {
+    const double low = std::min(least * (i - x), most * (i - x));
+    const double high = std::max(least * (i - x), most * (i - x));
+    return y + std::clamp(wanted[i] - y, low, high);
+  };
+  double x = middle, y = there;
+  for (int i = static_cast<int>(std::ceil(middle)); i < kBins; ++i, x = i - 1, y = wanted[i - 1]) {
+    wanted[i] = limit(i, x, y);
   }
-  for (int i = middle - 1; i >= 0; --i) {
-    wanted[i] = wanted[i + 1] - std::clamp(wanted[i + 1] - wanted[i], kLeastGain, kMostGain);
+  x = middle, y = there;
+  for (int i = static_cast<int>(std::ceil(middle)) - 1; i >= 0; --i, x = i + 1, y = wanted[i + 1]) {
+    wanted[i] = limit(i, x, y);
   }
   for (int i = 0; i < kBins; ++i) move[i] = wanted[i] - i;
 }
 
-void set_table(TableRound& round, int axis, double low, double high, const double* face,
-               const double* target) {
+void set_table(TableRound& round, int axis, double low, double high, const double* face, const double* target,
+               double room) {
   double move[kBins];
-  transfer(face, target, move);
+  transfer(face, target, room, move);
   const double bin = (high - low) / (kBins - 1);
   round.low[axis] = static_cast<float>(low);
   round.scale[axis] = static_cast<float>(1.0 / bin);
@@ -157,7 +174,7 @@ TableMap histogram_map(const double* face, const double* target, double strength
   set_axes(map.rounds[0], 0);
   for (int c = 0; c < 3; ++c) {
     set_table(map.rounds[0], c, 0.0, 1.0, face + std::ptrdiff_t{c} * kBins,
-              target + std::ptrdiff_t{c} * kBins);
+              target + std::ptrdiff_t{c} * kBins, 1.0);
   }
   return map;
 }
@@ -175,7 +192,7 @@ TableMap sliced_map(const double* face, const double* target, double strength) {
       for (const float part : round.axis[i]) (part < 0.0f ? low : high) += part;
       project(moving, round.axis[i], low, high, a);
       project(still, round.axis[i], low, high, b);
-      set_table(round, i, low, high, a, b);
+      set_table(round, i, low, high, a, b, std::ldexp(1.0, -n));
     }
     for (Dot& dot : moving) apply_round(round, dot.x);
   }

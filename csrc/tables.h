@@ -55,14 +55,17 @@ FS_HD Triple<float> apply_tables(const TableRound* rounds, int count, float stre
 double add_to_histograms(const PixelRows& rows, double* histograms);
 double add_to_cloud(const PixelRows& rows, double* cloud);
 
-// Histogram matching in each channel. The table follows the quantiles (of a bin: half its own weight counts),
-// but never with a slope outside kLeastGain..kMostGain, seen from the median outwards.
+// Histogram matching in each channel. Both histograms are smoothed by a triangle of 8 bins to either side,
+// and a thousandth of their weight is spread evenly over all bins. The table follows the quantiles (of a bin:
+// half its own weight counts), but never with a slope outside kLeastGain..kMostGain, seen from the median
+// outwards. So it changes little when the histograms do.
 TableMap histogram_map(const double* face, const double* target, double strength);
 
 // Sliced optimal transport, by the iteration of Pitie, Kokaram and Dahyot, "Automated colour grading using
 // colour distribution transfer" (2007): in each round all three axes of a turned frame are matched as above.
 // The frames are the identity and then turns by Shoemake's uniform quaternions at the points of Roberts's R3
-// sequence, so they are always the same.
+// sequence, so they are always the same. Each round has half the last one's room between 1 and the limits of
+// the slopes, else eight of them would make contrast out of noise.
 TableMap sliced_map(const double* face, const double* target, double strength);
 
 // Rows of pixels through a map; out may be in.

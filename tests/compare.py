@@ -71,6 +71,34 @@ COLOR_RGB = 1.5e-4
 """Colour-matched pixels: the error of the curves above, times a gain of up to 1.5, through the steep start of the
 sRGB curve."""
 
+COLOR_TABLES = 4e-4
+"""The same by tables: colours near the edge of a cell, or of a table's bin, fall to the other side in float32; of the
+eight rounds each adds its own."""
+
+WIDE_CODES = 0.55
+"""Code values of a bicubic or Lanczos enlargement against the unrounded reference: as `BLEND_CODES`, with the filter's
+overshoot on the layers' rounding, and for Lanczos weights good to 5e-6."""
+
+DETAIL = 2e-3
+"""Energy of detail, as a part of it: sums of squares of float32 differences."""
+
+DETAIL_NOISE = 2.0 / 8192 / 0.6745
+"""Deviation of a band's noise: medians are told from bins of 1/8192."""
+
+SHARPENED = 1e-5
+"""Sharpened pixels, values in 0..1: float32."""
+
+MOTION_BLUR = 2e-5
+"""Smeared pixels, values in 0..1: float32 positions over up to 100 pixels."""
+
+NOISE_CODES = 0.13
+"""Deviation of a frame's noise, code values: medians of whole numbers, 4 for each code value of deviation, which the
+native code tells more finely than a sorted list does."""
+
+GRAIN_PART = 0.03
+"""Deviation of the grain on 20,000 samples, as a part of what was asked for: chance is 0.005, rounding to whole codes
+adds up to 0.02."""
+
 MASK = 2.0 / 32767
 """Masks are whole numbers of 1/32767 and are rounded once in each of the six box filters."""
 

@@ -162,9 +162,11 @@ def run_blend(
     faces: NDArray[Any],
     masks: NDArray[Any],
     opacity: float = 1.0,
+    enlarge: str = "bilinear",
+    grain: NDArray[np.float32] | None = None,
+    seeds: Sequence[int] = (),
 ) -> None:
     """The native blend, for any depth and subsampling."""
     floats = [np.ascontiguousarray(a, np.float32) for a in (faces, masks)]
-    _cpu.blend(
-        [p.native for p in pictures], np.array(maps, np.float64), *floats, opacity, "bilinear", None, ()
-    )
+    natives = [p.native for p in pictures]
+    _cpu.blend(natives, np.array(maps, np.float64), *floats, opacity, enlarge, grain, seeds)

@@ -5,7 +5,7 @@ Slow and plain on purpose. Coordinates are continuous: sample (i, j) covers [j, 
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -226,17 +226,23 @@ def coverage(outline: Array, size: int) -> Array:
 
 def erode(mask: Array, radius: int) -> Array:
     """The least value within an octagon; 0 lies outside the picture."""
-    if radius == 0:
-        return mask.copy()
+    return mask.copy() if radius == 0 else _least(np.pad(mask, radius), mask.shape, radius)
+
+
+def _least(padded: Array, shape: tuple[int, ...], radius: int) -> Array:
     square = max(1, round(radius * (2**0.5 - 1)))
-    padded = np.pad(mask, radius)
-    h, w = mask.shape
-    out = np.full_like(mask, np.inf)
+    h, w = shape
+    out = np.full((h, w), np.inf)
     for dy in range(-radius, radius + 1):
         for dx in range(-radius, radius + 1):
             if abs(dx) + abs(dy) <= radius + square:
                 out = np.minimum(out, padded[radius + dy : radius + dy + h, radius + dx : radius + dx + w])
     return out
+
+
+def dilate(mask: Array, radius: int) -> Array:
+    """The greatest value within the same octagon."""
+    return np.asarray(-_least(-np.pad(mask, radius), mask.shape, radius))
 
 
 def feather(mask: Array, radius: int) -> Array:
@@ -251,19 +257,32 @@ def feather(mask: Array, radius: int) -> Array:
 
 
 def mask(
-    outline: Array | None, generated: Array | None, size: int, erode_by: float, feather_by: float
+    outlines: Array | Sequence[Array] | None,
+    generated: Array | None,
+    size: int,
+    erode_by: float,
+    feather_by: float,
+    *,
+    unite: bool = False,
+    matte: Array | None = None,
 ) -> Array:
-    """See `fastswap.ops.mask`; one face."""
-    shape = np.ones((size, size)) if outline is None else coverage(outline, size)
+    """See `fastswap.ops.mask`; one face, with one outline or several."""
+    given = [] if outlines is None else [outlines] if isinstance(outlines, np.ndarray) else outlines
+    parts = [coverage(outline, size) for outline in given]
     if generated is not None:
-        shape = shape * np.clip(generated, 0.0, 1.0)
+        parts.append(np.clip(generated, 0.0, 1.0))
+    shape = np.max(parts, axis=0) if unite else np.prod(parts, axis=0)
+    pixels = int(np.sign(erode_by) * int(abs(erode_by) * size + 0.5))
+    if pixels < 0:
+        shape = dilate(shape, -pixels)
     shape[[0, -1], :] = 0.0
     shape[:, [0, -1]] = 0.0
-    shape = erode(shape, int(erode_by * size + 0.5))
+    shape = erode(shape, max(pixels, 0))
     radius = int(0.5 * feather_by * size + 0.5)
     while radius > 0 and not erode(shape, radius).any():
         radius //= 2
-    return feather(erode(shape, radius), radius)
+    soft = feather(erode(shape, radius), radius)
+    return soft if matte is None else soft * np.clip(matte, 0.0, 1.0)
 
 
 # --- blend ------------------------------------------------------------------------------------------------------------
@@ -278,8 +297,12 @@ def blend(
     *,
     opacity: float = 1.0,
     taps: int = 1,
+    read: Callable[[Array, Array, Array], Array] | None = None,
 ) -> list[Array]:
-    """The planes with the face in them, not rounded. taps: as in `crop`, over each sample of the frame."""
+    """The planes with the face in them, not rounded. taps: as in `crop`, over each sample of the frame.
+
+    read: a filter that reads a plane between its samples, in place of bilinear interpolation; it may overshoot.
+    """
     alpha = np.clip(alpha, 0.0, 1.0) * opacity
     layers = yuv_from_rgb(np.clip(face, 0.0, 1.0), color) * alpha
     square = np.vstack([to_coded, [0.0, 0.0, 1.0]])
@@ -296,6 +319,10 @@ def blend(
         u = inverse[0, 0] * x + inverse[0, 1] * y + inverse[0, 2]
         v = inverse[1, 0] * x + inverse[1, 1] * y + inverse[1, 2]
         # Beyond the crop the mask is 0, and so is its product with any colour.
-        a, layer = bilinear(alpha, u, v, 0.0).mean(-1), bilinear(layers[index], u, v, 0.0).mean(-1)
+        if read is None:
+            a, layer = bilinear(alpha, u, v, 0.0).mean(-1), bilinear(layers[index], u, v, 0.0).mean(-1)
+        else:
+            a = np.clip(read(alpha, u[..., 0], v[..., 0]), 0.0, 1.0)
+            layer = np.clip(read(layers[index], u[..., 0], v[..., 0]), 0.0, a * 2.0**color.bits)
         out.append(np.clip(plane + layer - a * plane, 0.0, color.top))
     return out

@@ -9,9 +9,17 @@ from numpy.typing import NDArray
 import compare
 import pictures
 import reference
+import reference_look
 from fastswap import _cpu, ops
 
-MODES = ("reinhard", "mkl")
+MODES = ("reinhard", "linear", "mkl", "histogram", "sliced")
+METHODS = {
+    "reinhard": (reference.reinhard, compare.COLOR_RGB),
+    "linear": (reference_look.linear, compare.COLOR_RGB),
+    "mkl": (reference.mkl, compare.COLOR_RGB),
+    "histogram": (reference_look.histogram, compare.COLOR_TABLES),
+    "sliced": (reference_look.sliced, compare.COLOR_TABLES),
+}
 
 
 def faces_of(count: int, size: int, seed: int) -> NDArray[np.float32]:
@@ -37,13 +45,58 @@ def test_matches_the_definition(mode: str, size: int) -> None:
     faces, targets = faces_of(3, size, 1), faces_of(3, size, 50)
     masks = np.stack([round_mask(size), np.ones((size, size)), round_mask(size) * 0.5]).astype(np.float32)
     got = ops.match_color(faces, targets, masks, mode)  # type: ignore[arg-type]
-    method = reference.reinhard if mode == "reinhard" else reference.mkl
+    method, limit = METHODS[mode]
     for n in range(3):
         f, t, m = (a[n].astype(np.float64) for a in (faces, targets, masks))
-        assert np.abs(got[n] - method(f, t, m)).max() < compare.COLOR_RGB
+        assert np.abs(got[n] - method(f, t, m)).max() < limit
 
 
 @pytest.mark.parametrize("mode", MODES)
+def test_strength_mixes_with_the_face_as_it_was(mode: str) -> None:
+    size = 40
+    faces, targets, masks = faces_of(1, size, 4), faces_of(1, size, 7), round_mask(size)[None]
+
+    def at(strength: float) -> NDArray[np.float32]:
+        return ops.match_color(faces, targets, masks, mode, strength=strength)  # type: ignore[arg-type]
+
+    assert np.abs(at(0.0) - faces).max() < compare.COLOR_RGB
+    if mode in ("linear", "mkl", "histogram", "sliced"):  # in R'G'B'; there alone the mix is one of pixels
+        middle, inside = 0.5 * (at(0.0) + at(1.0)), (at(1.0) > 0) & (at(1.0) < 1)
+        assert np.abs(at(0.5) - middle)[inside].max() < compare.COLOR_RGB
+
+
+@pytest.mark.parametrize("mode", MODES)
+def test_statistics_of_several_frames_are_those_of_all_their_pixels(mode: str) -> None:
+    size = 32
+    faces, targets = faces_of(2, size, 1), faces_of(2, size, 50)
+    masks = np.stack([round_mask(size), 0.3 * np.ones((size, size), np.float32)])
+    sums = ops.color_statistics(faces, targets, masks, mode)  # type: ignore[arg-type]
+    got = ops.match_color(faces, targets, masks, mode, statistics=np.stack([sums.mean(0)] * 2))  # type: ignore[arg-type]
+    method, limit = METHODS[mode]
+    f, t, m = (np.concatenate(list(a.astype(np.float64)), axis=-1) for a in (faces, targets, masks))
+    want = method(f, t, m)
+    assert np.abs(np.concatenate(list(got), axis=-1) - want).max() < limit
+
+
+@pytest.mark.parametrize("mode", ["histogram", "sliced"])
+def test_tables_bring_the_distributions_together(mode: str) -> None:
+    """Of each channel, and for "sliced" of directions between the channels too, where no slope is cut off."""
+    size = 64
+    faces = 0.4 + 0.5 * (faces_of(1, size, 3) - 0.5)
+    targets = np.clip(0.5 + 1.2 * (faces[:, ::-1] - 0.45), 0, 1).astype(np.float32)
+    mask = round_mask(size)
+    got = ops.match_color(faces, targets, mask[None], mode)[0]  # type: ignore[arg-type]
+    directions = [(1, 0, 0), (0, 1, 0), (0, 0, 1)] + ([(1, 1, 0), (1, -1, 0)] if mode == "sliced" else [])
+
+    def apart(a: NDArray[np.float32], b: NDArray[np.float32], way: tuple[int, ...]) -> float:
+        p, q = (np.sort(np.tensordot(way, x, 1)[mask > 0.99]) for x in (a, b))
+        return float(np.abs(p - q).mean())
+
+    for way in directions:
+        assert apart(got, targets[0], way) < 0.25 * apart(faces[0], targets[0], way) + 0.004
+
+
+@pytest.mark.parametrize("mode", ["reinhard", "mkl"])
 def test_the_result_has_the_targets_statistics(mode: str) -> None:
     """Where no gain or value is cut off, mean and deviation (or covariance) become the target's."""
     size = 64
@@ -104,7 +157,8 @@ def test_flat_faces_do_not_explode(mode: str) -> None:
     back = ops.match_color(targets, flat, mask, mode)  # type: ignore[arg-type]
     assert np.isfinite(back).all()
     black = ops.match_color(np.zeros_like(flat), np.ones_like(flat), mask, mode)  # type: ignore[arg-type]
-    assert np.abs(black - 1.0).max() < 1e-3
+    # Tables smooth their histograms, at the ends too.
+    assert np.abs(black - 1.0).max() < (0.01 if mode in ("histogram", "sliced") else 1e-3)
 
 
 def test_garbage_is_cut_to_colours() -> None:

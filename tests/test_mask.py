@@ -12,6 +12,7 @@ import compare
 import reference
 from fastswap import _cpu, ops
 from fastswap.errors import SettingsError
+from fastswap.look import Look
 
 
 def star(size: int, points: int, seed: int, centre: tuple[float, float] | None = None) -> NDArray[np.float32]:
@@ -79,6 +80,68 @@ def test_erosion_and_feather(size: int, erode: float, feather: float) -> None:
             feather,
         )
         assert np.abs(got - want).max() < compare.MASK
+
+
+@pytest.mark.parametrize("erode", [-0.02, -0.1, -0.3])
+@pytest.mark.parametrize("centre", [None, (0.0, 12.0), (33.0, 40.0), (20.0, -4.0)])
+def test_masks_grow(erode: float, centre: tuple[float, float] | None) -> None:
+    outline = star(41, 9, 5, centre)
+    got = ops.mask(outline[None], None, 41, erode=erode, feather=0.1)[0]
+    want = reference.mask(outline.astype(np.float64), None, 41, erode, 0.1)
+    assert np.abs(got - want).max() < compare.MASK
+    assert got.sum() > ops.mask(outline[None], None, 41, erode=0.0, feather=0.1)[0].sum()
+
+
+@pytest.mark.parametrize("join", ["product", "union"])
+@pytest.mark.parametrize("erode", [-0.06, 0.04])
+def test_shapes_are_joined(join: ops.MaskJoin, erode: float) -> None:
+    size = 45
+    outlines = [star(size, 11, 1), star(size, 11, 2, (20.0, 30.0)), star(size, 11, 3, (30.0, 21.0))]
+    y, x = np.mgrid[0:size, 0:size]
+    generated = (0.5 + 0.5 * np.sin(x / 3.0) * np.cos(y / 5.0)).astype(np.float32)
+    matte = np.clip((x + y) / size - 0.4, 0, 1).astype(np.float32)
+    for drawn, seen_through in ((None, None), (generated, None), (None, matte), (generated, matte)):
+        got = ops.mask(
+            np.stack(outlines)[None],
+            None if drawn is None else drawn[None],
+            size,
+            erode=erode,
+            feather=0.08,
+            join=join,
+            mattes=None if seen_through is None else seen_through[None],
+        )[0]
+        want = reference.mask(
+            [o.astype(np.float64) for o in outlines],
+            drawn,
+            size,
+            erode,
+            0.08,
+            unite=join == "union",
+            matte=seen_through,
+        )
+        assert np.abs(got - want).max() < 2 * compare.MASK
+
+
+def test_parts_of_a_look() -> None:
+    """An ellipse and a box are as wide and high as the outline, and the parts that are missing are left out."""
+    size = 64
+    outline = star(size, 40, 4)[None]
+    low, high = outline[0].min(axis=0), outline[0].max(axis=0)
+    generated = np.full((1, size, size), 0.5, np.float32)
+
+    def shown(mask: str, outlines: NDArray[np.float32] | None = outline) -> NDArray[np.float32]:
+        look = Look(mask=mask)
+        shapes, drawn = ops.mask_sources(outlines, generated, look)
+        return ops.mask(shapes, drawn, size, erode=0.0, feather=0.0, join=look.mask_join)[0]
+
+    assert shown("box").sum() == pytest.approx(np.prod(high - low), rel=1e-3)
+    assert shown("ellipse").sum() == pytest.approx(np.pi / 4 * np.prod(high - low), rel=0.01)
+    assert np.abs(shown("mesh*generator") - 0.5 * shown("mesh")).max() < compare.MASK
+    inner = slice(1, -1)  # the crop's border is 0
+    assert np.abs(shown("box+generator") - np.maximum(shown("box"), 0.5))[inner, inner].max() < compare.MASK
+    assert np.abs(shown("mesh*ellipse") - shown("mesh") * shown("ellipse")).max() < 2 * compare.MASK
+    assert np.abs(shown("mesh", None) - 0.5)[inner, inner].max() < compare.MASK
+    assert np.array_equal(shown("mesh*generator", None), shown("generator"))
 
 
 def test_the_soft_edge_lies_inside_the_eroded_outline() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import zlib
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -9,11 +10,12 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from fastswap import align, ops
+from fastswap import align, ops, texture
 from fastswap.faces import Face
 from fastswap.frame import Affine, Frame
 from fastswap.look import Look
-from fastswap.steady import Doubles, Seen, steadied
+from fastswap.mask_file import MaskFile
+from fastswap.steady import Doubles, Seen, SeenFace, average, motion, with_neighbours
 
 if TYPE_CHECKING:
     from fastswap.swap import Batch, Work
@@ -24,57 +26,124 @@ Measure = Callable[["Batch", Look, float], Doubles]
 
 @dataclass(frozen=True, slots=True)
 class Measured:
-    """What the look of a batch's N faces goes by.
+    """What the look of a batch's N faces goes by, one row a face.
 
-    color [N, 2, K]: see `ops.color_statistics`.
+    color [N, 2, K]: see `ops.color_statistics`. detail [N, 2, 5], noise [N, 4]: see `texture`. motion [N, 2, 3]: from a
+    crop pixel's position to its way in one frame.
     """
 
     color: Doubles
+    detail: Doubles
+    noise: Doubles
+    motion: Doubles
 
     def rows(self, kept: Sequence[int]) -> Measured:
         """Those of some of the faces."""
-        return Measured(self.color[kept])
+        return Measured(self.color[kept], self.detail[kept], self.noise[kept], self.motion[kept])
 
 
 def finished(
-    batches: Iterable[Batch], look: Look, face_width: float, measure: Measure | None = None
+    batches: Iterable[Batch],
+    look: Look,
+    face_width: float,
+    measure: Measure | None = None,
+    mask_file: MaskFile | None = None,
 ) -> Iterator[Batch]:
-    """Batches with `shown` and `measured` set, each `look.reach` frames late.
+    """Batches with their faces as they are drawn, and `shown` and `measured` set; each `look.reach` frames late.
 
     face_width: of the crop's side. measure: sets `shown` and gives the color statistics [N, 2, K] of a batch's faces,
-    in place of what measures in host memory. Drawing then takes what is in the batch and nothing else.
+    in place of all that measures and changes them in host memory. mask_file: multiplies the masks. Drawing then takes
+    what is in the batch and nothing else.
     """
-    how = measure or _measure
-    for batch, steady in steadied(batches, lambda batch: _seen(batch, how, look, face_width), look.reach):
+
+    def result(frames: Sequence[Seen], now: int, track: int) -> tuple[Doubles, ...]:
+        return *average(frames, now, track, look.steady), motion(frames, now, track)
+
+    def see(batch: Batch) -> list[Seen]:
+        # A frame of which nothing is known may be one of any video: it stands alone.
+        seen = [Seen(work.found is None or work.found.cut) for work in batch.works]
+        if batch.owner:
+            if measure:
+                _note(batch, seen, (measure(batch, look, face_width), *_nothing(batch)))
+            else:
+                _note(batch, seen, _measure(batch, look, face_width, mask_file))
+        return seen
+
+    for batch, steady in with_neighbours(batches, see, look.reach, result):
         if batch.owner:
             tracks = [face.track for work in batch.works for face in work.faces]
             rows = [steady[i][track] for i, track in zip(batch.owner, tracks, strict=True)]
             batch.measured = Measured(*(np.stack(kind) for kind in zip(*rows, strict=True)))
+            batch.seeds = seeds_of(batch)
+            if measure is None:
+                _finish(batch, batch.measured, look)
         yield batch
 
 
-def _seen(batch: Batch, measure: Measure, look: Look, face_width: float) -> list[Seen]:
-    seen = [Seen(bool(work.found and work.found.cut)) for work in batch.works]
-    if not batch.owner:
-        return seen
-    color = measure(batch, look, face_width)
+def _note(batch: Batch, seen: list[Seen], measured: tuple[Doubles, ...]) -> None:
+    """Enters what was measured of a batch's faces in their frames."""
     tracks = (face.track for work in batch.works for face in work.faces)
     for row, (owner, track) in enumerate(zip(batch.owner, tracks, strict=True)):
-        seen[owner].faces[track] = (color[row],)
-    return seen
+        place = align.invert(crop_from_display(batch.to_coded[row], batch.works[owner].frame))
+        seen[owner].faces[track] = SeenFace(tuple(kind[row] for kind in measured), place)
 
 
-def _measure(batch: Batch, look: Look, face_width: float) -> Doubles:
+def _nothing(batch: Batch) -> tuple[Doubles, Doubles]:
+    """Detail and noise of faces where neither is asked for."""
+    count = len(batch.owner)
+    return np.zeros((count, 2, texture.DETAIL_NUMBERS)), np.zeros((count, texture.NOISE_NUMBERS))
+
+
+def _measure(
+    batch: Batch, look: Look, face_width: float, mask_file: MaskFile | None
+) -> tuple[Doubles, Doubles, Doubles]:
     size = batch.targets.shape[-1]
+    frames = [batch.works[i].frame for i in batch.owner]
+    if look.scale != 1.0:
+        batch.to_coded = np.stack(
+            [align.compose(crop, _scaling(look.scale, size)) for crop in batch.to_coded]
+        )
+        batch.targets = ops.crop(frames, batch.to_coded, size)
     shapes, drawn = ops.mask_sources(batch.outlines, batch.masks, look)
     erode, feather = ops.mask_lengths(look, face_width)
-    mattes = without_nearer(batch, feather)
+    outside = _from_outside(batch, mask_file) if mask_file else None
+    mattes = _joined(without_nearer(batch, feather), outside)
     batch.shown = ops.mask(
         shapes, drawn, size, erode=erode, feather=feather, join=look.mask_join, mattes=mattes
     )
-    frames = [batch.works[i].frame for i in batch.owner]
     counted = within_frames(frames, batch.to_coded, batch.shown)
-    return ops.color_statistics(batch.swaps, batch.targets, counted, look.color)
+    detail, noise = _nothing(batch)
+    if look.sharpness > 0.0:
+        both = [texture.detail_statistics(faces, counted) for faces in (batch.swaps, batch.targets)]
+        detail = np.stack(both, axis=1)
+    if look.grain > 0.0:
+        noise = texture.noise_statistics(frames, batch.to_coded, batch.shown)
+    return ops.color_statistics(batch.swaps, batch.targets, counted, look.color), detail, noise
+
+
+def _finish(batch: Batch, measured: Measured, look: Look) -> None:
+    """The faces as sharp and as smeared as the target."""
+    assert batch.shown is not None
+    if look.sharpness > 0.0:
+        gains = texture.sharpness_gains(measured.detail, look.sharpness)
+        batch.swaps = texture.sharpen(batch.swaps, gains)
+    if look.motion_blur > 0.0:
+        batch.swaps = texture.motion_blur(batch.swaps, batch.shown, look.motion_blur * measured.motion)
+
+
+def seeds_of(batch: Batch) -> list[int]:
+    """A number for each face, from its track and its frame's place in the video alone."""
+    seeds = []
+    for work in batch.works:
+        at = work.frame.pts if work.frame.pts is not None else work.frame.index
+        seeds += [zlib.crc32(f"{face.track} {at}".encode()) for face in work.faces]
+    return seeds
+
+
+def _scaling(scale: float, size: int) -> Affine:
+    """Larger about the crop's middle."""
+    rest = size / 2 * (1.0 - scale)
+    return np.array([[scale, 0.0, rest], [0.0, scale, rest]])
 
 
 def within_frames(frames: Sequence[Frame], to_coded: Doubles, masks: Floats) -> Floats:
@@ -108,6 +177,23 @@ def without_nearer(batch: Batch, feather: float) -> Floats | None:
                 mattes = np.ones((len(faces), size, size), np.float32)
             mattes[n] -= mattes[n] * ops.mask(outline[None], None, size, erode=0.0, feather=feather)[0]
     return mattes
+
+
+def _from_outside(batch: Batch, mask_file: MaskFile) -> Floats:
+    """What a mask file shows of each face's crop, [N, S, S]."""
+    size = batch.targets.shape[-1]
+    crops = []
+    for index, work in enumerate(batch.works):
+        maps = [batch.to_coded[n] for n, owner in enumerate(batch.owner) if owner == index]
+        if maps:
+            places = [align.invert(crop_from_display(crop, work.frame)) for crop in maps]
+            crops.append(mask_file.crops(work.frame, places, size))
+    return np.concatenate(crops)
+
+
+def _joined(a: Floats | None, b: Floats | None) -> Floats | None:
+    """The product of those that there are."""
+    return a if b is None else b if a is None else a * b
 
 
 def nearer(work: Work, face: Face) -> list[Face]:

@@ -41,6 +41,11 @@ class Look:
     opacity: 0 leaves the target as it is, 1 shows the new face alone.
     enlarge: filter where the crop is smaller than the face in the frame: "bilinear", "bicubic" (Keys 1981) or "lanczos"
         (three lobes).
+    scale: how much larger than the target's the new face is drawn, mask and all.
+    sharpness: 0 leaves the new face as it is, 1 gives it as much fine detail as the target's has.
+    grain: noise added to the new face, as a part of the noise that the frame has where the face is.
+    motion_blur: part of the time between two frames for which the shutter is open, 0.5 for film's 180 degrees: the new
+        face is smeared along its track for so long.
     """
 
     color: ColorMode = "reinhard"
@@ -53,6 +58,10 @@ class Look:
     blend: BlendMode = "feather"
     opacity: float = 1.0
     enlarge: Enlarge = "bilinear"
+    scale: float = 1.0
+    sharpness: float = 0.0
+    grain: float = 0.0
+    motion_blur: float = 0.0
 
     def __post_init__(self) -> None:
         for name, allowed in _CHOICES.items():
@@ -90,7 +99,8 @@ class Look:
         Those of the same shot and of a face's unbroken track count. Of them the generator's faces are needed, so a part
         of a video that is rendered alone needs `reach` more frames on either side.
         """
-        return self.steady if self.color != "none" else 0
+        measures = self.color != "none" or self.sharpness > 0.0 or self.grain > 0.0
+        return max(self.steady if measures else 0, 1 if self.motion_blur > 0.0 else 0)
 
     @classmethod
     def load(cls, path: str | Path) -> Look:
@@ -141,6 +151,10 @@ _RANGES: Final[Mapping[str, tuple[float, float]]] = {
     "erode": (-0.5, 0.5),
     "feather": (0.0, 0.8),
     "opacity": (0.0, 1.0),
+    "scale": (0.5, 2.0),
+    "sharpness": (0.0, 1.0),
+    "grain": (0.0, 2.0),
+    "motion_blur": (0.0, 1.0),
 }
 
 

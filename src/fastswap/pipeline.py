@@ -48,6 +48,7 @@ def render(
     device: str = "auto",
     engine: str = "auto",
     look: Look | None = None,
+    mask_file: str | Path | None = None,
     select: str = "all",
     encoder: str | None = None,
     encoder_options: Mapping[str, str] | None = None,
@@ -70,7 +71,8 @@ def render(
     source, output: files, or folders of pictures; the output's suffix chooses the container. It is complete and
     signed, or absent. model: one for all selected faces, or several by selection, as in {"track:0": "anna.onnx",
     "track:1": "bo.onnx"}: a face goes to the first that wants it. device: "auto", "cpu", "cuda" or "cuda:N"; engine:
-    "auto", "openvino", "tensorrt" or "torch", see `device.open_device`. select: "all", "largest", "track:N" or
+    "auto", "openvino", "tensorrt" or "torch", see `device.open_device`. mask_file: a picture, video or folder of
+    pictures, white where new faces may show, see `mask_file.MaskFile`. select: "all", "largest", "track:N" or
     "at:SECONDS,X,Y" (display pixels). encoder, encoder_options: FFmpeg's names, or a preset of `video.presets`. start,
     end: the part to render, see `trim`; the output then begins at 0. deinterlace: True makes interlaced video
     progressive, False takes its frames as they are, None refuses it. matte, layer: side outputs, how much of the new
@@ -99,6 +101,7 @@ def render(
         "end": end,
         "batch": batch,
         "threads": threads,
+        "mask file": str(mask_file) if mask_file else None,
         **asdict(look),
     }
     begin = time.perf_counter()
@@ -108,15 +111,13 @@ def render(
     trim, info = parse_trim(start, end), video.probe(source)
     window = video.window_of(trim, info) if trim else None
     total = window.count if window else info.frames
-    place = _open(device, engine, report, watched=any((matte, layer, report_page)))
+    place = _open(device, engine, report, watched=any((matte, layer, report_page, mask_file)))
     with ExitStack() as held:
         held.callback(place.close)
         staging = held.enter_context(Staging(source, output))
         size = _batch_size(info, batch, place)
-        swaps = [
-            held.enter_context(closing(place.swap(path, look=look, batch=size, threads=threads)))
-            for path in models
-        ]
+        fresh = (place.swap(path, look=look, batch=size, threads=threads) for path in models)
+        swaps = [held.enter_context(closing(swap)).masked_with(mask_file) for swap in fresh]
         sides = held.enter_context(
             Sides(swaps[0], info, output, matte=_optional(matte), layer=_optional(layer), window=window)
         )
@@ -130,8 +131,15 @@ def render(
         )
         flow = _Flow(target, place, swaps, known, selections, report, stages, tick)
         watchers = [watcher for watcher in (sides, page) if watcher]
-        # What looks on, or looks back beyond the margins of a segment, needs one pass from the first frame to the last.
-        whole = watchers or window or (info.interlaced and deinterlace) or not video.writes_video(output)
+        # What looks on, or looks back beyond the margins of a segment, needs one pass from the first frame to the last;
+        # so does a mask file, which is read frame by frame.
+        whole = (
+            watchers
+            or window
+            or mask_file
+            or (info.interlaced and deinterlace)
+            or not video.writes_video(output)
+        )
         spans = video.WHOLE if whole else video.cut(info)
         work: Workspace | None = None
         if len(spans) > 1:
@@ -221,7 +229,9 @@ def _open(device: str, engine: str, report: Report, *, watched: bool) -> Device:
     if watched and place.name != "cpu":
         place.close()
         place = open_device("cpu", engine if engine in ("auto", "torch") else "auto")
-        report.notices.append("rendered on the CPU: mattes, layers and report pages are made there")
+        report.notices.append(
+            "rendered on the CPU: mattes, layers, report pages and mask files are at home there"
+        )
     return place
 
 

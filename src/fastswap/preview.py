@@ -12,6 +12,7 @@ from fastswap import provenance, video
 from fastswap.atomic import Staging
 from fastswap.errors import InputError
 from fastswap.look import Look
+from fastswap.mask_file import MaskFile
 from fastswap.model import model_hash
 from fastswap.select import Selection, parse_selection
 from fastswap.swap import Batch, FaceSwap, Work, drawing_order
@@ -29,6 +30,7 @@ def preview(
     at: Sequence[float] = (0.0,),
     device: str = "auto",
     look: Look | None = None,
+    mask_file: str | Path | None = None,
     select: str = "all",
 ) -> None:
     """Writes a signed picture with one row per time: before, after, then crop, new face and mask of the largest face.
@@ -39,6 +41,7 @@ def preview(
     source, output, model = Path(source), Path(output), Path(model)
     selection = parse_selection(select)
     swap = FaceSwap(model, device=device, look=look or Look(), batch=1)
+    swap.mask_file = MaskFile(Path(mask_file)) if mask_file else None
     try:
         rows = [row for seconds in at for row in _rows(source, seconds, swap, selection)]
     finally:
@@ -60,8 +63,8 @@ def _rows(source: Path, seconds: float, swap: FaceSwap, selection: Selection) ->
         frame = reader.frame_at(seconds)
     if frame is None:
         raise InputError(f"{source}: has no frame at {seconds} s")
-    faces = drawing_order(selection(Tracker().update(frame)))
-    (batch,) = swap.generate(swap.cut([Work(frame, faces)]))
+    found = Tracker().update(frame)
+    (batch,) = swap.generate(swap.cut([Work(frame, drawing_order(selection(found)), found)]))
     before = video.rgb_from_frame(frame)
     (made,) = swap.composite([batch])
     yield _row([before, video.rgb_from_frame(made), *_parts(batch)])
@@ -70,7 +73,7 @@ def _rows(source: Path, seconds: float, swap: FaceSwap, selection: Selection) ->
 def _parts(batch: Batch) -> list[NDArray[np.uint8]]:
     if not batch.owner:
         return []
-    mask = np.repeat(batch.masks[-1][None], 3, axis=0)
+    mask = np.repeat((batch.masks if batch.shown is None else batch.shown)[-1][None], 3, axis=0)
     return [_picture(planes) for planes in (batch.targets[-1], batch.swaps[-1], mask)]
 
 

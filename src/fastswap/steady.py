@@ -14,16 +14,35 @@ from typing import TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
+from fastswap import align
+from fastswap.frame import Affine
+
 Doubles = NDArray[np.float64]
 Item = TypeVar("Item")
+Result = TypeVar("Result")
+
+
+@dataclass(frozen=True, slots=True)
+class SeenFace:
+    """What was measured of a face, one array for each kind, and its map from crop to display pixels."""
+
+    measured: tuple[Doubles, ...]
+    place: Affine
 
 
 @dataclass(frozen=True, slots=True)
 class Seen:
-    """One frame: whether it begins a shot, and by track what was measured of each face, one array for each kind."""
+    """One frame: whether it begins a shot, and its faces by track."""
 
     cut: bool
-    faces: dict[int, tuple[Doubles, ...]] = field(default_factory=dict)
+    faces: dict[int, SeenFace] = field(default_factory=dict)
+
+
+def follows(frames: Sequence[Seen], index: int, track: int) -> bool:
+    """Whether the track goes on from the frame before `index` to it: neither a cut nor a gap lies between them."""
+    if not 0 < index < len(frames):
+        return False
+    return not frames[index].cut and all(track in frames[i].faces for i in (index - 1, index))
 
 
 def weights(reach: int) -> Doubles:
@@ -37,46 +56,61 @@ def average(frames: Sequence[Seen], now: int, track: int, reach: int) -> tuple[D
     A run ends at a cut and where the track is missing. The sum goes from the first frame to the last.
     """
     first = last = now
-    while first > max(0, now - reach) and not frames[first].cut and track in frames[first - 1].faces:
+    while first > now - reach and follows(frames, first, track):
         first -= 1
-    most = min(len(frames) - 1, now + reach)
-    while last < most and not frames[last + 1].cut and track in frames[last + 1].faces:
+    while last < now + reach and follows(frames, last + 1, track):
         last += 1
     by_distance = weights(reach)
     total: list[Doubles] = []
     whole = 0.0
     for i in range(first, last + 1):
         weight = float(by_distance[abs(i - now)])
-        parts = [weight * values for values in frames[i].faces[track]]
+        parts = [weight * values for values in frames[i].faces[track].measured]
         total = [a + b for a, b in zip(total, parts, strict=True)] if total else parts
         whole += weight
     return tuple(values / whole for values in total)
 
 
-def steadied(
-    items: Iterable[Item], see: Callable[[Item], Sequence[Seen]], reach: int
-) -> Iterator[tuple[Item, list[dict[int, tuple[Doubles, ...]]]]]:
-    """Each item with what its frames' faces get, by frame and track; an item waits for `reach` frames after its own.
+def motion(frames: Sequence[Seen], now: int, track: int) -> Affine:
+    """From a crop pixel's position to the way it takes in one frame, in crop pixels: float64 [2, 3].
 
-    see: the frames of an item, in order. Memory is bounded: `reach` frames before, and items until they are ready.
+    The mean of the steps from the frame before and to the frame after, one of them alone at an end of the track's run,
+    and zero where there is neither.
+    """
+    here = frames[now].faces[track].place
+    steps = []
+    if follows(frames, now, track):
+        steps.append(here - frames[now - 1].faces[track].place)
+    if follows(frames, now + 1, track):
+        steps.append(frames[now + 1].faces[track].place - here)
+    if not steps:
+        return np.zeros((2, 3))
+    return np.asarray(align.invert(here)[:, :2] @ np.mean(steps, axis=0))
+
+
+def with_neighbours(
+    items: Iterable[Item],
+    see: Callable[[Item], Sequence[Seen]],
+    reach: int,
+    result: Callable[[Sequence[Seen], int, int], Result],
+) -> Iterator[tuple[Item, list[dict[int, Result]]]]:
+    """Each item with the results of its frames' faces, by frame and track; it waits for `reach` frames after its own.
+
+    see: the frames of an item, in order. result: is given frames, the index of one of them and a track, and may look at
+    `reach` frames to either side. Memory is bounded: `reach` frames before, and items until they are ready.
     """
     frames: list[Seen] = []
     waiting: deque[tuple[Item, int]] = deque()  # and how many frames it has
     done = 0  # frames of `frames` that were given out
 
-    def ready(after: int) -> Iterator[tuple[Item, list[dict[int, tuple[Doubles, ...]]]]]:
+    def ready(after: int) -> Iterator[tuple[Item, list[dict[int, Result]]]]:
         nonlocal done
         while waiting and done + waiting[0][1] + after <= len(frames):
             item, count = waiting.popleft()
-            yield (
-                item,
-                [
-                    {track: average(frames, i, track, reach) for track in frames[i].faces}
-                    for i in range(done, done + count)
-                ],
-            )
+            own = range(done, done + count)
+            yield item, [{track: result(frames, i, track) for track in frames[i].faces} for i in own]
             done += count
-            forgotten = max(0, done - reach)
+            forgotten = max(0, done - max(reach, 1))
             del frames[:forgotten]
             done -= forgotten
 

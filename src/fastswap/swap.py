@@ -4,20 +4,21 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
-from fastswap import align, ops, video
+from fastswap import align, ops, texture, video
 from fastswap.engines import Engine, open_engine
 from fastswap.errors import DeviceError
 from fastswap.faces import Face, FrameFaces
 from fastswap.finish import Measured, drawing_order, finished
 from fastswap.frame import Affine, Frame
 from fastswap.look import Look
+from fastswap.mask_file import MaskFile
 from fastswap.model import Contract, load_contract
 from fastswap.stages import Stages
 
@@ -54,7 +55,7 @@ class Batch:
     outlines [N, K, 2]: face outline in crop pixels. targets [N, 3, S, S]: what the frames show there, R'G'B' 0..1.
     swaps [N, 3, S, S] and masks [N, S, S]: what the generator made of them. ready: on a GPU the event after which the
     last of these is there. shown [N, S, S]: where the faces show, once that is known. measured: what the look goes by,
-    steadied over time.
+    steadied over time. seeds: of their grain.
     """
 
     works: list[Work]
@@ -67,6 +68,7 @@ class Batch:
     ready: Any = None
     shown: NDArray[np.float32] | None = None
     measured: Measured | None = None
+    seeds: list[int] = field(default_factory=list)
 
     def without_warm(self) -> Batch:
         """This finished batch without the faces of frames that are not drawn."""
@@ -83,6 +85,7 @@ class Batch:
             masks=self.masks[kept],
             shown=None if self.shown is None else self.shown[kept],
             measured=self.measured and self.measured.rows(kept),
+            seeds=[self.seeds[n] for n in kept],
         )
 
 
@@ -96,8 +99,11 @@ class Watcher(Protocol):
 class FaceSwap:
     """A model, an engine and a look: everything that a frame with known faces needs.
 
-    Raises ModelError for a bad model file and DeviceError for a device that is not there.
+    mask_file: multiplies the masks where it is set. Raises ModelError for a bad model file and DeviceError for a device
+    that is not there.
     """
+
+    mask_file: MaskFile | None = None
 
     def __init__(
         self,
@@ -119,6 +125,8 @@ class FaceSwap:
     def close(self) -> None:
         """Frees the engine."""
         self.engine.close()
+        if self.mask_file:
+            self.mask_file.close()
 
     def crop_to_display(self, face: Face) -> Affine:
         """Where the generator's crop of a face lies, as a map from crop to display pixels."""
@@ -201,7 +209,7 @@ class FaceSwap:
 
     def _finish(self, batches: Iterable[Batch]) -> Iterator[Batch]:
         """What is measured of the faces before they are drawn."""
-        return finished(batches, self.look, self.face_width)
+        return finished(batches, self.look, self.face_width, mask_file=self.mask_file)
 
     @property
     def face_width(self) -> float:
@@ -210,6 +218,8 @@ class FaceSwap:
 
     def draw(self, batch: Batch, frames: Sequence[Frame]) -> None:
         """Draws each face of a finished batch into its own entry of `frames`, which are writable and may repeat."""
+        assert batch.measured is not None
+        grains = self.look.grain > 0.0
         ops.composite(
             frames,
             batch.to_coded,
@@ -219,7 +229,9 @@ class FaceSwap:
             None,
             self.look,
             masks=batch.shown,
-            statistics=batch.measured.color if batch.measured else None,
+            statistics=batch.measured.color,
+            grain=texture.grain(batch.measured.noise, self.look.grain) if grains else None,
+            seeds=batch.seeds if grains else (),
         )
 
     def _composite(self, batch: Batch) -> Sequence[Frame]:

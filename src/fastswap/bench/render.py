@@ -138,7 +138,7 @@ def _sign(output: Path, source: Path) -> int:
 
 
 def _analyse(frames: Iterable[Frame]) -> Iterator[Work]:
-    return (Work(frame, drawing_order(faces.faces)) for frame, faces in analyse(frames))
+    return (Work(frame, drawing_order(faces.faces), faces) for frame, faces in analyse(frames))
 
 
 def _measure_held(parts: Parts, clip: Path, model: Path, threads: int, batch: int) -> None:

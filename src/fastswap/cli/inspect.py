@@ -72,13 +72,16 @@ def preview(
     at: Annotated[list[float] | None, typer.Option(help="Seconds into the video; may be repeated.")] = None,
     device: options.Device = "auto",
     select: options.Select = "all",
+    mask_file: options.MaskFile = None,
     *,
     look: Look,
 ) -> None:
     """Draws before and after at chosen times into one signed picture."""
     from fastswap.preview import preview as run
 
-    run(source, out, model=model, at=at or [0.0], device=device, look=look, select=select)
+    run(
+        source, out, model=model, at=at or [0.0], device=device, look=look, mask_file=mask_file, select=select
+    )
     show.out.print(f"{out}", markup=False)
 
 

@@ -10,7 +10,7 @@ from typing import Annotated, Any, get_type_hints
 
 import typer
 
-_HELP = {
+OPTIONS = {
     "color": (str, "Colour match: none, reinhard, linear, mkl, histogram or sliced."),
     "color_strength": (float, "0 keeps the new face's colours, 1 matches them fully."),
     "steady": (int, "Frames before and after each one that steady its colour, sharpness and grain."),
@@ -23,6 +23,10 @@ _HELP = {
         "feather, poisson (takes over the target's light) or multiband (fades coarse colour widely).",
     ),
     "opacity": (float, "0 keeps the target, 1 shows the new face alone."),
+    "scale": (float, "How much larger than the target's face the new one is drawn."),
+    "sharpness": (float, "0 leaves the new face as it is, 1 matches the target's fine detail."),
+    "grain": (float, "Noise added to the new face, as a part of the target's."),
+    "motion_blur": (float, "Smears the new face along its track: the shutter's part of a frame's time."),
     "enlarge": (str, "Filter where the face is larger than the crop: bilinear, bicubic or lanczos."),
 }
 """Type and help of each setting that has an option of its own."""
@@ -40,13 +44,13 @@ def with_look(command: Callable[..., None]) -> Callable[..., None]:
         from fastswap.look import Look
 
         file = values.pop("look")
-        chosen = {name: values.pop(name) for name in _HELP}
+        chosen = {name: values.pop(name) for name in OPTIONS}
         look = Look.load(file) if file else Look()
         command(**values, look=look.changed(chosen))
 
     keyword = inspect.Parameter.KEYWORD_ONLY
     added = [inspect.Parameter("look", keyword, default=None, annotation=_FILE)]
-    for name, (kind, text) in _HELP.items():
+    for name, (kind, text) in OPTIONS.items():
         option = Annotated[kind | None, typer.Option(help=text)]  # type: ignore[valid-type]
         added.append(inspect.Parameter(name, keyword, default=None, annotation=option))
     own = inspect.signature(command)

@@ -18,6 +18,12 @@ Engine = Annotated[
 Select = Annotated[
     str, typer.Option(help="Which faces: all, largest, track:N, or at:SECONDS,X,Y (display pixels).")
 ]
+MaskFile = Annotated[
+    Path | None,
+    typer.Option(
+        help="Picture, video or folder of pictures: white where new faces may show, black where not."
+    ),
+]
 Json = Annotated[bool, typer.Option("--json", help="Print the result as JSON.")]
 Log = Annotated[
     str | None,

@@ -24,6 +24,7 @@ def render(
     device: options.Device = "auto",
     engine: options.Engine = "auto",
     select: options.Select = "all",
+    mask_file: options.MaskFile = None,
     encoder: Annotated[
         str | None,
         typer.Option(
@@ -86,6 +87,7 @@ def render(
             device=device,
             engine=engine,
             look=look,
+            mask_file=mask_file,
             select=select,
             encoder=encoder,
             encoder_options=options.key_values(option or [], "--option"),

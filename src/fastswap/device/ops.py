@@ -59,6 +59,15 @@ def color_statistics(
     runtime.native.color_statistics(faces, targets, masks, mode, out, stream.native)
 
 
+def check_look(look: Look) -> None:
+    """Raises SettingsError, naming the setting, for what the GPU cannot do yet."""
+    plain = Look()
+    for name in ("blend", "scale", "sharpness", "grain", "motion_blur"):
+        value = getattr(look, name)
+        if value != getattr(plain, name):
+            raise SettingsError(f"look: {name} {value!r} is not there on the GPU yet; use --device cpu")
+
+
 def composite(
     runtime: Runtime,
     stream: Stream,
@@ -71,10 +80,7 @@ def composite(
     look: Look,
 ) -> None:
     """Colour match and blend of faces whose masks are known, as `look` says; see `ops.composite`."""
-    if look.blend != "feather":
-        raise SettingsError(
-            f"look: blend {look.blend!r} is not there on the GPU yet; use --device cpu or feather"
-        )
+    check_look(look)
     runtime.native.composite(
         [ops.picture_of(frame) for frame in frames],
         np.ascontiguousarray(to_coded, np.float64),

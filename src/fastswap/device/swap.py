@@ -46,6 +46,7 @@ class DeviceSwap(FaceSwap):
         batch: int,
         threads: int = 0,
     ) -> None:
+        device_ops.check_look(look)
         self.contract, self.look, self._runtime = load_contract(model), look, runtime
         ops.set_threads(threads or 1)
         network = open_network(job_of(model, batch), runtime, engine=engine)

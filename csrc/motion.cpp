@@ -1,0 +1,64 @@
+#include "motion.h"
+
+#include <algorithm>
+#include <cmath>
+#include <cstring>
+#include <stdexcept>
+
+#include "parallel.h"
+
+namespace fs {
+namespace {
+
+constexpr int kBlockRows = 32;
+
+}  // namespace
+
+MotionParams motion_params(const Affine& m, int size) {
+  double far = 0.0;
+  for (const double x : {0.0, static_cast<double>(size)}) {
+    for (const double y : {0.0, static_cast<double>(size)}) {
+      far = std::max(far, std::hypot(m.xx * x + m.xy * y + m.x0, m.yx * x + m.yy * y + m.y0));
+    }
+  }
+  if (!std::isfinite(m.xx + m.xy + m.x0 + m.yx + m.yy + m.y0))
+    throw std::invalid_argument("motion blur: a motion is not finite");
+  const auto f = [](double v) { return static_cast<float>(v); };
+  return {f(m.xx),
+          f(m.xy),
+          f(m.x0),
+          f(m.yx),
+          f(m.yy),
+          f(m.y0),
+          static_cast<int>(std::clamp(std::ceil(far), 1.0, static_cast<double>(kMostMotionTaps)))};
+}
+
+void motion_blur(const float* faces, const float* masks, const Affine* motions, int count, int size,
+                 float* out) {
+  const std::ptrdiff_t area = static_cast<std::ptrdiff_t>(size) * size;
+  for (int n = 0; n < count; ++n) motion_params(motions[n], size);
+  const int blocks = (size + kBlockRows - 1) / kBlockRows;
+  parallel_for(count * blocks, [&](int i) {
+    const int n = i / blocks, y0 = i % blocks * kBlockRows, y1 = std::min(size, y0 + kBlockRows);
+    const MotionParams p = motion_params(motions[n], size);
+    const float* from = faces + 3 * area * n;
+    const float* mask = masks + area * n;
+    float* to = out + 3 * area * n;
+    for (int y = y0; y < y1; ++y) {
+      const std::ptrdiff_t row = static_cast<std::ptrdiff_t>(y) * size;
+      for (int c = 0; c < 3; ++c) {
+        std::memcpy(to + c * area + row, from + c * area + row,
+                    static_cast<std::size_t>(size) * sizeof(float));
+      }
+      if (p.taps == 1) continue;
+      for (int x = 0; x < size; ++x) {
+        if (!(mask[row + x] > 0.0f)) continue;
+        float mean[3];
+        blurred(p, from, size, x, y, mean);
+        for (int c = 0; c < 3; ++c) to[c * area + row + x] = mean[c];
+      }
+    }
+  });
+}
+
+}  // namespace fs
