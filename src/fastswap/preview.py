@@ -12,7 +12,6 @@ from fastswap import provenance, video
 from fastswap.atomic import Staging
 from fastswap.errors import InputError
 from fastswap.look import Look
-from fastswap.mask_file import MaskFile
 from fastswap.model import model_hash
 from fastswap.select import Selection, parse_selection
 from fastswap.swap import Batch, FaceSwap, Work, drawing_order
@@ -41,8 +40,8 @@ def preview(
     source, output, model = Path(source), Path(output), Path(model)
     selection = parse_selection(select)
     swap = FaceSwap(model, device=device, look=look or Look(), batch=1)
-    swap.mask_file = MaskFile(Path(mask_file)) if mask_file else None
     try:
+        swap.masked_with(mask_file)
         rows = [row for seconds in at for row in _rows(source, seconds, swap, selection)]
     finally:
         swap.close()

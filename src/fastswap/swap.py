@@ -6,7 +6,7 @@ import os
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any, Protocol, Self
 
 import numpy as np
 from numpy.typing import NDArray
@@ -99,8 +99,7 @@ class Watcher(Protocol):
 class FaceSwap:
     """A model, an engine and a look: everything that a frame with known faces needs.
 
-    mask_file: multiplies the masks where it is set. Raises ModelError for a bad model file and DeviceError for a device
-    that is not there.
+    Raises ModelError for a bad model file and DeviceError for a device that is not there.
     """
 
     mask_file: MaskFile | None = None
@@ -121,6 +120,11 @@ class FaceSwap:
         self.look = look
         ops.set_threads(threads or os.cpu_count() or 1)
         self.engine: Engine = open_engine(model, batch=batch, threads=threads, engine=engine)
+
+    def masked_with(self, path: str | Path | None) -> Self:
+        """This swap, its masks multiplied by a mask file (`mask_file.MaskFile`). Raises InputError for a bad one."""
+        self.mask_file = MaskFile(Path(path)) if path else None
+        return self
 
     def close(self) -> None:
         """Frees the engine."""
