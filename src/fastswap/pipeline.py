@@ -116,8 +116,10 @@ def render(
         held.callback(place.close)
         staging = held.enter_context(Staging(source, output))
         size = _batch_size(info, batch, place)
-        fresh = (place.swap(path, look=look, batch=size, threads=threads) for path in models)
-        swaps = [held.enter_context(closing(swap)).masked_with(mask_file) for swap in fresh]
+        swaps = [
+            held.enter_context(closing(swap)).masked_with(mask_file)
+            for swap in (place.swap(path, look=look, batch=size, threads=threads) for path in models)
+        ]
         sides = held.enter_context(
             Sides(swaps[0], info, output, matte=_optional(matte), layer=_optional(layer), window=window)
         )
