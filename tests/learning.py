@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import numpy as np
 
-from fastswap.training import presets
+from fastswap.training import expression, presets
 from fastswap.training.presets import Preset, Shape
 from fastswap.training.recipe import Augment
 from fastswap.training.store import FaceArrays
@@ -34,7 +34,9 @@ def blobs(seed: int, count: int = 12, side: int = 60) -> FaceArrays:
         plane[:3] = color[0] * inside + color[1] * (1 - inside)
         plane[3] = 255 * (inside > 0.5)
         plane[4] = 255 * (np.hypot(x - u, y - v) < 0.06)
-    return FaceArrays((planes,), 1.3, "dfl_whole_face")
+    turns = rng.uniform(-30, 30, (count, 2)).astype(np.float32)
+    shown = rng.normal(size=(count, expression.COUNT)).astype(np.float32)
+    return FaceArrays((planes,), 1.3, "dfl_whole_face", (), turns, shown)
 
 
 NOTHING = Augment(

@@ -39,7 +39,7 @@ class Case:
 def cases() -> Iterator[Case]:
     """All runs, the families first."""
     for seed in (0, 1):
-        for family in ("df", "liae", "duo"):
+        for family in ("duo", "df", "liae"):
             yield Case("families", family, _shaped(family=family), seed)
     yield Case("loss", "default", BASE)
     for name, changes in LOSSES.items():
@@ -61,6 +61,8 @@ LOSSES: dict[str, dict[str, Any]] = {
     "no priority of eyes and mouth": {"priority": 0.0},
     "squared in place of absolute error": {"pixel": 0.0, "square": 5.0},
     "style": {"style": 0.2},
+    "expression read, swap not followed": {"follow": 0.0},
+    "neither read nor followed": {"expression": 0.0, "follow": 0.0},
 }
 AUGMENTS: dict[str, dict[str, Any]] = {
     "no warp": {"warp": 0.0},

@@ -26,13 +26,15 @@ class Batch:
     """Faces of one person for one step, all float32 in 0..1 on the device.
 
     warped [N, 3, R, R]: the network's input. face [N, 3, R, R], mask [N, 1, R, R]: what it should draw.
-    priority [N, 1, R, R]: where eyes and mouth are.
+    priority [N, 1, R, R]: where eyes and mouth are. mirrored: bool [N]. expression [N, 9]: see `expression`, if known.
     """
 
     warped: Tensor
     face: Tensor
     mask: Tensor
     priority: Tensor
+    mirrored: Tensor | None = None
+    expression: Tensor | None = None
 
 
 def sample(
@@ -62,7 +64,8 @@ def sample(
     warped = F.grid_sample(planes[:, :3], bent, padding_mode="border", align_corners=False)
     warped = recolor(warped, _follow(jitter(count, settings, rng), color))
     warped = degrade(warped, settings, rng)
-    return Batch(warped, face, straight[:, 3:4], straight[:, 4:5])
+    mirrored = place[:, 0, 0] * place[:, 1, 1] < place[:, 0, 1] * place[:, 1, 0]
+    return Batch(warped, face, straight[:, 3:4], straight[:, 4:5], mirrored)
 
 
 def _upright(count: int, ratio: float, device: torch.device) -> Tensor:

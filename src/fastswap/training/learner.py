@@ -8,14 +8,15 @@ from typing import Any
 
 import numpy as np
 import torch
+import torch.nn.functional as F
 from torch import Tensor
 
-from fastswap.training import augment
+from fastswap.training import augment, expression
 from fastswap.training.augment import Batch
 from fastswap.training.feed import Feed
 from fastswap.training.gan import Critic
 from fastswap.training.loss import PARTS, face_loss, style_loss
-from fastswap.training.network import Generator, Side, build
+from fastswap.training.network import Drawn, Generator, Side, build
 from fastswap.training.parallel import ALONE, World
 from fastswap.training.presets import Shape
 from fastswap.training.recipe import Augment, LossWeights
@@ -27,7 +28,7 @@ EMA_EVERY = 4
 """Steps between updates of the averaged weights: on a CPU each update costs as much memory traffic as the optimiser."""
 MAX_NORM = 1.0
 DEFAULT_CHANGES, DEFAULT_WEIGHTS = Augment(), LossWeights()
-SHOWN = (*PARTS, "style", "gan", "critic")
+SHOWN = (*PARTS, "style", "expression", "follow", "gan", "critic")
 """What `Learner.step` tells: the parts of the loss, and the critic's own."""
 
 
@@ -111,9 +112,14 @@ class Learner:
         """Adds the gradients of some faces to the weights'; the figures named in `SHOWN`."""
         weights = self.weights
         with torch.autocast(self.device.type, torch.bfloat16, enabled=self.bf16):
-            drawn = self._forward(_channels_last(source.warped), _channels_last(target.warped))
+            known = source.expression is not None and target.expression is not None
+            drawn = self._forward(
+                _channels_last(source.warped),
+                _channels_last(target.warped),
+                follow=known and weights.follow > 0.0,
+            )
             swapped = self.generator.draw(_channels_last(target.warped), "source") if weights.style else None
-        pairs = [(logits.float(), truth) for logits, truth in zip(drawn, (source, target), strict=True)]
+        pairs = [(drawn.source.float(), source), (drawn.target.float(), target)]
         losses = [face_loss(logits, truth, weights) for logits, truth in pairs]
         total = losses[0]["total"] + losses[1]["total"]
         figures = {
@@ -123,6 +129,9 @@ class Learner:
             style = style_loss(torch.sigmoid(swapped.float()[:, :3]), target.face, target.mask)
             total = total + weights.style * style
             figures["style"] = style.detach()
+        for name, error in _expression_errors(drawn, source, target).items():
+            total = total + getattr(weights, name) * error
+            figures[name] = error.detach()
         if gan and self.critic is not None:
             real, fake = _pictures(pairs)
             fool = self.critic.fool(fake, bf16=self.bf16)
@@ -153,7 +162,7 @@ class Learner:
             torch._foreach_lerp_(self.average, [weight.detach() for weight in self.parameters], 1.0 - decay)
 
     def _batch(self, side: Side, planes: Tensor, chosen: Any, warp: float) -> Batch:
-        return augment.sample(
+        batch = augment.sample(
             planes.to(torch.float32).mul_(1.0 / 255.0),
             self._recolor(side, chosen),
             size=self.shape.resolution,
@@ -161,6 +170,18 @@ class Learner:
             settings=replace(self.changes, warp=self.changes.warp * warp),
             rng=self.rng,
         )
+        return replace(batch, expression=self._expression(side, chosen, batch))
+
+    def _expression(self, side: Side, chosen: Any, batch: Batch) -> Tensor | None:
+        known = self._faces[side].expressions
+        if known is None:
+            return None
+        told = torch.from_numpy(known[chosen]).to(self.device)
+        if not self.changes.flip or batch.mirrored is None:
+            return told
+        turned = told[:, list(expression.MIRRORED)]
+        turned[:, 0] *= -1.0
+        return torch.where(batch.mirrored[:, None], turned, told)
 
     def _recolor(self, side: Side, chosen: Any) -> Tensor:
         colors = augment.identity_colors(len(chosen), self.device)
@@ -230,6 +251,17 @@ class Learner:
         with torch.no_grad():
             for mean, weight in zip(self.average, self.parameters, strict=True):
                 mean.copy_(weight)
+
+
+def _expression_errors(drawn: Drawn, source: Batch, target: Batch) -> dict[str, Tensor]:
+    """Mean squared errors of what the code tells and of what the swap shows; empty where they are not known."""
+    if drawn.read is None or source.expression is None or target.expression is None:
+        return {}
+    truth = torch.cat((source.expression, target.expression))
+    errors = {"expression": F.mse_loss(drawn.read.float(), truth)}
+    if drawn.followed is not None:
+        errors["follow"] = F.mse_loss(drawn.followed.float(), target.expression)
+    return errors
 
 
 def _pictures(pairs: list[tuple[Tensor, Batch]]) -> tuple[Tensor, Tensor]:

@@ -50,7 +50,9 @@ class LossWeights:
     sharpens lids, lips and teeth (gradient difference, Mathieu et al. 2016). mask: cross entropy of the mask. outside:
     weight of a pixel outside the face, inside it is 1. priority: weight added where eyes and mouth are. style: error of
     the swap's local colours against the target's face, by mean and deviation (Huang and Belongie 2017); the swap
-    then takes the target's light. gan: share of the patch discriminator in the GAN stage (Isola et al. 2017).
+    then takes the target's light. expression: squared error of the expression that the code tells. follow: squared
+    error of the expression that the swap shows (both in the family duo, see there). gan: share of the patch
+    discriminator in the GAN stage (Isola et al. 2017).
     """
 
     pixel: float = 1.0
@@ -62,6 +64,8 @@ class LossWeights:
     outside: float = 0.1
     priority: float = 2.0
     style: float = 0.0
+    expression: float = 0.1
+    follow: float = 0.1
     gan: float = 0.05
 
 

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from fastswap import align, ops, video
 from fastswap.errors import FastswapError, InputError, TrainingError
 from fastswap.frame import Frame
+from fastswap.training import expression
 from fastswap.training.checks import mixed_persons
 from fastswap.training.faceset import Entry, Faceset, open_faceset
 from fastswap.training.mapped import mapped
@@ -39,7 +40,7 @@ class FaceArrays:
 
     parts: one or several uint8 [N, 5, S, S], often memory-mapped: R'G'B', face mask, eyes and mouth. ratio: the side
     that a stored picture shows, as a multiple of the model's crop. template: how they are aligned. poses: yaw and
-    pitch of each face in degrees, float32 [N, 2], if known.
+    pitch of each face in degrees, float32 [N, 2], and expressions, float32 [N, 9], see `expression`, if known.
     """
 
     parts: tuple[NDArray[np.uint8], ...]
@@ -47,6 +48,7 @@ class FaceArrays:
     template: str
     notices: tuple[str, ...] = ()
     poses: NDArray[np.float32] | None = None
+    expressions: NDArray[np.float32] | None = None
 
     def __len__(self) -> int:
         return sum(len(part) for part in self.parts)
@@ -95,10 +97,12 @@ def load_faces(folders: Sequence[Path], resolution: int, coverage: float) -> Fac
     side = _stored_side(resolution, ratio, max(each.header.size for each in sets))
     parts, notices = [], [notice for each in sets for notice in each.notices]
     poses: list[tuple[float, float]] = []
+    points: list[NDArray[np.float64]] = []
     for each in sets:
         planes, kept = mapped(each, side, _load_set)
         parts.append(planes)
         poses += [(entry.yaw, entry.pitch) for entry in kept]
+        points += [entry.points() / each.header.size for entry in kept]
         mixed = mixed_persons(each)
         if mixed:
             notices.append(mixed)
@@ -110,7 +114,9 @@ def load_faces(folders: Sequence[Path], resolution: int, coverage: float) -> Fac
         raise TrainingError(f"{names}: {len(poses)} usable faces; training needs at least {MIN_FACES}")
     if len(poses) < FEW_FACES:
         notices.append(f"{names}: {len(poses)} faces are few; the swap will not know many expressions")
-    return FaceArrays(tuple(parts), ratio, template, tuple(notices), np.array(poses, np.float32))
+    turns = np.array(poses, np.float32)
+    expressions = expression.measure(np.stack(points), turns)
+    return FaceArrays(tuple(parts), ratio, template, tuple(notices), turns, expressions)
 
 
 def _stored_side(resolution: int, ratio: float, size: int) -> int:

@@ -2,7 +2,7 @@
 
 from fastswap.training.network.df import TwoDecoders
 from fastswap.training.network.duo import Duo
-from fastswap.training.network.generator import Generator, Side, SwapPath, count_multiply_adds
+from fastswap.training.network.generator import Drawn, Generator, Side, SwapPath, count_multiply_adds
 from fastswap.training.network.liae import SharedLatent
 from fastswap.training.presets import Family, Shape
 
@@ -22,4 +22,13 @@ def multiply_adds(shape: Shape) -> float:
         return count_multiply_adds(build(shape).swap_path(), shape.resolution)
 
 
-__all__ = ["FAMILIES", "Generator", "Side", "SwapPath", "build", "count_multiply_adds", "multiply_adds"]
+__all__ = [
+    "FAMILIES",
+    "Drawn",
+    "Generator",
+    "Side",
+    "SwapPath",
+    "build",
+    "count_multiply_adds",
+    "multiply_adds",
+]

@@ -12,8 +12,8 @@ import copy
 import torch
 from torch import Tensor, nn
 
-from fastswap.training.network.generator import Generator, Side
-from fastswap.training.network.layers import Code, Decoder, Encoder, initialise, rise
+from fastswap.training.network.generator import Drawn, Generator, Side
+from fastswap.training.network.layers import Decoder, Encoder, initialise, rise, through_code
 from fastswap.training.presets import Shape
 
 
@@ -24,15 +24,15 @@ class TwoDecoders(Generator):
         super().__init__()
         self.shape = shape
         self.encoder = Encoder(shape)
-        self.code = Code(shape)
+        self.code = through_code(shape)
         self.rise = rise(shape, shape.decoder[0])
         self.source = Decoder(shape)
         self.target = Decoder(shape)
         initialise(self)
 
-    def forward(self, source: Tensor, target: Tensor) -> tuple[Tensor, Tensor]:
+    def forward(self, source: Tensor, target: Tensor, *, follow: bool = False) -> Drawn:
         shared = self.rise(self.code(self.encoder(torch.cat((source, target)))))
-        return self.source(shared[: len(source)]), self.target(shared[len(source) :])
+        return Drawn(self.source(shared[: len(source)]), self.target(shared[len(source) :]))
 
     def draw(self, face: Tensor, side: Side) -> Tensor:
         decoder = self.source if side == "source" else self.target

@@ -1,10 +1,15 @@
-"""One decoder and two differences: fastswap's own family.
+"""One decoder and two differences, and a code that tells the expression: fastswap's own family.
 
 Two separate decoders learn everything twice, each from one person's pictures; a single decoder must carry who it draws
 in the code, beside the expression. Here the decoder that draws a person is the sum of weights that both share and a
-difference of that person's own, which starts at zero. What faces have in common is learned once from all pictures, so
-the source's decoder understands codes of the target's expressions from the start; what tells the two apart still has
-a whole decoder's weights to live in. For the swap the sum is taken once, when the model is exported, and costs nothing.
+difference of that person's own, which starts at zero. What faces have in common is learned once from all pictures; what
+tells the two apart still has a whole decoder's weights to live in. For the swap the sum is taken once, when the model
+is exported, and costs nothing.
+
+Nothing in a picture of one person says what the other looks like with the same expression, so any of these networks may
+draw a closed mouth of the target as an open one of the source, and no reconstruction shows it. The mesh knows better: a
+linear reader tells pose and expression (`training.expression`) from the code, and in training the swap is drawn too and
+read again, with the reader held still, so that the decoder has to keep what the target did. The reader is not exported.
 """
 
 from __future__ import annotations
@@ -15,8 +20,9 @@ import torch
 from torch import Tensor, nn
 from torch.func import functional_call
 
-from fastswap.training.network.generator import Generator, Side
-from fastswap.training.network.layers import Code, Decoder, Encoder, initialise, rise
+from fastswap.training import expression
+from fastswap.training.network.generator import Drawn, Generator, Side
+from fastswap.training.network.layers import Decoder, Encoder, Narrow, Widen, initialise, rise
 from fastswap.training.presets import Shape
 
 
@@ -26,30 +32,35 @@ class Duo(Generator):
     def __init__(self, shape: Shape) -> None:
         super().__init__()
         self.shape = shape
-        self.encoder = Encoder(shape)
-        self.code = Code(shape)
+        self.encode = nn.Sequential(Encoder(shape), Narrow(shape))
+        self.reader = nn.Linear(shape.latent, expression.COUNT)
+        self.widen = Widen(shape)
         self.rise = rise(shape, shape.decoder[0])
         self.shared = Decoder(shape)
         self.source = Decoder(shape)
         self.target = Decoder(shape)
         initialise(self)
         with torch.no_grad():
+            self.reader.weight.mul_(0.1)
             for weight in (*self.source.parameters(), *self.target.parameters()):
                 weight.zero_()
 
-    def forward(self, source: Tensor, target: Tensor) -> tuple[Tensor, Tensor]:
-        maps = self.rise(self.code(self.encoder(torch.cat((source, target)))))
-        return self._decode(maps[: len(source)], "source"), self._decode(maps[len(source) :], "target")
+    def forward(self, source: Tensor, target: Tensor, *, follow: bool = False) -> Drawn:
+        codes = self.encode(torch.cat((source, target)))
+        maps = self.rise(self.widen(codes))
+        own, other = maps[: len(source)], maps[len(source) :]
+        followed = self._read_again(self._decode(other, "source")) if follow else None
+        return Drawn(self._decode(own, "source"), self._decode(other, "target"), self.reader(codes), followed)
 
     def draw(self, face: Tensor, side: Side) -> Tensor:
-        return self._decode(self.rise(self.code(self.encoder(face))), side)
+        return self._decode(self.rise(self.widen(self.encode(face))), side)
 
     def swap_path(self) -> nn.Module:
         decoder = copy.deepcopy(self.shared)
         with torch.no_grad():
             for weight, own in zip(decoder.parameters(), self.source.parameters(), strict=True):
                 weight.add_(own)
-        return nn.Sequential(*copy.deepcopy([self.encoder, self.code, self.rise]), decoder)
+        return nn.Sequential(*copy.deepcopy([self.encode, self.widen, self.rise]), decoder)
 
     def _decode(self, maps: Tensor, side: Side) -> Tensor:
         own = self.source if side == "source" else self.target
@@ -61,3 +72,15 @@ class Duo(Generator):
         }
         out: Tensor = functional_call(self.shared, weights, (maps,))
         return out
+
+    def _read_again(self, drawn: Tensor) -> Tensor:
+        """The expression of drawn faces. Encoder and reader are held still: they are to judge, not to be talked
+        round."""
+        faces = torch.sigmoid(drawn[:, :3])
+        codes = functional_call(self.encode, _still(self.encode), (faces,))
+        read: Tensor = functional_call(self.reader, _still(self.reader), (codes,))
+        return read
+
+
+def _still(module: nn.Module) -> dict[str, Tensor]:
+    return {name: weight.detach() for name, weight in module.named_parameters()}

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import copy
 from abc import ABC, abstractmethod
-from typing import Literal
+from typing import Literal, NamedTuple
 
 import torch
 from torch import Tensor, nn
@@ -14,6 +14,20 @@ from fastswap.training.presets import Shape
 Side = Literal["source", "target"]
 
 
+class Drawn(NamedTuple):
+    """What a training step compares.
+
+    source, target: logits [N, 4, R, R] of both persons' faces drawn as themselves. read: the expressions [2N, 9] that
+    the code of each face tells, source's first. followed: the expressions [N, 9] that the target's faces still show
+    when they are drawn as the source. None where a family has no such thing.
+    """
+
+    source: Tensor
+    target: Tensor
+    read: Tensor | None = None
+    followed: Tensor | None = None
+
+
 class Generator(nn.Module, ABC):
     """Draws two persons from one description of a face. Faces are [N, 3, R, R] in 0..1, drawings logits [N, 4,
     R, R]."""
@@ -21,8 +35,8 @@ class Generator(nn.Module, ABC):
     shape: Shape
 
     @abstractmethod
-    def forward(self, source: Tensor, target: Tensor) -> tuple[Tensor, Tensor]:
-        """Both persons' faces drawn as themselves, which is what training compares."""
+    def forward(self, source: Tensor, target: Tensor, *, follow: bool = False) -> Drawn:
+        """Both persons' faces drawn as themselves. follow: also draw the swap and read its expression."""
 
     @abstractmethod
     def draw(self, face: Tensor, side: Side) -> Tensor:

@@ -100,8 +100,8 @@ class Encoder(nn.Module):
         return out
 
 
-class Code(nn.Module):
-    """Features to the latent code and back to a map [N, C, cells, cells].
+class Narrow(nn.Module):
+    """Features to the latent code [N, latent].
 
     The code is scaled to unit mean square: both persons' codes then lie on one sphere, and no decoder can
     tell them apart by their length.
@@ -109,16 +109,31 @@ class Code(nn.Module):
 
     def __init__(self, shape: Shape) -> None:
         super().__init__()
-        self.cells = shape.resolution // shape.stride
-        self.channels = shape.decoder[0]
-        self.shrink = nn.Linear(shape.encoder[-1] * self.cells**2, shape.latent)
-        self.grow = nn.Linear(shape.latent, self.channels * self.cells**2)
+        cells = shape.resolution // shape.stride
+        self.shrink = nn.Linear(shape.encoder[-1] * cells**2, shape.latent)
 
     def forward(self, features: Tensor) -> Tensor:
-        code = self.shrink(features.flatten(1))
-        code = code * torch.rsqrt(code.square().mean(1, keepdim=True) + 1e-6)
+        code: Tensor = self.shrink(features.flatten(1))
+        return code * torch.rsqrt(code.square().mean(1, keepdim=True) + 1e-6)
+
+
+class Widen(nn.Module):
+    """The code to a map [N, C, cells, cells]."""
+
+    def __init__(self, shape: Shape) -> None:
+        super().__init__()
+        self.cells = shape.resolution // shape.stride
+        self.channels = shape.decoder[0]
+        self.grow = nn.Linear(shape.latent, self.channels * self.cells**2)
+
+    def forward(self, code: Tensor) -> Tensor:
         grown = F.leaky_relu(self.grow(code), SLOPE)
         return grown.reshape(-1, self.channels, self.cells, self.cells)
+
+
+def through_code(shape: Shape) -> nn.Sequential:
+    """Features through the code and back to a map [N, C, cells, cells]."""
+    return nn.Sequential(Narrow(shape), Widen(shape))
 
 
 def rise(shape: Shape, channels: int) -> nn.Sequential:

@@ -12,8 +12,8 @@ import copy
 import torch
 from torch import Tensor, nn
 
-from fastswap.training.network.generator import Generator, Side
-from fastswap.training.network.layers import Code, Decoder, Encoder, Up, initialise, rise
+from fastswap.training.network.generator import Drawn, Generator, Side
+from fastswap.training.network.layers import Decoder, Encoder, Up, initialise, rise, through_code
 from fastswap.training.presets import Shape
 
 
@@ -24,18 +24,18 @@ class SharedLatent(Generator):
         super().__init__()
         self.shape = shape
         self.encoder = Encoder(shape)
-        self.both = Code(shape)
-        self.own = Code(shape)
+        self.both = through_code(shape)
+        self.own = through_code(shape)
         self.rise = rise(shape, 2 * shape.decoder[0])
         self.decoder = Decoder(shape)
         initialise(self)
 
-    def forward(self, source: Tensor, target: Tensor) -> tuple[Tensor, Tensor]:
+    def forward(self, source: Tensor, target: Tensor, *, follow: bool = False) -> Drawn:
         features = self.encoder(torch.cat((source, target)))
         common = self.both(features)
         own = torch.cat((common[: len(source)], self.own(features[len(source) :])))
         drawn = self.decoder(self.rise(torch.cat((common, own), dim=1)))
-        return drawn[: len(source)], drawn[len(source) :]
+        return Drawn(drawn[: len(source)], drawn[len(source) :])
 
     def draw(self, face: Tensor, side: Side) -> Tensor:
         features = self.encoder(face)
