@@ -98,6 +98,99 @@ def gpu(json: options.Json = False) -> None:
         cases.print_table(result, show.out)
 
 
+@bench_app.command()
+def train(
+    preset: Annotated[
+        list[str] | None, typer.Option(help="A preset; may be repeated. Default tiny, small.")
+    ] = None,
+    batch: Annotated[
+        int | None, typer.Option(help="Faces of each person in a step; default the preset's.")
+    ] = None,
+    device: options.Device = "auto",
+    threads: options.Threads = 0,
+    repeat: Annotated[int, typer.Option(help="Steps of each; the best counts.")] = 5,
+    memory: Annotated[bool, typer.Option(help="Also measure peak memory.")] = False,
+    compiled: Annotated[bool, typer.Option("--compile", help="Also measure torch.compile.")] = False,
+    json: options.Json = False,
+) -> None:
+    """Training speed of presets against the same network in a plain eager float32 loop, and their memory."""
+    from fastswap.bench import train as cases
+    from fastswap.training import require_torch
+
+    require_torch()
+    result = cases.run(
+        preset or ("tiny", "small"),
+        batch=batch,
+        device=device,
+        threads=threads,
+        repeat=repeat,
+        memory=memory,
+        compiled=compiled,
+    )
+    if json:
+        show.as_json(result)
+    else:
+        cases.print_table(result, show.out)
+
+
+@bench_app.command()
+def ablation(
+    work: Annotated[
+        Path, typer.Argument(help="Folder for footage, models and the table; a second run goes on.")
+    ],
+    steps: Annotated[int, typer.Option(help="Steps of each run.")] = 3000,
+    frames: Annotated[int, typer.Option(help="Practice frames of each person.")] = 400,
+    group: Annotated[
+        list[str] | None, typer.Option(help="families, loss, augmentation or stages; default all.")
+    ] = None,
+    threads: Annotated[int, typer.Option(help="CPU threads.")] = 1,
+) -> None:
+    """Trains network families, loss terms and augmentations on synthetic actors and compares them with the truth."""
+    from fastswap.bench import ablation as cases
+    from fastswap.training import require_torch
+
+    require_torch()
+    path = cases.run(
+        work, steps=steps, frames=frames, threads=threads, groups=tuple(group or ()), told=show.out.print
+    )
+    show.out.print(f"{path}", markup=False)
+
+
+@bench_app.command()
+def quality(
+    work: Annotated[
+        Path, typer.Argument(help="Folder for footage, models and pictures; a second run goes on.")
+    ],
+    preset: Annotated[list[str] | None, typer.Option(help="A preset; may be repeated. Default tiny.")] = None,
+    minutes: Annotated[
+        float | None, typer.Option(help="Training time of each; default the preset's.")
+    ] = None,
+    frames: Annotated[int, typer.Option(help="Practice frames of each person.")] = 600,
+    other: Annotated[list[Path] | None, typer.Option(help="Also mark this model; may be repeated.")] = None,
+    threads: options.Threads = 0,
+    json: options.Json = False,
+) -> None:
+    """Swap quality of presets on performances of synthetic actors that were not trained on."""
+    from fastswap.bench import quality as cases
+    from fastswap.training import require_torch
+
+    require_torch()
+    with show.progress(json) as callback:
+        result = cases.run(
+            work,
+            preset or ("tiny",),
+            minutes=minutes,
+            frames=frames,
+            others=other or (),
+            threads=threads,
+            progress=callback,
+        )
+    if json:
+        show.as_json(result)
+    else:
+        cases.print_table(result, show.out)
+
+
 def register(app: typer.Typer) -> None:
     """Adds the commands."""
     app.add_typer(bench_app, name="bench")

@@ -36,7 +36,8 @@ class Learner:
     """Trains one generator on two facesets.
 
     bf16: matrix products in bfloat16, weights and sums stay float32. accumulate: parts that a step's faces are
-    worked on in, one after the other, to fit memory. adversary: make the critic of the GAN stage. by_pose: see
+    worked on in, one after the other, to fit memory. plain: torch's default layout and optimiser, what
+    `fastswap bench train` compares with. adversary: make the critic of the GAN stage. by_pose: see
     `feed.pose_weights`. The same seed, faces, settings, device and thread count give the same losses, in one go
     or resumed from `state`.
     """
@@ -56,6 +57,7 @@ class Learner:
         accumulate: int = 1,
         adversary: bool = False,
         compiled: bool = False,
+        plain: bool = False,
         by_pose: bool = True,
         world: World = ALONE,
     ) -> None:
@@ -64,13 +66,14 @@ class Learner:
         self.changes, self.weights, self.accumulate, self.world = changes, weights, accumulate, world
         self.rng = Rng(seed + 1000 * world.rank, device)
         self.generator = build(shape).to(device)
+        self._layout = torch.contiguous_format if plain else torch.channels_last
         for weight in self.generator.parameters():
-            if weight.dim() == 4:
+            if weight.dim() == 4 and not plain:
                 weight.data = weight.data.contiguous(memory_format=torch.channels_last)
         self.parameters = list(self.generator.parameters())
         self.average = [weight.detach().clone() for weight in self.parameters]
         self.optimizer = torch.optim.AdamW(
-            self.parameters, lr=0.0, betas=(0.9, 0.99), weight_decay=0.01, fused=True
+            self.parameters, lr=0.0, betas=(0.9, 0.99), weight_decay=0.01, fused=not plain
         )
         self.critic = Critic(shape.resolution, device) if adversary else None
         self.step_count = 0
@@ -114,8 +117,8 @@ class Learner:
         with torch.autocast(self.device.type, torch.bfloat16, enabled=self.bf16):
             known = source.expression is not None and target.expression is not None
             drawn = self._forward(
-                _channels_last(source.warped),
-                _channels_last(target.warped),
+                source.warped.contiguous(memory_format=self._layout),
+                target.warped.contiguous(memory_format=self._layout),
                 follow=known and weights.follow > 0.0,
             )
             swapped = self.generator.draw(_channels_last(target.warped), "source") if weights.style else None
@@ -147,7 +150,8 @@ class Learner:
         # The optimiser itself leaves the step out, as it does for scaled float16: no wait for the device.
         infinite = (~torch.isfinite(norm)).float()
         self.blown += infinite
-        self.optimizer.found_inf = infinite  # type: ignore[attr-defined]
+        if self._layout == torch.channels_last:
+            self.optimizer.found_inf = infinite  # type: ignore[attr-defined]
         for group in self.optimizer.param_groups:
             group["lr"] = rate
         self.optimizer.step()
