@@ -186,6 +186,9 @@ TORCH_SSIM = 1e-4
 TORCH_PERFECT = 0.05
 """Loss of a face that is drawn perfectly: what is left is the cross entropy of a mask with soft edges."""
 
+TORCH_BLOCK = 1e-3
+"""Faces through an 8x8 cosine transform quantised in steps of 1e-4 to 1e-3: half a step in each of 64 coefficients."""
+
 TORCH_PARTS = 2e-4
 """A step in one go against the same step in parts: float32 sums in another order, through a few Adam steps, which
 divide by the gradients' size."""

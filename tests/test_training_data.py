@@ -2,17 +2,24 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+from pathlib import Path
+
 import numpy as np
 import pytest
 
 import compare
+from fastswap import actors
+from fastswap.training import expression
 from fastswap.training.recipe import Stages
-from fastswap.training.store import FaceArrays
-from learning import NOTHING, blobs
+from fastswap.training.store import FaceArrays, load_faces
+from learning import MICRO, NOTHING, blobs
 
 torch = pytest.importorskip("torch", reason="training needs torch")
 
-from fastswap.training import augment, loss, schedule  # noqa: E402
+from fastswap.training import augment, degrade, loss, schedule  # noqa: E402
+from fastswap.training.feed import Feed, pose_weights  # noqa: E402
+from fastswap.training.learner import Learner  # noqa: E402
 from fastswap.training.rng import Rng  # noqa: E402
 
 
@@ -151,3 +158,123 @@ def test_a_loss_that_falls_no_more_ends_the_stage() -> None:
 def test_a_budget_counts_steps_or_seconds() -> None:
     assert schedule.Budget(200, None).spent(50, 999.0) == 0.25
     assert schedule.Budget(None, 60.0).spent(999_999, 15.0) == 0.25
+
+
+# -- expressions ---------------------------------------------------------------------------------------------
+
+
+def test_expressions_mean_the_same_for_both_persons(facesets: tuple[Path, Path]) -> None:
+    """Both actors play poses and expressions; what the mesh tells of them is held against what they did."""
+    for folder, seed in zip(facesets, (1, 2), strict=True):
+        play = actors.performance("range", frames=12, fps=6.0, seed=seed)
+        faces = load_faces([folder], 32, 1.0)
+        assert faces.expressions is not None
+        told = dict(zip(expression.NAMES, faces.expressions.T, strict=True))
+        for name, did in (
+            ("yaw", [pose.yaw for pose in play]),
+            ("pitch", [pose.pitch for pose in play]),
+            ("mouth open", [pose.jaw for pose in play]),
+        ):
+            assert np.corrcoef(told[name], did)[0, 1] > 0.8, name
+        closed = [jaw for jaw, pose in zip(told["mouth open"], play, strict=True) if pose.jaw < 0.05]
+        assert all(jaw < 0.8 for jaw in closed)
+
+
+def test_a_mirrored_face_tells_a_mirrored_expression() -> None:
+    faces = blobs(1)
+    model = Learner(
+        MICRO,
+        faces,
+        blobs(2),
+        batch=8,
+        seed=0,
+        device=torch.device("cpu"),
+        bf16=False,
+        changes=replace(NOTHING, flip=0.5),
+    )
+    chosen = np.arange(8)
+    batch = model._batch("source", torch.from_numpy(faces.take(chosen)), chosen, 1.0)
+    assert batch.mirrored is not None
+    assert batch.expression is not None
+    assert faces.expressions is not None
+    assert 0 < int(batch.mirrored.sum()) < 8
+    for row, mirrored in enumerate(batch.mirrored.tolist()):
+        was, now = faces.expressions[row], batch.expression[row].numpy()
+        if not mirrored:
+            assert np.array_equal(was, now)
+            continue
+        names = list(expression.NAMES)
+        assert now[0] == -was[0]
+        assert now[names.index("left brow")] == was[names.index("right brow")]
+        assert now[names.index("mouth open")] == was[names.index("mouth open")]
+
+
+def test_poses_come_equally_often() -> None:
+    poses = np.array([[0, 0]] * 60 + [[40, 0]] * 10 + [[-40, 0]], np.float32)
+    weights = pose_weights(poses, 71)
+    assert weights.sum() == pytest.approx(1.0)
+    assert weights[:60].sum() == pytest.approx(weights[60:70].sum(), rel=1e-6)
+    assert weights[70] <= 8.0 / 71 * 1.5
+    assert np.allclose(pose_weights(None, 4), 0.25)
+
+
+def test_the_choice_of_faces_follows_from_the_step() -> None:
+    feeds = [Feed(blobs(1), 4, (0, 0, side), torch.device("cpu"), by_pose=True) for side in (0, 0, 1)]
+    assert np.array_equal(feeds[0].choice(7), feeds[1].choice(7))
+    assert not np.array_equal(feeds[0].choice(7), feeds[0].choice(8))
+    assert not np.array_equal(feeds[0].choice(7), feeds[2].choice(7))
+    assert torch.equal(feeds[0].take(7), feeds[0].rows(feeds[0].choice(7)))
+
+
+# -- degradation ---------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("change", ["light", "blur", "noise", "compression"])
+def test_poor_footage_changes_the_input_and_not_what_is_drawn(change: str) -> None:
+    settings = replace(NOTHING, **{change: 1.0 if change != "light" else 0.3})
+    poor, clean = cut(blobs(3), settings), cut(blobs(3), NOTHING)
+    assert torch.equal(poor.face, clean.face)
+    gaps = (poor.warped - clean.warped).abs().amax((1, 2, 3))
+    assert float(gaps.max()) > 1e-3
+    assert float(poor.warped.min()) >= 0.0
+    assert float(poor.warped.max()) <= 1.0
+    none = cut(blobs(3), replace(settings, **{change: 0.0}))
+    assert torch.equal(none.warped, clean.warped)
+
+
+def test_compression_is_the_transform_that_it_says() -> None:
+    faces = torch.rand(2, 3, 20, 20, generator=torch.Generator().manual_seed(1))
+    fine = degrade._compressed(faces, FixedStep(1e-4))
+    assert torch.allclose(fine, faces, atol=compare.TORCH_BLOCK)
+    coarse = degrade._compressed(faces, FixedStep(10.0))
+    assert float((coarse[:, :, :8, :8] - coarse[:, :, :8, :8].mean((2, 3), keepdim=True)).abs().max()) < 1e-4
+
+
+class FixedStep(Rng):
+    """Random numbers that choose one strength of compression."""
+
+    def __init__(self, step: float) -> None:
+        super().__init__(0, torch.device("cpu"))
+        low, high = (np.log(bound) for bound in degrade.QUANTISER)
+        self.value = float(2.0 * (np.log(step) - low) / (high - low) - 1.0)
+
+    def uniform(self, *shape: int) -> torch.Tensor:
+        return torch.full(shape, self.value)
+
+
+def test_scales_of_structure_are_means_over_sizes() -> None:
+    rng = torch.Generator().manual_seed(0)
+    a, b = torch.rand(2, 1, 32, 32, generator=rng), torch.rand(2, 1, 32, 32, generator=rng)
+    even = torch.ones_like(a)
+    halves = [torch.nn.functional.avg_pool2d(x, 2) for x in (a, b)]
+    parts = [float((1 - loss.ssim_map(x, y, 5)).mean()) for x, y in ((a, b), halves)]
+    assert float(loss.structure(a, b, even, 2)) == pytest.approx(np.mean(parts), abs=compare.TORCH_SSIM)
+
+
+def test_style_is_about_colour_and_light_and_not_about_detail() -> None:
+    truth = cut(blobs(3), NOTHING)
+    same = float(loss.style_loss(truth.face, truth.face, truth.mask))
+    brighter = float(loss.style_loss((truth.face + 0.1).clamp(0, 1), truth.face, truth.mask))
+    noise = 0.02 * torch.randn(truth.face.shape, generator=torch.Generator().manual_seed(2))
+    assert same < 1e-6
+    assert brighter > 10.0 * float(loss.style_loss(truth.face + noise, truth.face, truth.mask))

@@ -32,7 +32,8 @@ class Duo(Generator):
     def __init__(self, shape: Shape) -> None:
         super().__init__()
         self.shape = shape
-        self.encode = nn.Sequential(Encoder(shape), Narrow(shape))
+        self.encoder = Encoder(shape)
+        self.narrow = Narrow(shape)
         self.reader = nn.Linear(shape.latent, expression.COUNT)
         self.widen = Widen(shape)
         self.rise = rise(shape, shape.decoder[0])
@@ -46,21 +47,21 @@ class Duo(Generator):
                 weight.zero_()
 
     def forward(self, source: Tensor, target: Tensor, *, follow: bool = False) -> Drawn:
-        codes = self.encode(torch.cat((source, target)))
+        codes = self.narrow(self.encoder(torch.cat((source, target))))
         maps = self.rise(self.widen(codes))
         own, other = maps[: len(source)], maps[len(source) :]
         followed = self._read_again(self._decode(other, "source")) if follow else None
         return Drawn(self._decode(own, "source"), self._decode(other, "target"), self.reader(codes), followed)
 
     def draw(self, face: Tensor, side: Side) -> Tensor:
-        return self._decode(self.rise(self.widen(self.encode(face))), side)
+        return self._decode(self.rise(self.widen(self.narrow(self.encoder(face)))), side)
 
     def swap_path(self) -> nn.Module:
         decoder = copy.deepcopy(self.shared)
         with torch.no_grad():
             for weight, own in zip(decoder.parameters(), self.source.parameters(), strict=True):
                 weight.add_(own)
-        return nn.Sequential(*copy.deepcopy([self.encode, self.widen, self.rise]), decoder)
+        return nn.Sequential(*copy.deepcopy([self.encoder, self.narrow, self.widen, self.rise]), decoder)
 
     def _decode(self, maps: Tensor, side: Side) -> Tensor:
         own = self.source if side == "source" else self.target
@@ -77,9 +78,9 @@ class Duo(Generator):
         """The expression of drawn faces. Encoder and reader are held still: they are to judge, not to be talked
         round."""
         faces = torch.sigmoid(drawn[:, :3])
-        codes = functional_call(self.encode, _still(self.encode), (faces,))
-        read: Tensor = functional_call(self.reader, _still(self.reader), (codes,))
-        return read
+        for module in (self.encoder, self.narrow, self.reader):
+            faces = functional_call(module, _still(module), (faces,))
+        return faces
 
 
 def _still(module: nn.Module) -> dict[str, Tensor]:
