@@ -127,7 +127,7 @@ def render(
         known = Analysis(info, _optional(analysis), window, deinterlace, place)
         selections = [known.resolve(role.selection, progress) for role in cast]
         stages = Stages()
-        tick = _Clock(total, stages, progress).tick
+        tick = Clock(total, stages, progress).tick
         target = video.Target(
             staging.path, output, encoder, encoder_options, report.notices, window, place.gpu
         )
@@ -296,7 +296,7 @@ def _sign(
     return {"files": signed.files, "sidecars": beside, "by": signed.signed_by, "self_made": signed.self_made}
 
 
-class _Clock:
+class Clock:
     """Turns a count of frames into progress reports, ten a second at most."""
 
     def __init__(self, total: int | None, stages: Stages, callback: ProgressCallback | None) -> None:

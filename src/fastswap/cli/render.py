@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from fastswap.cli import log, options, show
 from fastswap.cli.look import with_look
+from fastswap.errors import SettingsError
 
 if TYPE_CHECKING:
     from fastswap.look import Look
@@ -16,9 +17,12 @@ if TYPE_CHECKING:
 
 @with_look
 def render(
-    source: Annotated[Path, typer.Argument(metavar="IN", help="Video, picture or folder of pictures.")],
+    source: Annotated[
+        Path, typer.Argument(metavar="IN", help="Video, picture or folder of pictures; - for a pipe.")
+    ],
     output: Annotated[
-        Path, typer.Argument(metavar="OUT", help="What to write; the suffix chooses the container.")
+        Path,
+        typer.Argument(metavar="OUT", help="What to write; the suffix chooses the container; - for a pipe."),
     ],
     model: options.Model,
     device: options.Device = "auto",
@@ -68,6 +72,15 @@ def render(
     parallel: Annotated[
         int, typer.Option(help="Processes that render segments at the same time; the bytes are the same.")
     ] = 1,
+    container: Annotated[
+        str | None, typer.Option(help="What a pipe carries: y4m or nut; default that of the input.")
+    ] = None,
+    manifest: Annotated[
+        Path | None,
+        typer.Option(
+            help="Where the manifest of what went through a pipe goes; default fastswap-HASH.c2pa here."
+        ),
+    ] = None,
     certificate: options.Certificate = None,
     private_key: options.PrivateKey = None,
     json: options.Json = False,
@@ -79,6 +92,23 @@ def render(
     """Puts the model's face on the faces of IN, writes OUT and signs it as synthetic."""
     from fastswap.pipeline import render as run
 
+    if "-" in (str(source), str(output)):
+        fixed: dict[str, Any] = {"--start": start, "--end": end, "--matte": matte, "--layer": layer}
+        fixed |= {
+            "--report": report,
+            "--analysis": analysis,
+            "--parallel": parallel if parallel > 1 else None,
+        }
+        _check_pipes(source, output, fixed)
+        common = {
+            "model": model, "device": device, "engine": engine, "look": look, "select": select, "encoder": encoder,
+            "encoder_options": options.key_values(option or [], "--option"), "deinterlace": deinterlace,
+            "batch": batch, "threads": threads, "certificate": certificate, "private_key": private_key,
+        }  # fmt: skip
+        _through_pipes(common, container, manifest, json, quiet)
+        return
+    if container or manifest:
+        raise SettingsError("--container and --manifest are for pipes: fastswap render - -")
     with show.progress(quiet or json) as callback:
         result = run(
             source,
@@ -110,6 +140,32 @@ def render(
         show.as_json(result.as_dict())
     else:
         show.pairs(f"{output}", result.as_dict())
+
+
+def _check_pipes(source: Path, output: Path, fixed: dict[str, Any]) -> None:
+    if (str(source), str(output)) != ("-", "-"):
+        raise SettingsError(
+            "a pipe on one side needs one on the other: ffmpeg -i IN -f nut - | fastswap render - - | ffmpeg -i - OUT"
+        )
+    for name, value in fixed.items():
+        if value is not None:
+            raise SettingsError(f"{name} needs a file; a pipe is seen once, from the first frame to the last")
+
+
+def _through_pipes(
+    common: dict[str, Any], container: str | None, manifest: Path | None, json: bool, quiet: bool
+) -> None:
+    """The report goes to standard error: standard output is the video's."""
+    from fastswap.pipes import render_pipe, standard_output
+
+    output = standard_output()
+    with show.progress(quiet or json) as callback:
+        result = render_pipe(0, output, container=container, manifest=manifest, progress=callback, **common)
+    log.done("render", result.as_dict())
+    if json:
+        show.as_json(result.as_dict())
+    elif not quiet:
+        show.pairs("standard output", result.as_dict())
 
 
 def register(app: typer.Typer) -> None:

@@ -10,7 +10,7 @@ from fastswap.provenance.certificate import Credential, config_dir
 from fastswap.provenance.local import load_credential
 from fastswap.provenance.manifest import ModelRecord
 from fastswap.provenance.report import Failure, VerifyReport
-from fastswap.provenance.sign import SignReport, check_credential, sign
+from fastswap.provenance.sign import SignReport, check_credential, sign, sign_stream
 from fastswap.provenance.verify import verify
 
 __all__ = [
@@ -23,5 +23,6 @@ __all__ = [
     "config_dir",
     "load_credential",
     "sign",
+    "sign_stream",
     "verify",
 ]

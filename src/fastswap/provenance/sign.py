@@ -17,7 +17,7 @@ from fastswap.provenance.certificate import Credential
 from fastswap.provenance.container import LIBRARY_LIMIT, pictures_in, sidecar_of, sniff
 from fastswap.provenance.library import LibraryError, Parent, Signer, data_binding, read
 from fastswap.provenance.local import load_credential
-from fastswap.provenance.manifest import ModelRecord, Statement, now
+from fastswap.provenance.manifest import ModelRecord, Origin, Statement, now
 from fastswap.provenance.origin import Origins, file_hash
 
 
@@ -75,6 +75,36 @@ def sign(
     return SignReport(
         path, len(files), tuple(sidecars), signer.credential.subject, signer.credential.self_made
     )
+
+
+def sign_stream(
+    manifest: Path,
+    digest: bytes,
+    *,
+    title: str,
+    source: Origin,
+    models: Sequence[ModelRecord],
+    settings: Mapping[str, Any],
+    extra: Mapping[str, Any],
+    certificate: Path | None = None,
+    private_key: Path | None = None,
+) -> SignReport:
+    """Writes the manifest of a file that is not here: what went through a pipe.
+
+    manifest: where to. digest: SHA-256 of what was written. title: its name. Raises ProvenanceError.
+    """
+    signer = Signer(load_credential(certificate, private_key))
+    first, *others = models
+    statement = Statement(title, now(), source, first, settings, extra, others)
+    try:
+        signed = signer.sign_binding(statement.definition(data_binding(digest)), Parent(source.ingredient()))
+        with _replacing(manifest) as file:
+            file.write(signed)
+    except OSError as error:
+        raise ProvenanceError(f"{manifest}: cannot be written ({error.strerror or error})") from None
+    except LibraryError as error:
+        raise ProvenanceError(f"{manifest}: cannot be signed ({error})") from None
+    return SignReport(manifest, 1, (manifest,), signer.credential.subject, signer.credential.self_made)
 
 
 def check_credential(certificate: Path | None = None, private_key: Path | None = None) -> Credential:
@@ -151,7 +181,10 @@ def _replacing(path: Path, like: Path | None = None) -> Iterator[BinaryIO]:
     try:
         with os.fdopen(handle, "w+b") as file:
             yield file
-        shutil.copymode(like or path, temporary)
+        if (like or path).exists():
+            shutil.copymode(like or path, temporary)
+        else:
+            temporary.chmod(0o644)
         temporary.replace(path)
     finally:
         temporary.unlink(missing_ok=True)

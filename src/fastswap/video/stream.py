@@ -37,7 +37,7 @@ _NO_TIMES = frozenset({"mpeg", "mpegvideo", "h264", "hevc", "m4v", "vc1", "mjpeg
 """Formats in which few packets or none have a time stamp: after a seek the others are guesses."""
 
 
-class _Decoder:
+class Decoder:
     """Decodes one stream from where its container stands. A damaged packet costs its own frames, not the rest."""
 
     def __init__(self, path: Path, threads: int, gpu: int | None = None) -> None:
@@ -45,6 +45,11 @@ class _Decoder:
         has_pts = self.container.format.name != "avi"
         if not has_pts:  # what FFmpeg makes up for them at PyAV's wish is wrong, see Clock
             self.container.flags &= ~_AVFMT_FLAG_GENPTS
+        self._clock = Clock(keeps_pts=has_pts)
+        self._begin(path, threads, gpu)
+
+    def _begin(self, path: Path, threads: int, gpu: int | None = None) -> None:
+        """Finds the stream in the open container."""
         try:
             self.stream = main_stream(self.container, path)
         except BaseException:
@@ -56,7 +61,6 @@ class _Decoder:
             threads if gpu is None else 1
         )  # each thread would want surfaces of its own
         self.packets, self.damaged, self.cut_off = 0, 0, False
-        self._clock = Clock(keeps_pts=has_pts)
 
     def frames(self) -> Generator[av.VideoFrame, None, None]:
         """All frames from here to the end, each with the most credible PTS."""
@@ -113,7 +117,7 @@ class StreamSource:
         self._landing: nvidia.Landing | None = None  # once the GPU has shown that it decodes this video
         self._threads, self._deinterlace = threads, deinterlace
         self._lock = threading.Lock()
-        self._decoder = _Decoder(path, threads)
+        self._decoder = self._open()
         self._frames = self._start()
         self._pending: deque[av.VideoFrame] = deque()
         self._at_start, self._sought, self._closed = True, False, False
@@ -148,7 +152,7 @@ class StreamSource:
         """Goes over to the GPU's decoder if it takes this video; tells why where it does not."""
         why = f"the GPU's decoder does not take {self.info.codec} in {self.info.pixel_format}"
         try:
-            decoder = _Decoder(self.path, self._threads, landing.index)
+            decoder = Decoder(self.path, self._threads, landing.index)
             try:
                 first = next(decoder.frames(), None)
                 landed = first is not None and nvidia.is_on_gpu(first)
@@ -162,6 +166,9 @@ class StreamSource:
             self._reopen()
         else:
             self.notices.append(f"{self.path.name}: decoded on the CPU: {why}")
+
+    def _open(self) -> Decoder:
+        return Decoder(self.path, self._threads, self._landing.index if self._landing else None)
 
     @property
     def skipped(self) -> int:
@@ -319,7 +326,7 @@ class StreamSource:
         self._skipped_frames = 0
         self._pending.clear()
         self._decoder.container.close()
-        self._decoder = _Decoder(self.path, self._threads, self._landing.index if self._landing else None)
+        self._decoder = self._open()
         self._frames = self._start()
         self._here, self._unbroken, self._read = 0, True, None
 
