@@ -7,11 +7,13 @@ one that wrote it, memory given back while a stream still works on it. Each is a
 from __future__ import annotations
 
 import itertools
+import os
 import threading
 import weakref
 from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import cache
+from pathlib import Path
 from types import ModuleType, SimpleNamespace
 from typing import Any
 
@@ -207,6 +209,21 @@ class _Checked:
         self._runtime.touch(self._runtime.streams[stream.handle], read=_blocks(planes), written=[out])
         self._module.crop(pictures, maps, out, border, stream)
 
+    def mask(self, outlines: Any, generated: Any, mattes: Any, *rest: Any) -> None:
+        self._runtime.check_current()
+        *_, out, stream = rest
+        read = [array for array in (generated, mattes) if array is not None]
+        self._runtime.touch(self._runtime.streams[stream.handle], read=read, written=[out])
+        self._module.mask(outlines, generated, mattes, *rest)
+
+    def color_statistics(
+        self, faces: Any, targets: Any, masks: Any, mode: str, out: Any, stream: Any
+    ) -> None:
+        self._runtime.check_current()
+        on = self._runtime.streams[stream.handle]
+        self._runtime.touch(on, read=[faces, targets, masks], written=[out])
+        self._module.color_statistics(faces, targets, masks, mode, out, stream)
+
     def composite(self, pictures: Any, maps: Any, targets: Any, faces: Any, *rest: Any) -> None:
         self._runtime.check_current()
         stream = rest[-1]
@@ -231,5 +248,6 @@ def _host(array: Any) -> NDArray[Any]:
 
 @cache
 def module() -> ModuleType:
-    """The emulated `_cuda`, built once."""
-    return emulated.load(emulated.build(sanitize=False))
+    """The emulated `_cuda`, built once; FASTSWAP_CUDA_EMULATED names one that is there already."""
+    there = os.environ.get("FASTSWAP_CUDA_EMULATED")
+    return emulated.load(Path(there) if there else emulated.build(sanitize=False))

@@ -171,13 +171,9 @@ class FaceSwap:
             )
             for _, face in _faces(works)
         ]
-        targets = (
-            self._sample([works[i].frame for i in owner], to_coded, size)
-            if owner
-            else np.zeros((0, 3, size, size), np.float32)
-        )
-        none = np.zeros((0, size, size), np.float32)
-        return Batch(works, owner, to_coded, np.array(outlines, np.float32), targets, targets[:0], none)
+        nothing, none = np.zeros((0, 3, size, size), np.float32), np.zeros((0, size, size), np.float32)
+        targets = self._sample([works[i].frame for i in owner], to_coded, size) if owner else nothing
+        return Batch(works, owner, to_coded, np.array(outlines, np.float32), targets, nothing, none)
 
     def _sample(
         self, frames: Sequence[Frame], to_coded: NDArray[np.float64], size: int

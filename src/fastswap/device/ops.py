@@ -12,7 +12,6 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from fastswap import ops
-from fastswap.errors import SettingsError
 from fastswap.look import Look
 
 if TYPE_CHECKING:
@@ -62,7 +61,7 @@ def color_statistics(
 def check_look(look: Look) -> None:
     """Raises SettingsError, naming the setting, for what the GPU cannot do yet."""
     plain = Look()
-    for name in ("blend", "scale", "sharpness", "grain", "motion_blur"):
+    for name in ("scale", "sharpness", "grain", "motion_blur"):
         value = getattr(look, name)
         if value != getattr(plain, name):
             raise SettingsError(f"look: {name} {value!r} is not there on the GPU yet; use --device cpu")
@@ -98,6 +97,7 @@ def composite(
         0.0,
         look.color,
         look.color_strength,
+        look.blend,
         look.opacity,
         look.enlarge,
         None,
