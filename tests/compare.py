@@ -270,3 +270,9 @@ and not in the other, and the network in bf16 makes of that about one code value
 
 SWAP_8BIT_420 = 5.0
 """Mean R'G'B' difference in the face between a swap in 4:4:4 R'G'B' and one in subsampled Y'CbCr: half the chroma."""
+
+GPU_RENDER_MEAN = 0.3
+"""Mean code value of whole frames rendered on the GPU path and on the CPU: landmarks differ by GPU_TRACKED at most."""
+
+GPU_RENDER_MOST = 60
+"""The same, any one sample: an edge of the mask or of the face that lies a fraction of a pixel elsewhere."""

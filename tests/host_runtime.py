@@ -128,7 +128,7 @@ class HostRuntime:
             weakref.finalize(memory, self._freed, memory.nbytes)
         with self.lock:  # where others' memory was
             self.writes.pop(memory.ctypes.data, None)
-        return self.module.Array(memory.ctypes.data, list(shape), None, typestr, memory)
+        return self.native.Array(memory.ctypes.data, list(shape), None, typestr, memory)
 
     def _freed(self, size: int) -> None:
         assert self.left is not None
@@ -199,6 +199,15 @@ class _Checked:
 
     def __init__(self, runtime: HostRuntime) -> None:
         self._runtime, self._module = runtime, runtime.module
+
+        class Array(runtime.module.Array):  # type: ignore[misc,name-defined]
+            """An array whose `download` tells the run time that the host has waited."""
+
+            def download(self, stream: Any) -> Any:
+                runtime.streams[stream.handle].synchronize()
+                return super().download(stream)
+
+        self.Array = Array
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self._module, name)

@@ -8,18 +8,21 @@ import numpy as np
 import pytest
 
 import compare
+import fastswap
 import host_runtime
 import people
-from fastswap import detect
+from fastswap import detect, video
 from fastswap.actors import BO
 from fastswap.cuts import ShotCuts
 from fastswap.device.gpu import GpuDevice
 from fastswap.device.layout import blocks_of, host_planes, on_host
 from fastswap.device.plane import OnDevice, is_on_device
 from fastswap.device.transfer import DEPTH, Downloader, Uploader
+from fastswap.errors import DeviceError, SettingsError
 from fastswap.faces import FrameFaces
 from fastswap.frame import Frame
 from fastswap.look import Look
+from fastswap.provenance import verify
 from fastswap.swap import FaceSwap, Work, drawing_order
 from fastswap.track import Tracker
 from host_runtime import HostRuntime, Unordered
@@ -127,6 +130,13 @@ def test_work_that_is_not_ordered_is_noticed(runtime: HostRuntime, device: GpuDe
     assert isinstance(frame.owner, OnDevice)
 
 
+@pytest.fixture
+def kernels() -> None:
+    """Skips where `_cuda` has no composite yet."""
+    if not hasattr(host_runtime.module(), "composite"):
+        pytest.skip("_cuda has no composite")
+
+
 def works(frames: list[Frame], found: list[FrameFaces]) -> list[Work]:
     return [
         Work(frame, drawing_order(faces.faces), faces) for frame, faces in zip(frames, found, strict=True)
@@ -135,7 +145,7 @@ def works(frames: list[Frame], found: list[FrameFaces]) -> list[Work]:
 
 @pytest.mark.parametrize("batch", [1, 3])
 def test_a_swap_is_what_the_cpu_makes(
-    runtime: HostRuntime, device: GpuDevice, generator: Path, batch: int
+    kernels: None, runtime: HostRuntime, device: GpuDevice, generator: Path, batch: int
 ) -> None:
     """Crops, network and composite of the same faces on both, batches that do not divide the clip."""
     frames = actor(5)
@@ -156,3 +166,71 @@ def test_a_swap_is_what_the_cpu_makes(
             assert np.abs(plane.astype(int) - other).max() <= compare.GPU_SWAP_CODE
     gpu.close()
     cpu.close()
+
+
+@pytest.fixture
+def gpu(kernels: None, monkeypatch: pytest.MonkeyPatch) -> HostRuntime:
+    """What `open_device` finds when a GPU is asked for."""
+    from fastswap import device as devices
+
+    made = HostRuntime(host_runtime.module())
+    monkeypatch.setattr(devices, "open_gpu", lambda wish, notices: made if wish.kind == "cuda" else None)
+    return made
+
+
+def test_a_whole_render_on_the_gpu(
+    gpu: HostRuntime, face_clip: Path, generator: Path, tmp_path: Path
+) -> None:
+    """Read, upload, find, track, swap, download, encode, sign: the report says what ran where, the pictures agree."""
+    options = {"model": generator, "end": "8f", "encoder": "ffv1", "batch": 3, "threads": 1}
+    there = fastswap.render(face_clip, tmp_path / "gpu.mkv", device="cuda", engine="torch", **options)
+    there_faces = tmp_path / "none.faces"
+    here = fastswap.render(face_clip, tmp_path / "cpu.mkv", device="cpu", analysis=there_faces, **options)
+    assert there.device == "cuda:0 (emulated)"
+    assert there.engine.startswith("torch ")
+    assert there.engine.endswith(", f16, batch 3")
+    assert (there.frames, there.faces) == (here.frames, here.faces) == (8, 8)
+    assert any("decoded on the CPU" in notice for notice in there.notices)
+    assert verify(tmp_path / "gpu.mkv").status == "valid"
+    with video.Reader(tmp_path / "gpu.mkv") as a, video.Reader(tmp_path / "cpu.mkv") as b:
+        for one, other in zip(a, b, strict=True):
+            gaps = [np.abs(p.astype(int) - q) for p, q in zip(one.planes, other.planes, strict=True)]
+            assert max(gap.mean() for gap in gaps) < compare.GPU_RENDER_MEAN
+            assert max(gap.max() for gap in gaps) < compare.GPU_RENDER_MOST
+    assert not gpu.streams  # closed
+
+
+def test_a_gpu_that_goes_away_ends_the_render_in_one_line(
+    gpu: HostRuntime, face_clip: Path, generator: Path, tmp_path: Path
+) -> None:
+    calls = []
+
+    def fails(*arguments: object) -> None:
+        calls.append(arguments)
+        raise RuntimeError("cudaLaunchKernel(...) failed: device is not ready (CUDA error 46)")
+
+    gpu.native.composite = fails
+    settings = {"model": generator, "device": "cuda", "engine": "torch", "end": "4f", "batch": 2}
+    with pytest.raises(DeviceError, match=r"^cuda:0 \(emulated\): the GPU failed: cudaLaunchKernel"):
+        fastswap.render(face_clip, tmp_path / "gpu.mkv", **settings)
+    assert calls
+    assert not list(tmp_path.iterdir())
+
+
+def test_what_the_gpu_lacks_is_refused(
+    gpu: HostRuntime, face_clip: Path, generator: Path, tmp_path: Path
+) -> None:
+    settings = {"model": generator, "device": "cuda", "engine": "torch", "look": Look(sharpness=1.0)}
+    with pytest.raises(SettingsError, match="look: sharpness"):
+        fastswap.render(face_clip, tmp_path / "a.mkv", **settings)
+    assert not list(tmp_path.iterdir())
+
+
+def test_memory_that_runs_out_is_told(runtime: HostRuntime, device: GpuDevice) -> None:
+    (frame,) = actor(1)
+    runtime.left = 1000
+    try:
+        with pytest.raises(MemoryError):
+            Uploader(runtime, device.reader)(frame)
+    finally:
+        runtime.left = None

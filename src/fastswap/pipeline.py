@@ -19,6 +19,7 @@ from fastswap.atomic import Staging
 from fastswap.cast import Models, parse_cast
 from fastswap.choice import Choice
 from fastswap.device import Device, open_device
+from fastswap.device.choice import beyond_gpu
 from fastswap.errors import SettingsError
 from fastswap.frame import Frame
 from fastswap.look import Look
@@ -111,7 +112,7 @@ def render(
     trim, info = parse_trim(start, end), video.probe(source)
     window = video.window_of(trim, info) if trim else None
     total = window.count if window else info.frames
-    place = _open(device, engine, report, watched=any((matte, layer, report_page, mask_file)))
+    place = _open(device, engine, report, look, watched=any((matte, layer, report_page, mask_file)))
     with ExitStack() as held:
         held.callback(place.close)
         staging = held.enter_context(Staging(source, output))
@@ -225,15 +226,16 @@ def _check_counts(batch: int, threads: int, parallel: int) -> None:
         raise SettingsError(f"parallel is {parallel}; it must be at least 1")
 
 
-def _open(device: str, engine: str, report: Report, *, watched: bool) -> Device:
-    """The device, what it has to say in the report. Side outputs and report pages look at frames in host memory."""
+def _open(device: str, engine: str, report: Report, look: Look, *, watched: bool) -> Device:
+    """The device; the CPU in place of a GPU for what looks at frames in host memory, and what only it can do."""
     place = open_device(device, engine)
-    if watched and place.name != "cpu":
+    why = ["mattes, layers, report pages and mask files are at home there"] if watched else []
+    if device == "auto":
+        why += [f"the GPU does not have the look's {name} yet" for name in beyond_gpu(look)]
+    if why and place.name != "cpu":
         place.close()
         place = open_device("cpu", engine if engine in ("auto", "torch") else "auto")
-        report.notices.append(
-            "rendered on the CPU: mattes, layers, report pages and mask files are at home there"
-        )
+        report.notices.append(f"rendered on the CPU: {'; '.join(why)}")
     return place
 
 

@@ -12,6 +12,8 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from fastswap import ops
+from fastswap.device.choice import beyond_gpu
+from fastswap.errors import SettingsError
 from fastswap.look import Look
 
 if TYPE_CHECKING:
@@ -60,11 +62,10 @@ def color_statistics(
 
 def check_look(look: Look) -> None:
     """Raises SettingsError, naming the setting, for what the GPU cannot do yet."""
-    plain = Look()
-    for name in ("scale", "sharpness", "grain", "motion_blur"):
-        value = getattr(look, name)
-        if value != getattr(plain, name):
-            raise SettingsError(f"look: {name} {value!r} is not there on the GPU yet; use --device cpu")
+    for name in beyond_gpu(look):
+        raise SettingsError(
+            f"look: {name} {getattr(look, name)!r} is not there on the GPU yet; use --device cpu"
+        )
 
 
 def composite(
