@@ -53,8 +53,8 @@ PlaneView<T> plane_from(const py::array& array, const char* name) {
   return view;
 }
 
-// (y, u, v, matrix, full_range, siting, bits, (log2_sub_x, log2_sub_y), shift); see `Picture` in _cpu.pyi.
-// The shift may be left out; gray pictures have None for u and v.
+// (y, u, v, matrix, full_range, siting, bits, (log2_sub_x, log2_sub_y), shift, transfer); see `Picture` in
+// _cpu.pyi. The last two may be left out; gray pictures have None for u and v.
 struct PictureTuple {
   py::array y, u, v;
   ColorSpec color;
@@ -75,11 +75,19 @@ inline Siting siting_from(const std::string& name) {
   throw bad_argument("siting is '" + name + "'; choose left, center or topleft");
 }
 
+inline Transfer transfer_from(const std::string& name) {
+  if (name == "sdr") return Transfer::kSdr;
+  if (name == "pq") return Transfer::kPq;
+  if (name == "hlg") return Transfer::kHlg;
+  throw bad_argument("transfer is '" + name + "'; choose sdr, pq or hlg");
+}
+
 inline PictureTuple picture_tuple(const py::handle& item) {
   const auto t = py::cast<py::tuple>(item);
-  if (t.size() != 8 && t.size() != 9) {
+  if (t.size() < 8 || t.size() > 10) {
     throw bad_argument(
-        "a picture is (y, u, v, matrix, full_range, siting, bits, (log2_sub_x, log2_sub_y), shift)");
+        "a picture is (y, u, v, matrix, full_range, siting, bits, (log2_sub_x, log2_sub_y), shift, "
+        "transfer)");
   }
   PictureTuple p;
   p.color.gray = t[1].is_none() && t[2].is_none();
@@ -98,6 +106,7 @@ inline PictureTuple picture_tuple(const py::handle& item) {
   p.color.log2_sub_x = p.color.gray ? kGraySub : sub.first;
   p.color.log2_sub_y = p.color.gray ? kGraySub : sub.second;
   p.color.shift = t.size() > 8 ? py::cast<int>(t[8]) : 0;
+  if (t.size() > 9) p.color.transfer = transfer_from(py::cast<std::string>(t[9]));
   if (p.color.shift < 0 || p.color.shift > 8) throw bad_argument("the shift must lie in 0..8");
   if (p.color.gray && p.color.matrix == Matrix::kGbr) throw bad_argument("a gray picture has no matrix gbr");
   return p;

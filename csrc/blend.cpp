@@ -4,6 +4,7 @@
 
 #include "kernels.h"
 #include "parallel.h"
+#include "tone.h"
 
 namespace fs {
 namespace {
@@ -35,6 +36,7 @@ void blend(const BlendJob<T>* jobs, int count, int size, float opacity, Enlarge 
     p.source = LayerSource::kRgb;
     p.opacity = opacity;
     p.color = yuv_transform(job.picture.color);
+    if (const ToneTables* tables = tone_tables(job.picture.color.transfer)) p.tone = tables->from_sdr;
     parallel_for((rect.height + kBlockRows - 1) / kBlockRows, [&](int block) {
       LayerParams part = p;
       const int y0 = block * kBlockRows;

@@ -5,6 +5,7 @@
 
 #include "kernels.h"
 #include "parallel.h"
+#include "tone.h"
 
 namespace fs {
 namespace {
@@ -124,6 +125,8 @@ class Group {
     face.blocks = blocks_of(face.shown);
     face.params.opacity = params_.opacity;
     face.params.color = yuv_transform(job.picture.color);
+    if (const ToneTables* tables = tone_tables(job.picture.color.transfer))
+      face.params.tone = tables->from_sdr;
     face.params.source = LayerSource::kRgb;
   }
 

@@ -5,6 +5,7 @@
 
 #include "kernels.h"
 #include "parallel.h"
+#include "tone.h"
 #include "window.h"
 
 namespace fs {
@@ -57,6 +58,7 @@ void crop_block(const CropJob<T>& job, int size, Border border, int y0, int y1) 
   p.luma = window_sampler(job.to_coded, luma);
   p.chroma = window_sampler(to_chroma, chroma);
   p.color = yuv_transform(color);
+  if (const ToneTables* tables = tone_tables(color.transfer)) p.tone = tables->to_sdr;
   p.size = size;
   p.skips = border == Border::kBlack;
   p.limits = limits_of(luma, chroma, color, job.picture.y.width, job.picture.y.height);

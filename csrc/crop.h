@@ -17,7 +17,8 @@ struct CropParams {
   bool skips;            // pixels beyond `limits` are black
   CropLimits limits;
   YuvTransform color;
-  float* out[3];  // R, G, B rows of `size` floats each
+  const float* tone;  // to_sdr of HDR pictures, else null; applied by the CPU's row loop
+  float* out[3];      // R, G, B rows of `size` floats each
   int size;
 };
 

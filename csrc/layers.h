@@ -43,6 +43,7 @@ struct LayerParams {
   ColorMap map;
   float opacity;
   YuvTransform color;
+  const float* tone;  // from_sdr of HDR pictures, else null; applied by the CPU's row loop
   std::uint16_t* luma;
   std::uint16_t* chroma[3];
   std::ptrdiff_t out_pitch;  // in pixels

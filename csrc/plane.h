@@ -28,6 +28,8 @@ struct PlaneView {
 // kGbr: no matrix, the planes are G, B and R (H.273's "identity").
 enum class Matrix { kBt601, kBt709, kBt2020, kGbr };
 enum class Siting { kLeft, kCenter, kTopLeft };
+// How code values stand for light: kSdr is every gamma curve (BT.709, sRGB, ...).
+enum class Transfer { kSdr, kPq, kHlg };
 enum class Border { kReplicate, kBlack };
 
 // How code values map to R'G'B' and where chroma samples lie (ITU-T H.273).
@@ -38,7 +40,8 @@ struct ColorSpec {
   int bits = 8;
   int log2_sub_x = 1;  // 4:2:0 is (1, 1), 4:2:2 (1, 0), 4:4:4 (0, 0)
   int log2_sub_y = 1;
-  int shift = 0;      // how far the code values are moved up in their words: 6 for p010
+  int shift = 0;  // how far the code values are moved up in their words: 6 for p010
+  Transfer transfer = Transfer::kSdr;
   bool gray = false;  // luma alone: U and V are one constant sample that is never written to
 
   FS_HD int word_bits() const { return bits + shift; }

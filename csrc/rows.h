@@ -7,6 +7,7 @@
 #include "kernels.h"
 #include "multiband_rows.h"
 #include "poisson_rows.h"
+#include "tone.h"
 #include "window_rows.h"
 
 namespace fs {
@@ -18,6 +19,10 @@ struct Rows {
   static void crop_rows(const CropParams& p, int y0, int y1) {
     for (int y = y0; y < y1; ++y) {
       along_row<F>(p.size, [&](int x, int n) __attribute__((always_inline)) { crop_store<F>(p, x, y, n); });
+      if (p.tone) {
+        for (float* plane : p.out)
+          apply_tone(p.tone, plane + static_cast<std::ptrdiff_t>(y) * p.size, p.size);
+      }
     }
   }
 
@@ -111,8 +116,49 @@ struct Rows {
     }
   }
 
+  static FS_HD void apply_tone(const float* table, float* row, int count) {
+    for (int x = 0; x < count; ++x) row[x] = tone(table, row[x]);
+  }
+
+  // The layers of an HDR picture: rows are mapped and toned in pieces, and then drawn as they are.
+  template <LayerSource kSource>
+  static void toned_layers(const LayerParams& p) {
+    constexpr int kPiece = 256;
+    alignas(64) float piece[3][kPiece];
+    for (int y = 0; y < p.pixels.height; ++y) {
+      for (int start = 0; start < p.pixels.width; start += kPiece) {
+        LayerParams part = p;
+        PixelRows& to = part.pixels;
+        to.width = p.pixels.width - start < kPiece ? p.pixels.width - start : kPiece;
+        to.height = 1;
+        const std::ptrdiff_t from = y * p.pixels.pitch + start;
+        along_row<F>(to.width, [&](int x, int n) __attribute__((always_inline)) {
+          const auto& in = p.pixels.channel;
+          const Triple<F> t = layer_rgb<kSource, F>(
+              p.map,
+              {L::load(in[0] + from + x, n), L::load(in[1] + from + x, n), L::load(in[2] + from + x, n)});
+          L::store(piece[0] + x, t.a, n);
+          L::store(piece[1] + x, t.b, n);
+          L::store(piece[2] + x, t.c, n);
+        });
+        for (int c = 0; c < 3; ++c) {
+          apply_tone(p.tone, piece[c], to.width);
+          to.channel[c] = piece[c];
+        }
+        to.mask += y * p.pixels.mask_pitch + start;
+        const std::ptrdiff_t out = y * p.out_pitch + start;
+        part.luma += 2 * out;
+        for (std::uint16_t*& plane : part.chroma) plane += out;
+        along_row<F>(to.width, [&](int x, int n) __attribute__((always_inline)) {
+          make_layers<LayerSource::kRgb, F>(part, x, 0, n);
+        });
+      }
+    }
+  }
+
   template <LayerSource kSource>
   static void layers_from(const LayerParams& p) {
+    if (p.tone) return toned_layers<kSource>(p);
     for (int y = 0; y < p.pixels.height; ++y) {
       along_row<F>(p.pixels.width,
                    [&](int x, int n) __attribute__((always_inline)) { make_layers<kSource, F>(p, x, y, n); });

@@ -276,3 +276,15 @@ GPU_RENDER_MEAN = 0.3
 
 GPU_RENDER_MOST = 60
 """The same, any one sample: an edge of the mask or of the face that lies a fraction of a pixel elsewhere."""
+
+TONE_RGB = 1e-4
+"""HDR crops, R'G'B' as SDR: the curve is straight between 4096 steps, which costs 6e-5 at black."""
+
+TONE_CODES = 0.7
+"""HDR blends, code values of 10 and 12 bits against the unrounded reference: as BLEND_CODES_12, the table adds 0.01."""
+
+HDR_ROUND_TRIP_CODES = 3
+"""10-bit code values of a crop drawn back where it came from: interpolated twice, through the curve and back."""
+
+HDR_LIGHT = 0.2
+"""Mean light of a matched face against the target's, relative: statistics are those of code values, not of light."""

@@ -31,14 +31,14 @@ class Picture:
     def native(self) -> _cpu.Picture:
         """What the native module takes."""
         c = self.color
-        return (*self.planes, c.matrix, c.full_range, c.siting, c.bits, c.log2_sub)
+        return (*self.planes, c.matrix, c.full_range, c.siting, c.bits, c.log2_sub, 0, c.transfer)
 
     @property
     def frame(self) -> Frame:
         """What ops takes."""
         h, w = self.planes[0].shape
         c = self.color
-        spec = ColorSpec(c.matrix, c.full_range, c.siting)  # type: ignore[arg-type]
+        spec = ColorSpec(c.matrix, c.full_range, c.siting, c.transfer)  # type: ignore[arg-type]
         name = next(
             f.name
             for f in FORMATS.values()

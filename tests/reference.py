@@ -25,6 +25,7 @@ class Color:
     siting: str = "left"
     bits: int = 8
     log2_sub: tuple[int, int] = (1, 1)
+    transfer: str = "sdr"
 
     @property
     def top(self) -> int:
@@ -117,7 +118,7 @@ def crop(
             bilinear(planes[2], cx, cy, edge[1]).mean(-1),
         ]
     )
-    return np.clip(rgb_from_yuv(yuv, color), 0.0, 1.0)
+    return sdr_of(np.clip(rgb_from_yuv(yuv, color), 0.0, 1.0), color.transfer)
 
 
 # --- colour -----------------------------------------------------------------------------------------------------------
@@ -304,7 +305,7 @@ def blend(
     read: a filter that reads a plane between its samples, in place of bilinear interpolation; it may overshoot.
     """
     alpha = np.clip(alpha, 0.0, 1.0) * opacity
-    layers = yuv_from_rgb(np.clip(face, 0.0, 1.0), color) * alpha
+    layers = yuv_from_rgb(hdr_of(np.clip(face, 0.0, 1.0), color.transfer), color) * alpha
     square = np.vstack([to_coded, [0.0, 0.0, 1.0]])
     inverse = np.linalg.inv(square)
     out = []
@@ -326,3 +327,38 @@ def blend(
             layer = np.clip(read(layers[index], u[..., 0], v[..., 0]), 0.0, a * 2.0**color.bits)
         out.append(np.clip(plane + layer - a * plane, 0.0, color.top))
     return out
+
+
+# --- HDR --------------------------------------------------------------------------------------------------------------
+
+
+def light_of(code: Array, transfer: str) -> Array:
+    """Displayed cd/m2 of code values 0..1: SMPTE ST 2084; BT.2100's HLG with its OOTF on each channel, 1000 cd/m2."""
+    code = np.asarray(code, np.float64)
+    if transfer == "pq":
+        m1, m2 = 2610 / 4096 / 4, 2523 / 4096 * 128
+        c1, c2, c3 = 3424 / 4096, 2413 / 4096 * 32, 2392 / 4096 * 32
+        p = code ** (1 / m2)
+        return 10000.0 * (np.maximum(p - c1, 0.0) / (c2 - c3 * p)) ** (1 / m1)
+    a, b, c = 0.17883277, 0.28466892, 0.55991073
+    scene = np.where(code <= 0.5, code**2 / 3, (np.exp((code - c) / a) + b) / 12)
+    return 1000.0 * scene**1.2
+
+
+def sdr_of(code: Array, transfer: str) -> Array:
+    """HDR code values as SDR shows them: BT.2408's 203 cd/m2 is 1 under a gamma of 2.4; a hyperbola above 0.75."""
+    if transfer == "sdr":
+        return np.asarray(code, np.float64)
+    v = (light_of(code, transfer) / 203.0) ** (1 / 2.4)
+    most = (light_of(np.array(1.0), transfer) / 203.0) ** (1 / 2.4)
+    t, end = (v - 0.75) / 0.25, (most - 0.75) / 0.25
+    with np.errstate(divide="ignore", invalid="ignore"):
+        return np.where(v <= 0.75, v, 0.75 + 0.25 * t / (1 + t * (1 - 1 / end)))
+
+
+def hdr_of(sdr: Array, transfer: str) -> Array:
+    """The inverse of `sdr_of`, found on a fine grid that is even in the result."""
+    if transfer == "sdr":
+        return np.asarray(sdr, np.float64)
+    grid = np.linspace(0.0, 1.0, 400001)
+    return np.interp(sdr, sdr_of(grid, transfer), grid)

@@ -19,6 +19,7 @@ Picture = tuple[
     int,  # bits: 8 for uint8, 9..16 for uint16
     tuple[int, int],  # (log2_sub_x, log2_sub_y)
     int,  # shift: how far code values are moved up in their words, 6 for p010; may be left out
+    str,  # transfer: sdr, pq or hlg, whose crops look like SDR and whose faces go back; may be left out
 ]
 
 def crop(

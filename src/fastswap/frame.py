@@ -13,6 +13,8 @@ from fastswap.pixels import PixelFormat, pixel_format
 Matrix = Literal["bt601", "bt709", "bt2020", "gbr"]
 """gbr: no matrix, the planes are G, B and R."""
 Siting = Literal["left", "center", "topleft"]
+Transfer = Literal["sdr", "pq", "hlg"]
+"""sdr: any gamma curve. The other two are HDR's (SMPTE ST 2084 and ARIB STD-B67)."""
 Affine = NDArray[np.float64]
 """A 2x3 affine map. Coordinates are continuous: sample (i, j) covers [j, j+1) x [i, i+1), its centre is at +0.5."""
 
@@ -26,11 +28,13 @@ class ColorSpec:
 
     matrix: YUV matrix. full_range: luma 0..255 when true, 16..235 when false (8 bit). siting: position of the
     chroma samples relative to luma where there are fewer ("left" is MPEG-2 and H.264's default, "center" JPEG's).
+    transfer: how code values stand for light; the operations show PQ and HLG to networks as SDR and turn it back.
     """
 
     matrix: Matrix = "bt709"
     full_range: bool = False
     siting: Siting = "left"
+    transfer: Transfer = "sdr"
 
 
 def identity_affine() -> Affine:

@@ -48,12 +48,12 @@ def layers_of(swap: FaceSwap, batch: Batch) -> list[Layer | None]:
     """The layer of each frame of a finished batch, None for a frame without faces and for one that is not drawn."""
     batch = batch.without_warm()
     rects = {i: _rect(batch, i) for i in dict.fromkeys(batch.owner)}
-    matrices = {i: batch.works[i].frame.color.matrix for i in rects}
+    colors = {i: _canvas_color(batch.works[i].frame.color) for i in rects}
     maps = batch.to_coded.copy()
     for n, i in enumerate(batch.owner):
         maps[n, :, 2] -= rects[i][:2]
     canvases = [
-        {i: _canvas(r[2] - r[0], r[3] - r[1], luma, matrices[i]) for i, r in rects.items()}
+        {i: _canvas(r[2] - r[0], r[3] - r[1], luma, colors[i]) for i, r in rects.items()}
         for luma in (0, _FULL)
     ]
     for canvas in canvases:
@@ -79,12 +79,18 @@ def _rect(batch: Batch, index: int) -> Rect:
     )
 
 
-def _canvas(width: int, height: int, luma: int, matrix: Matrix) -> Frame:
+def _canvas_color(color: ColorSpec) -> ColorSpec:
+    """What layers are drawn in: always a luma, of which alpha is read, and the light of the frame's own code values."""
+    matrix = "bt709" if color.matrix == "gbr" else color.matrix
+    return ColorSpec(matrix, True, "center", color.transfer)
+
+
+def _canvas(width: int, height: int, luma: int, color: ColorSpec) -> Frame:
     planes = tuple(np.full((height, width), value, np.uint16) for value in (luma, _NEUTRAL, _NEUTRAL))
     return Frame(
         planes=planes,
         format="yuv444p16le",
-        color=ColorSpec(matrix, True, "center"),
+        color=color,
         index=0,
         pts=None,
         time=0.0,

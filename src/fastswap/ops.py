@@ -254,7 +254,8 @@ def picture_of(frame: Frame) -> _cpu.Picture:
     kind, color = frame.pixels, frame.color
     y, *others = frame.planes
     u, v = others or (None, None)
-    return (y, u, v, color.matrix, color.full_range, color.siting, kind.bits, kind.log2_sub, kind.shift)
+    how = (color.matrix, color.full_range, color.siting, kind.bits, kind.log2_sub, kind.shift, color.transfer)
+    return (y, u, v, *how)
 
 
 def _maps(to_coded: ArrayLike) -> NDArray[np.float64]:

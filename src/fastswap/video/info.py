@@ -9,7 +9,7 @@ from typing import Any, Literal
 
 import numpy as np
 
-from fastswap.frame import Affine, ColorSpec, Matrix, Siting
+from fastswap.frame import Affine, ColorSpec, Matrix, Siting, Transfer
 from fastswap.pixels import pixel_format
 from fastswap.video.hdr import HdrMetadata
 
@@ -69,6 +69,7 @@ _KERNEL_MATRIX: dict[int, Matrix] = {
     9: "bt2020",
     10: "bt2020",
 }
+_KERNEL_TRANSFER: dict[int, Transfer] = {16: "pq", 18: "hlg"}
 _KERNEL_SITING: dict[str, Siting] = {
     "left": "left",
     "center": "center",
@@ -111,8 +112,9 @@ class ColorTags:
 
         Untagged video is BT.709 when it is HD and BT.601 when it is SD, as players assume.
         """
+        transfer = _KERNEL_TRANSFER.get(self.transfer, "sdr")
         if pixel_format(frame_format).rgb:
-            return ColorSpec("gbr", self.range != LIMITED_RANGE, "left")
+            return ColorSpec("gbr", self.range != LIMITED_RANGE, "left", transfer)
         matrix = _KERNEL_MATRIX.get(self.matrix)
         if matrix is None:
             hd = width >= _FIRST_HD_WIDTH or height > _LAST_SD_HEIGHT
@@ -120,7 +122,7 @@ class ColorTags:
         siting: Siting = "center" if codec in _CENTERED_CODECS else "left"
         if self.siting:
             siting = _KERNEL_SITING[self.siting]
-        return ColorSpec(matrix, self.range == FULL_RANGE, siting)
+        return ColorSpec(matrix, self.range == FULL_RANGE, siting, transfer)
 
 
 @dataclass(frozen=True, slots=True)
