@@ -81,3 +81,33 @@ def facesets(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
         extract([folder / f"{name}.mp4"], folder / name, size=128)
         found.append(folder / name)
     return found[0], found[1]
+
+
+@pytest.fixture
+def short_spans(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Segments so short that the clips of the tests have several."""
+    from fastswap.video import spans
+
+    for name, value in {"SHORTEST": 16, "_LAST": 8, "_LONGEST": 32}.items():
+        monkeypatch.setattr(spans, name, value)
+
+
+@pytest.fixture(scope="session")
+def long_clip(tmp_path_factory: pytest.TempPathFactory, face_clip: Path) -> Path:
+    """72 frames in key-frame groups of eight, with B-frames."""
+    from fastswap import video
+
+    path = tmp_path_factory.mktemp("long") / "long.mkv"
+    with video.Reader(face_clip) as reader:
+        pictures = [video.rgb_from_frame(frame) for frame in reader]
+    pictures = [np.roll(p, 6 * (i % 3), axis=1) for i, p in enumerate((pictures + pictures[::-1]) * 2)][:72]
+    video.write_video(path, pictures, fps=25, options={"g": "8", "preset": "veryfast"})
+    return path
+
+
+@pytest.fixture
+def bare(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The bytes before signing: a signature has a time and a nonce."""
+    from fastswap import pipeline
+
+    monkeypatch.setattr(pipeline, "_sign", lambda *_: {})

@@ -9,7 +9,6 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import pytest
 
 import fastswap
@@ -21,39 +20,18 @@ from fastswap.segments.workspace import folder_of
 from fastswap.video import spans
 from footage import facts
 
-LENGTHS = {"SHORTEST": 16, "_LAST": 8, "_LONGEST": 32}
 FRAMES, SEGMENTS = 72, 5
 FAST = {"preset": "ultrafast"}
 
 
 @pytest.fixture(autouse=True)
-def _short_spans(monkeypatch: pytest.MonkeyPatch) -> None:
-    for name, value in LENGTHS.items():
-        monkeypatch.setattr(spans, name, value)
-
-
-@pytest.fixture(scope="module")
-def long_clip(tmp_path_factory: pytest.TempPathFactory, face_clip: Path) -> Path:
-    """Four segments and more, with sound, chapters, a cut and B-frames."""
-    path = tmp_path_factory.mktemp("long") / "long.mkv"
-    with video.Reader(face_clip) as reader:
-        pictures = [video.rgb_from_frame(frame) for frame in reader]
-    pictures = [np.roll(p, 6 * (i % 3), axis=1) for i, p in enumerate((pictures + pictures[::-1]) * 2)][
-        :FRAMES
-    ]
-    video.write_video(path, pictures, fps=25, options={"g": "8", "preset": "veryfast"})
-    return path
+def _short(short_spans: None) -> None:
+    """Every clip here has several segments."""
 
 
 @pytest.fixture
 def clip(long_clip: Path, tmp_path: Path) -> Path:
     return Path(shutil.copy(long_clip, tmp_path / "clip.mkv"))
-
-
-@pytest.fixture
-def bare(monkeypatch: pytest.MonkeyPatch) -> None:
-    """The bytes before signing: a signature has a time and a nonce."""
-    monkeypatch.setattr(pipeline, "_sign", lambda *_: {})
 
 
 def digest(path: Path) -> str:

@@ -18,6 +18,7 @@ from fastswap.analysis import Analysis
 from fastswap.atomic import Staging
 from fastswap.cast import Models, parse_cast
 from fastswap.choice import Choice
+from fastswap.cluster.files import check_way
 from fastswap.device import Device, open_device
 from fastswap.device.choice import beyond_gpu
 from fastswap.errors import SettingsError
@@ -63,6 +64,8 @@ def render(
     batch: int = 0,
     threads: int = 0,
     parallel: int = 1,
+    cluster: str | None = None,
+    cluster_files: str = "auto",
     certificate: str | Path | None = None,
     private_key: str | Path | None = None,
     progress: ProgressCallback | None = None,
@@ -81,7 +84,9 @@ def render(
     see `page`. analysis: the sidecar with the faces, reused when it fits the input and written when it does not;
     default `sidecar.default_path(source)`. batch: faces in one run of the network, 0 chooses. threads: CPU threads of
     the network and the native operations, 0 takes all. parallel: processes that render segments, with the same bytes
-    out. certificate, private_key: PEM files to sign with in place of the local certificate.
+    out. cluster: "auto" or the address of a Ray cluster whose workers render them, see `cluster`; cluster_files: how
+    the input gets there, "auto", "shared" or "store". certificate, private_key: PEM files to sign with in place of the
+    local certificate.
 
     Raises SettingsError, InputError, OutputError, ModelError, WeightsError, DeviceError or ProvenanceError, each with
     one line that names what is wrong.
@@ -89,7 +94,7 @@ def render(
     source, output, look = Path(source), Path(output), look or Look()
     cast = parse_cast(model, select)
     models = tuple(role.model for role in cast)
-    _check_counts(batch, threads, parallel)
+    _check_counts(batch, threads, parallel, cluster_files)
     if len(cast) > 1 and any((matte, layer, report_page)):
         raise SettingsError("matte, layer and report page show one model; render with one model for them")
     settings = {
@@ -148,7 +153,15 @@ def render(
         if len(spans) > 1:
             encoding = video.prepare(target, info, source)
             fixed = (look, size, threads, encoding, deinterlace, engine)
-            job = Job(Recipe(source, output, models, device, *fixed), info, spans, staging.path, parallel)
+            job = Job(
+                Recipe(source, output, models, device, *fixed),
+                info,
+                spans,
+                staging.path,
+                parallel,
+                cluster,
+                cluster_files,
+            )
             work = held.enter_context(open_workspace(job, known, swaps))
         if work is None or not flow.in_segments(job, work):
             flow.in_one_pass(watchers)
@@ -219,7 +232,8 @@ class _Flow:
         self.report.notices += [*reader.notices, *writer.notices]
 
 
-def _check_counts(batch: int, threads: int, parallel: int) -> None:
+def _check_counts(batch: int, threads: int, parallel: int, cluster_files: str) -> None:
+    check_way(cluster_files)
     if batch < 0 or threads < 0:
         raise SettingsError("batch and threads must not be negative")
     if parallel < 1:

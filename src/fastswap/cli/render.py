@@ -72,6 +72,18 @@ def render(
     parallel: Annotated[
         int, typer.Option(help="Processes that render segments at the same time; the bytes are the same.")
     ] = 1,
+    cluster: Annotated[
+        str | None,
+        typer.Option(
+            help="Render segments on a Ray cluster: auto or its address; --parallel limits the workers."
+        ),
+    ] = None,
+    cluster_files: Annotated[
+        str,
+        typer.Option(
+            help="How the input gets to the cluster: by a shared path, or Ray's store; auto, shared or store."
+        ),
+    ] = "auto",
     container: Annotated[
         str | None, typer.Option(help="What a pipe carries: y4m or nut; default that of the input.")
     ] = None,
@@ -131,6 +143,8 @@ def render(
             batch=batch,
             threads=threads,
             parallel=parallel,
+            cluster=cluster,
+            cluster_files=cluster_files,
             certificate=certificate,
             private_key=private_key,
             progress=callback,

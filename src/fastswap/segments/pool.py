@@ -64,7 +64,7 @@ class Pool:
 
         Raises what a worker raises, and DeviceError when the workers die over a segment again and again.
         """
-        with _Feed(tasks, len(self._workers)) as feed:
+        with Feed(tasks, len(self._workers)) as feed:
             while True:
                 for worker in self._workers:
                     if worker.task is None and (task := self._next(feed)) is not None:
@@ -79,7 +79,7 @@ class Pool:
                     if worker.connection in ready:
                         yield from self._hear(worker)
 
-    def _next(self, feed: _Feed) -> Task | None:
+    def _next(self, feed: Feed) -> Task | None:
         return self._again.popleft() if self._again else feed.take()
 
     def _give(self, worker: _Worker, task: Task) -> None:
@@ -131,7 +131,7 @@ class Pool:
         return _Worker(process, connection)
 
 
-class _Feed:
+class Feed:
     """Takes tasks from an iterator in a thread of its own, so that waiting for one does not delay hearing workers."""
 
     def __init__(self, tasks: Iterable[Task], room: int) -> None:
@@ -141,7 +141,7 @@ class _Feed:
         self._thread = threading.Thread(target=self._run, args=(tasks,), name="fastswap-feed", daemon=True)
         self._thread.start()
 
-    def __enter__(self) -> _Feed:
+    def __enter__(self) -> Feed:
         return self
 
     def __exit__(
@@ -172,6 +172,11 @@ class _Feed:
     def is_over(self) -> bool:
         """Whether the last task has been taken."""
         return self._over
+
+    def wait(self, seconds: float) -> None:
+        """Until something is in the line, or this long."""
+        if wait([self.wake], seconds):
+            self.awake()
 
     def awake(self) -> None:
         """Takes note of the signal that something is in the line."""

@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterator, Sequence
 from copy import deepcopy
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import fastswap
 from fastswap import video
@@ -30,19 +31,28 @@ from fastswap.swap import FaceSwap, chain_swaps
 from fastswap.video.about import ffmpeg_version, pyav_version
 from fastswap.video.packets import Damaged
 
+if TYPE_CHECKING:
+    from fastswap.cluster.pool import ClusterPool
+
 Tick = Callable[[Report], None]
 _JOIN_TRIES = 2
 
 
 @dataclass(frozen=True, slots=True)
 class Job:
-    """A render in segments. made: where the joined file goes. parallel: processes; 1 renders in this one."""
+    """A render in segments.
+
+    made: where the joined file goes. parallel: processes; 1 renders in this one. cluster: Ray's address or "auto"; then
+    `parallel` is the number of its workers, 1 as many as there is room for. files: see `cluster.files`.
+    """
 
     recipe: Recipe
     info: video.VideoInfo
     spans: tuple[video.Span, ...]
     made: Path
     parallel: int = 1
+    cluster: str | None = None
+    files: str = "auto"
 
     @property
     def target(self) -> video.Target:
@@ -126,8 +136,8 @@ def _finish_all(
     report.frames = sum(record["frames"] for number, record in work.records.items() if number not in todo)
     faces, choice = SpanFaces(known, job.spans, work), Choice(selections, report)
     with known.reader() as reader, stages:
-        if job.parallel > 1 and todo:
-            _in_processes(job, work, device, faces, choice, todo, reader, report, stages, tick)
+        if (job.parallel > 1 or job.cluster) and todo:
+            _in_processes(job, work, device, swaps, faces, choice, todo, reader, report, stages, tick)
         else:
             _in_sequence(job, work, device, faces, choice, todo, reader, swaps, report, stages, tick)
         report.notices += [notice for notice in reader.notices if notice not in report.notices]
@@ -164,6 +174,7 @@ def _in_processes(
     job: Job,
     work: Workspace,
     device: Device,
+    swaps: Sequence[FaceSwap],
     faces: SpanFaces,
     choice: Choice,
     todo: sequence.Todo,
@@ -177,8 +188,7 @@ def _in_processes(
     if fresh:
         frames = stages.thread("decode", device.arrive(sequence.decoded(reader, job.spans, fresh, 0)))
     tasks = sequence.tasks_to_do(faces, frames, choice, work, job.recipe.margin)
-    threads = max(1, (job.recipe.threads or os.cpu_count() or 1) // job.parallel)
-    with Pool(replace(job.recipe, threads=threads), job.parallel, work.partial) as pool:
+    with _pool(job, work, [f"{swap.engine.name} {swap.engine.precision}" for swap in swaps]) as pool:
         for task, made, record, notices in pool.run(tasks):
             work.publish(made, task.span.number, record)
             for name, seconds in record["seconds"].items():
@@ -188,3 +198,13 @@ def _in_processes(
             tick(report)
     if pool.lost:
         report.notices.append(f"{pool.lost} worker processes died; their segments were rendered by others")
+
+
+def _pool(job: Job, work: Workspace, engines: list[str]) -> Pool | ClusterPool:
+    if job.cluster:
+        from fastswap.cluster.pool import ClusterPool
+
+        count = job.parallel if job.parallel > 1 else 0
+        return ClusterPool(job.recipe, job.cluster, count, work.partial, job.files, engines)
+    threads = max(1, (job.recipe.threads or os.cpu_count() or 1) // job.parallel)
+    return Pool(replace(job.recipe, threads=threads), job.parallel, work.partial)

@@ -147,6 +147,11 @@ class SegmentRenderer:
         landing = self._device.landing
         self._reader = video.Reader(recipe.source, deinterlace=recipe.deinterlace, landing=landing)
 
+    @property
+    def engines(self) -> list[str]:
+        """What the networks run on, and in which arithmetic: other ones make other bytes."""
+        return [f"{swap.engine.name} {swap.engine.precision}" for swap in self._swaps]
+
     def __enter__(self) -> SegmentRenderer:
         return self
 

@@ -1,0 +1,120 @@
+"""A real Ray on this machine with several worker processes, one of which is killed in the middle of a render."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import signal
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+import fastswap
+from fastswap.errors import SettingsError
+from footage import clip, facts
+from test_segments import FAST, FRAMES, digest
+
+ray = pytest.importorskip("ray")
+
+
+@pytest.fixture(scope="module")
+def cluster() -> Iterator[str]:
+    """A cluster of this machine alone, with more slots than cores: the workers are what is tested."""
+    context = ray.init(num_cpus=4, include_dashboard=False, log_to_driver=False, logging_level="ERROR")
+    yield context.address_info["gcs_address"]
+    ray.shutdown()
+
+
+@pytest.fixture
+def standing(short_spans: None, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Short segments; and the cluster outlives each render, where the command ends it with itself."""
+    monkeypatch.setattr(ray, "shutdown", lambda: None)
+
+
+@pytest.mark.parametrize("files", ["shared", "store"])
+def test_the_cluster_makes_the_same_bytes(
+    files: str,
+    cluster: str,
+    long_clip: Path,
+    generator: Path,
+    tmp_path: Path,
+    bare: None,
+) -> None:
+    source = Path(shutil.copy(long_clip, tmp_path / "clip.mkv"))
+    fastswap.render(source, tmp_path / "one.mp4", model=generator, encoder_options=FAST)
+    report = fastswap.render(
+        source,
+        tmp_path / "many.mp4",
+        model=generator,
+        encoder_options=FAST,
+        cluster=cluster,
+        cluster_files=files,
+        parallel=2,
+    )
+    assert report.frames == FRAMES
+    assert digest(tmp_path / "one.mp4") == digest(tmp_path / "many.mp4")
+    assert not list(tmp_path.glob("*.fastswap"))
+
+
+def test_a_worker_that_is_killed_costs_its_segment(
+    cluster: str,
+    long_clip: Path,
+    generator: Path,
+    tmp_path: Path,
+    bare: None,
+    standing: None,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    from fastswap.cluster.pool import ClusterPool
+
+    source = Path(shutil.copy(long_clip, tmp_path / "clip.mkv"))
+    fastswap.render(source, tmp_path / "one.mp4", model=generator, encoder_options=FAST)
+    made, killed = ClusterPool._made, []
+
+    def kill_one(self: ClusterPool, task: Any) -> Path:
+        if task.span.number == 1 and not killed:
+            killed.append(self.started[-1][1])
+            os.kill(killed[0], signal.SIGKILL)
+        return made(self, task)
+
+    monkeypatch.setattr(ClusterPool, "_made", kill_one)
+    report = fastswap.render(
+        source, tmp_path / "many.mp4", model=generator, encoder_options=FAST, cluster=cluster, parallel=3
+    )
+    assert killed
+    assert any("died" in notice for notice in report.notices)
+    assert digest(tmp_path / "one.mp4") == digest(tmp_path / "many.mp4")
+
+
+def test_the_command_brings_up_a_cluster_of_its_own(generator: Path, tmp_path: Path) -> None:
+    clip(tmp_path / "in.mp4", times=tuple(range(500)), options={"g": "50", "preset": "ultrafast"})
+    made = []
+    for name, options in (("one.mp4", ()), ("many.mp4", ("--cluster", "auto", "--parallel", "2"))):
+        command = [
+            sys.executable,
+            "-m",
+            "fastswap",
+            "render",
+            "in.mp4",
+            name,
+            "-m",
+            str(generator),
+            "-q",
+            "--json",
+        ]
+        done = subprocess.run([*command, *options], cwd=tmp_path, capture_output=True, text=True, check=False)
+        assert done.returncode == 0, done.stderr
+        assert json.loads(done.stdout)["segments"] == 2
+        made.append(facts(tmp_path / name).lumas)
+    assert made[0] == made[1]
+
+
+def test_clusters_that_cannot_be(long_clip: Path, generator: Path, tmp_path: Path) -> None:
+    source = Path(shutil.copy(long_clip, tmp_path / "clip.mkv"))
+    with pytest.raises(SettingsError, match="pigeon"):
+        fastswap.render(source, tmp_path / "out.mp4", model=generator, cluster="auto", cluster_files="pigeon")
