@@ -48,12 +48,12 @@ class Look:
         face is smeared along its track for so long.
     """
 
-    color: ColorMode = "reinhard"
+    color: ColorMode = "mkl"
     color_strength: float = 1.0
     steady: int = 6
     mask: str = "mesh*generator"
     forehead: float = FOREHEAD_EXTENSION
-    erode: float = 0.03
+    erode: float = 0.0
     feather: float = 0.13
     blend: BlendMode = "feather"
     opacity: float = 1.0

@@ -88,7 +88,7 @@ def make_case() -> Case:
         np.clip(_picture(SIZE, SIZE, 2) * 0.9 + 0.03, 0, 1).astype(np.float32),
         generated.astype(np.float32),
         outline.astype(np.float32),
-        Look(color="reinhard"),
+        Look(color="reinhard", erode=0.02, feather=0.08),
     )
 
 
@@ -125,6 +125,7 @@ def _compare(mine: Callable[[], Any], theirs: Callable[[], Any], repeat: int) ->
 
 def _pairs(case: Case) -> dict[str, tuple[Callable[[], Any], Callable[[], Any]]]:
     """By case name: the native call and what OpenCV does in its place."""
+    from fastswap.bench import looks
     from fastswap.bench import reference_cv2 as cv
 
     frame, maps, look = case.frame, case.to_coded[None], case.look
@@ -186,6 +187,7 @@ def _pairs(case: Case) -> dict[str, tuple[Callable[[], Any], Callable[[], Any]]]
         "blend": (lambda: ops.blend([frame], maps, matched, where), cv_blend),
         "poisson": (lambda: seam("poisson"), lambda: cv.seamless_clone(part, warped8, solid)),
         "multiband": (lambda: seam("multiband"), lambda: cv.multiband(part, warped, warped_mask)),
+        **looks.pairs(case),
     }
 
 

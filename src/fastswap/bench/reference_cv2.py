@@ -124,21 +124,29 @@ def multiband(bgr: Bytes, face: Floats, mask: Floats, levels: int = 5) -> Bytes:
 
 
 def warp_back(
-    face: Floats, mask: Floats, to_coded: NDArray[np.float64], region: Region
+    face: Floats, mask: Floats, to_coded: NDArray[np.float64], region: Region, flags: int = cv2.INTER_LINEAR
 ) -> tuple[Floats, Floats]:
     """Face and mask where they belong in the frame's region."""
     shifted = to_coded.copy()
     shifted[:, 2] -= (region.columns.start, region.rows.start)
     where = _centred(shifted)
     shape = (region.columns.stop - region.columns.start, region.rows.stop - region.rows.start)
-    back_face = cv2.warpAffine(face, where, shape, borderMode=cv2.BORDER_REPLICATE)
-    return np.asarray(back_face, np.float32), np.asarray(cv2.warpAffine(mask, where, shape), np.float32)
+    back_face = cv2.warpAffine(face, where, shape, flags=flags, borderMode=cv2.BORDER_REPLICATE)
+    back_mask = cv2.warpAffine(mask, where, shape, flags=flags)
+    return np.asarray(back_face, np.float32), np.asarray(back_mask, np.float32)
 
 
-def paste(bgr: Bytes, face: Floats, mask: Floats, to_coded: NDArray[np.float64], region: Region) -> None:
+def paste(
+    bgr: Bytes,
+    face: Floats,
+    mask: Floats,
+    to_coded: NDArray[np.float64],
+    region: Region,
+    flags: int = cv2.INTER_LINEAR,
+) -> None:
     """Warps face and mask back and mixes them into the frame's region."""
     part = bgr[region.rows, region.columns]
-    back_face, back_mask = warp_back(face * np.float32(255), mask, to_coded, region)
+    back_face, back_mask = warp_back(face * np.float32(255), mask, to_coded, region, flags)
     mixed = back_face * back_mask[..., None] + part * (1 - back_mask[..., None])
     bgr[region.rows, region.columns] = np.clip(mixed + 0.5, 0, 255).astype(np.uint8)
 
