@@ -1,0 +1,1 @@
+"""fastswap inside other programs: GStreamer pipelines and editors' timelines."""
