@@ -124,3 +124,20 @@ def test_frames_tell_the_transfer() -> None:
     wrong = (y, c, c, "bt709", False, "left", 10, (1, 1), 0, "log")
     with pytest.raises(ValueError, match="transfer is 'log'"):
         _cpu.crop([wrong], np.zeros((1, 2, 3)), np.zeros((1, 3, 4, 4), np.float32), "black")  # type: ignore[list-item]
+
+
+@pytest.mark.parametrize("color", HDR, ids=lambda c: c.transfer)
+def test_previews_show_hdr_as_sdr(color: Color) -> None:
+    """Paper white is bright, not the grey that its code value would be; skin has the level it has in SDR."""
+    for nits in (203.0, 60.0):
+        light = np.linspace(0.0, 1.0, 20001)
+        code = np.interp(nits, reference.light_of(light, color.transfer), light)
+        yuv = reference.yuv_from_rgb(np.full((3, 40, 60), code), color)
+        planes = [np.rint(p).astype(np.uint16) for p in (yuv[0], yuv[1, ::2, ::2], yuv[2, ::2, ::2])]
+        shown = video.rgb_from_frame(pictures.lay_out(planes, color).frame)
+        assert shown.shape == (40, 60, 3)
+        want = reference.sdr_of(np.array(code), color.transfer) * 255
+        assert np.abs(shown.astype(float) - want).max() < compare.SWSCALE_CODE
+        small = video.rgb_from_frame(pictures.lay_out(planes, color).frame, (30, 10))
+        assert small.shape == (10, 30, 3)
+        assert np.abs(small.astype(float) - want).max() < compare.SWSCALE_CODE

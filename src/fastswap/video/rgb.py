@@ -9,11 +9,15 @@ import numpy as np
 from av.video.reformatter import Interpolation, VideoReformatter
 from numpy.typing import NDArray
 
+from fastswap import ops
 from fastswap.errors import SettingsError
 from fastswap.frame import ColorSpec, Frame, Matrix, identity_affine
 from fastswap.video.convert import av_matrix
 from fastswap.video.info import FULL_RANGE, LIMITED_RANGE
 from fastswap.video.planes import own_planes, to_av
+
+_MAX_CROP = 8192
+"""Pixels along a side, the limit of `ops.crop`."""
 
 RGB = NDArray[np.uint8]
 """[H, W, 3] R'G'B'."""
@@ -72,8 +76,10 @@ def frame_from_rgb(
 def rgb_from_frame(frame: Frame, size: tuple[int, int] | None = None) -> RGB:
     """The upright picture with square pixels that a viewer sees, uint8 [H, W, 3].
 
-    size: (width, height) of the result; None takes `frame.display_size`.
+    size: (width, height) of the result; None takes `frame.display_size`. HDR is shown as the networks see it, as SDR.
     """
+    if frame.color.transfer != "sdr" and max(size or frame.display_size) <= _MAX_CROP:
+        return _sdr_from_hdr(frame, size or frame.display_size)
     transposed, flip_rows, flip_columns = orientation_of(frame)
     width, height = size or frame.display_size
     if transposed:
@@ -90,6 +96,14 @@ def rgb_from_frame(frame: Frame, size: tuple[int, int] | None = None) -> RGB:
         threads=1,
     )
     return oriented(np.asarray(picture.to_ndarray(), np.uint8), transposed, flip_rows, flip_columns)
+
+
+def _sdr_from_hdr(frame: Frame, size: tuple[int, int]) -> RGB:
+    width, height = size
+    scale = np.diag([frame.display_size[0] / width, frame.display_size[1] / height])
+    to_coded = np.column_stack([frame.to_coded[:, :2] @ scale, frame.to_coded[:, 2]])
+    square = ops.crop([frame], to_coded[None], max(size))[0, :, :height, :width]
+    return np.ascontiguousarray((square * 255.0 + 0.5).astype(np.uint8).transpose(1, 2, 0))
 
 
 def deep_rgb_from_frame(frame: Frame) -> NDArray[np.uint16]:
