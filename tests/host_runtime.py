@@ -208,6 +208,7 @@ class _Checked:
                 return super().download(stream)
 
         self.Array = Array
+        self.ordered: list[tuple[int, int]] = []
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self._module, name)
@@ -217,6 +218,14 @@ class _Checked:
         planes = [plane for picture in pictures for plane in picture[:3]]
         self._runtime.touch(self._runtime.streams[stream.handle], read=_blocks(planes), written=[out])
         self._module.crop(pictures, maps, out, border, stream)
+
+    def order(self, first: int, then: int) -> None:
+        """Streams of others are as good as done when they are handed over: the host is the caller."""
+        self._runtime.check_current()
+        self.ordered.append((first, then))
+        streams = self._runtime.streams
+        if first in streams and then in streams:
+            streams[then].wait(streams[first].record())
 
     def mask(self, outlines: Any, generated: Any, mattes: Any, *rest: Any) -> None:
         self._runtime.check_current()

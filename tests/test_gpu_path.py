@@ -234,3 +234,41 @@ def test_memory_that_runs_out_is_told(runtime: HostRuntime, device: GpuDevice) -
             Uploader(runtime, device.reader)(frame)
     finally:
         runtime.left = None
+
+
+class CudaArray:
+    """What another program has in a GPU's memory: nothing but the protocol."""
+
+    def __init__(self, data: np.ndarray, stream: int | None = None) -> None:
+        self.data = data
+        self.__cuda_array_interface__ = {**data.__array_interface__, "version": 3, "stream": stream}
+
+
+def test_frames_of_others_on_their_stream(
+    gpu: HostRuntime, generator: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A picture in GPU memory goes in and comes out, host pictures too, all as the CPU's Swapper makes them."""
+    rgb = people.person(BO).rgb
+    with fastswap.Swapper(generator, device="cpu", look=Look(steady=0)) as cpu:
+        want = cpu(rgb)
+    with fastswap.Swapper(generator, device="cuda", engine="torch", look=Look(steady=0)) as swap:
+        given = CudaArray(rgb.copy(), stream=7)
+        made = swap(given)
+        assert gpu.native.ordered[0][0] == 7  # ours waits for the caller's
+        assert gpu.native.ordered[-1][1] == 7  # and the caller's for ours
+        assert (given.data == rgb).all()
+        shown = np.asarray(host_runtime._host(made))
+        assert shown.shape == rgb.shape
+        assert (shown != rgb).any()
+        assert np.abs(shown.astype(int) - want).mean() < compare.GPU_RENDER_MEAN
+        swap.reset()
+        assert np.abs(swap(rgb).astype(int) - want).mean() < compare.GPU_RENDER_MEAN
+        swap.reset()
+        swap(CudaArray(rgb.copy()), stream=9)
+        assert gpu.native.ordered[-1][1] == 9
+        with pytest.raises(SettingsError, match="contiguous"):
+            swap(CudaArray(np.ascontiguousarray(rgb.transpose(1, 0, 2)).transpose(1, 0, 2)))
+        with pytest.raises(SettingsError, match="uint8 or uint16"):
+            swap(CudaArray(rgb.astype(np.float32)))
+        streamed = list(swap.stream([CudaArray(rgb.copy()) for _ in range(3)]))
+        assert len(streamed) == 3

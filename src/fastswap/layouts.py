@@ -71,7 +71,7 @@ def take(picture: Any, index: int, layout: str, color: ColorSpec) -> Taken:
     arrays = tuple(_array(part) for part in parts)
     name, made = _copies(arrays, layout)
     kind = pixel_format(name)
-    planes = _planes(made, kind, layout)
+    planes = planes_of(made, kind, layout)
     height, width = planes[0].shape
     frame = Frame(
         planes=planes,
@@ -90,6 +90,16 @@ def check_layout(layout: str) -> None:
     """Raises SettingsError for a layout that is none."""
     if layout != CHW:
         pixel_format(layout)
+
+
+def format_of(layout: str, dtype: str) -> str:
+    """FFmpeg's name of the pixels that a layout of uint8 or uint16 samples has."""
+    name = "gbrp" if layout == CHW else layout
+    if dtype == "uint16" and pixel_format(name).dtype == np.uint8:
+        if layout not in _DEEP:
+            raise SettingsError(f"a picture in {layout} must be uint8, not uint16")
+        return _DEEP[layout]
+    return name
 
 
 def _array(part: Any) -> Array:
@@ -118,7 +128,6 @@ def _copies(arrays: tuple[Array, ...], layout: str) -> tuple[str, tuple[Array, .
             f"the planes of a picture must share their type, these are {', '.join(sorted(kinds))}"
         )
     (dtype,) = kinds
-    name = "gbrp" if layout == CHW else layout
     if dtype in _FLOATS:
         if layout not in _DEEP:
             raise SettingsError(
@@ -126,16 +135,13 @@ def _copies(arrays: tuple[Array, ...], layout: str) -> tuple[str, tuple[Array, .
             )
         deep = tuple(np.rint(np.clip(array, 0.0, 1.0) * 65535.0).astype(np.uint16) for array in arrays)
         return _DEEP[layout], deep
-    if dtype == "uint16" and pixel_format(name).dtype == np.uint8:
-        if layout not in _DEEP:
-            raise SettingsError(f"a picture in {layout} must be uint8, not uint16")
-        name = _DEEP[layout]
+    name = format_of(layout, dtype)
     if dtype != str(pixel_format(name).dtype):
         raise SettingsError(f"a picture in {layout} must be {pixel_format(name).dtype}, not {dtype}")
     return name, tuple(array.copy(order="C") for array in arrays)
 
 
-def _planes(arrays: tuple[Array, ...], kind: PixelFormat, layout: str) -> tuple[Array, ...]:
+def planes_of(arrays: tuple[Array, ...], kind: PixelFormat, layout: str) -> tuple[Array, ...]:
     """Views of the components in the order that `Frame` has them."""
     shapes = ", ".join(str(list(array.shape)) for array in arrays)
     wrong = SettingsError(f"arrays of the shape {shapes} are no picture in {layout}")

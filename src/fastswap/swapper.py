@@ -11,16 +11,20 @@ from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, TypeVar
 
+import numpy as np
+
 from fastswap import layouts
 from fastswap.analysis import Analyser
 from fastswap.detect import Detector, Mesh
+from fastswap.device import open_device
+from fastswap.device.pictures import DeviceTaken, is_cuda
 from fastswap.errors import SettingsError
 from fastswap.frame import ColorSpec, Frame
 from fastswap.layouts import Taken
 from fastswap.look import Look
 from fastswap.model import model_hash
 from fastswap.select import parse_selection
-from fastswap.swap import FaceSwap, Work, drawing_order
+from fastswap.swap import Work, drawing_order
 from fastswap.track import Tracker
 
 if TYPE_CHECKING:
@@ -55,6 +59,7 @@ class Swapper:
         threads: int = 0,
         layout: str = "rgb24",
         color: ColorSpec | None = None,
+        engine: str = "auto",
     ) -> None:
         self._select, self._selection = select, parse_selection(select)
         if self._selection.needs_full_analysis:
@@ -66,7 +71,8 @@ class Swapper:
         layouts.check_layout(layout)
         self._layout, self._color = layout, color or ColorSpec()
         self._model = Path(model)
-        self._swap = FaceSwap(self._model, device=device, look=look or Look(), batch=batch, threads=threads)
+        self._place = open_device(device, engine)
+        self._swap = self._place.swap(self._model, look=look or Look(), batch=batch, threads=threads)
         self._lock = threading.Lock()  # of single calls
         self._pool_lock = threading.Lock()
         self._pool: list[tuple[Detector, Mesh]] = []
@@ -90,37 +96,58 @@ class Swapper:
             self._tracker = self._models = None
             self._pool.clear()
             self._swap.close()
+            self._place.close()
 
     def reset(self) -> None:
         """Forgets the tracks: the next frame starts a new video."""
         with self._lock:
             self._tracker, self._count = None, 0
 
-    def __call__(self, picture: Picture) -> Picture:
-        """Swaps one frame at once. Landmarks are not smoothed, since that looks a few frames ahead: see `stream`."""
+    def __call__(self, picture: Picture, *, stream: int | None = None) -> Picture:
+        """Swaps one frame at once. Landmarks are not smoothed, since that looks a few frames ahead: see `stream`.
+
+        stream: of a picture in a GPU's memory, the CUDA stream that it was made on and that the result is ready on.
+        """
         with self._lock:
             self._check_open()
-            taken = layouts.take(picture, self._count, self._layout, self._color)
-            self._models = self._models or (Detector(), Mesh())
+            taken = self._take(picture, self._count, stream)
+            self._models = self._models or self._place.models() or (Detector(), Mesh())
             self._tracker = self._tracker or Tracker(models=self._models)
             self._count += 1
-            faces = self._tracker.update(taken.frame)
-            work = Work(taken.frame, drawing_order(self._selection(faces)), faces)
+            (frame,) = self._place.arrive([taken.frame])
+            faces = self._tracker.update(frame)
+            work = Work(frame, drawing_order(self._selection(faces)), faces)
             (made,) = self._swap.composite(self._swap.generate(self._swap.cut([work])))
-        made_like: Picture = taken.back(made)
+            made_like: Picture = self._back(taken, made)
         return made_like
+
+    def _take(self, picture: Any, index: int, stream: int | None = None) -> Taken | DeviceTaken:
+        """A picture as a frame, where it lies."""
+        if self._place.pictures is None or not is_cuda(picture):
+            return layouts.take(picture, index, self._layout, self._color)
+        return self._place.pictures.take(picture, index, self._layout, self._color, stream)
+
+    def _back(self, taken: Taken | DeviceTaken, made: Frame) -> Any:
+        """The swapped frame as the kind of picture that was taken in."""
+        if isinstance(taken, Taken):
+            (made,) = self._place.leave([made])
+            if taken.made is not None and made is not taken.frame:
+                for plane, drawn in zip(taken.frame.planes, made.planes, strict=True):
+                    if plane is not drawn:
+                        np.copyto(plane, drawn)
+        return taken.back(made)
 
     def stream(self, pictures: Iterable[Picture]) -> Iterator[Picture]:
         """Swaps a stream of frames, in order, batched and smoothed; each comes out some frames after it went in.
 
         Streams in several threads run at the same time. A tensor [N, ...] is a stream of N pictures.
         """
-        inputs: deque[Taken] = deque()
+        inputs: deque[Taken | DeviceTaken] = deque()
         with self._face_models() as models:
             works = self._works(pictures, inputs, models)
             for made in self._swap.composite(self._swap.generate(self._swap.cut(works))):
                 self._check_open()
-                yield inputs.popleft().back(made)
+                yield self._back(inputs.popleft(), made)
 
     def sign(
         self, path: str | Path, *, source: str | Path | None = None, settings: Mapping[str, Any] | None = None
@@ -141,13 +168,13 @@ class Swapper:
         )
 
     def _works(
-        self, pictures: Iterable[Picture], inputs: deque[Taken], models: tuple[Detector, Mesh]
+        self, pictures: Iterable[Picture], inputs: deque[Taken | DeviceTaken], models: tuple[Detector, Mesh]
     ) -> Iterator[Work]:
         def frames() -> Iterator[Frame]:
             for index, picture in enumerate(pictures):
-                taken = layouts.take(picture, index, self._layout, self._color)
+                taken = self._take(picture, index)
                 inputs.append(taken)
-                yield taken.frame
+                yield from self._place.arrive([taken.frame])
 
         selection = parse_selection(self._select)
         for frame, faces in Analyser(models)(frames()):
@@ -159,7 +186,7 @@ class Swapper:
         with self._pool_lock:
             self._check_open()
             models = self._pool.pop() if self._pool else None
-        models = models or (Detector(), Mesh())
+        models = models or self._place.models() or (Detector(), Mesh())
         try:
             yield models
         finally:

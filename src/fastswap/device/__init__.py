@@ -18,6 +18,7 @@ from fastswap.swap import FaceSwap
 
 if TYPE_CHECKING:
     from fastswap.detect import Detector, Mesh
+    from fastswap.device.pictures import Pictures
     from fastswap.video.nvidia import Landing
 
 ENGINES = ("auto", "openvino", "tensorrt", "torch")
@@ -28,7 +29,8 @@ CPU_BATCH, GPU_BATCH = 4, 16
 class Device(Protocol):
     """What renders. name: for the report. batch: faces in one run when nothing is asked. notices: what to tell.
 
-    landing: takes frames that the GPU decodes, None on the CPU. gpu: index of the GPU that may encode.
+    landing: takes frames that the GPU decodes, None on the CPU. gpu: index of the GPU that may encode. pictures: takes
+    those that other programs have in the GPU's memory.
     """
 
     name: str
@@ -36,6 +38,7 @@ class Device(Protocol):
     notices: list[str]
     landing: Landing | None
     gpu: int | None
+    pictures: Pictures | None
 
     def models(self) -> tuple[Detector, Mesh] | None:
         """Detector and mesh for its frames, None for the usual ones. For one thread."""
@@ -66,6 +69,7 @@ class CpuDevice:
         self._engine = engine
         self.landing: Landing | None = None
         self.gpu: int | None = None
+        self.pictures: Pictures | None = None
 
     def models(self) -> tuple[Detector, Mesh] | None:
         """The usual ones."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
@@ -67,11 +68,11 @@ def face_jobs() -> list[Job]:
 
 
 class FaceNetwork:
-    """A face model on a GPU, with a stream of its own. One per thread."""
+    """A face model on a GPU, with a stream of its own."""
 
     def __init__(self, job: Job, runtime: Runtime, engine: EngineName) -> None:
         self.network: DeviceNetwork = open_network(job, runtime, engine=engine)
-        self._runtime, self._stream = runtime, runtime.stream()
+        self._runtime, self._stream, self._lock = runtime, runtime.stream(), threading.Lock()
 
     def __call__(
         self, frame: Frame, regions: Sequence[Affine], border: str
@@ -79,7 +80,7 @@ class FaceNetwork:
         """Outputs, in the file's order, for each region: a map from crop pixels to display pixels."""
         found: list[tuple[NDArray[np.float32], ...]] = []
         most = self.network.sizes[-1]
-        with self._runtime.current():
+        with self._lock, self._runtime.current():
             wait_for(frame, self._stream)
             for start in range(0, len(regions), most):
                 part = regions[start : start + most]

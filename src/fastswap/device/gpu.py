@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from fastswap.device import GPU_BATCH
 from fastswap.device.faces import DeviceDetector, DeviceMesh, FaceNetwork, face_jobs
+from fastswap.device.pictures import Pictures
 from fastswap.device.plane import Look as Reader
 from fastswap.device.plane import OnDevice, is_on_device, split
 from fastswap.device.swap import DeviceSwap
@@ -30,8 +31,10 @@ class GpuDevice:
         self.name, self.batch, self.notices = f"cuda:{runtime.index} ({runtime.name})", GPU_BATCH, list[str]()
         self._faces: tuple[FaceNetwork, FaceNetwork] | None = None
         self.reader = Reader(runtime)
+        self._upload, self._download = Uploader(runtime, self.reader), Downloader(runtime)
         self.gpu: int | None = runtime.index
         self.landing: Landing | None = self
+        self.pictures: Pictures | None = Pictures(runtime, self.reader)
 
     def models(self) -> tuple[Detector, Mesh]:
         """See `device.Device`."""
@@ -43,13 +46,12 @@ class GpuDevice:
 
     def arrive(self, frames: Iterable[Frame]) -> Iterator[Frame]:
         """Uploads the frames that were decoded on the CPU; while one is copied the next is decoded."""
-        upload = Uploader(self.runtime, self.reader)
         for frame in frames:
-            yield frame if is_on_device(frame) else upload(frame)
+            yield frame if is_on_device(frame) else self._upload(frame)
 
     def leave(self, frames: Iterable[Frame], *, direct: bool = False) -> Iterator[Frame]:
         """Downloads what the encoder cannot take; while one is copied the next is drawn."""
-        return Downloader(self.runtime)(frames, direct=direct)
+        return self._download(frames, direct=direct)
 
     @property
     def index(self) -> int:

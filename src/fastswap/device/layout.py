@@ -70,7 +70,7 @@ def blocks_of(planes: Sequence[Any]) -> list[Block]:
 
 def on_host(block: Block) -> NDArray[np.uint8]:
     """A view [rows, width] of a block in host memory; whoever owns the memory has to be kept."""
-    return _view(block.pointer, (block.rows, block.width), (block.pitch, 1), "|u1")
+    return view(block.pointer, (block.rows, block.width), (block.pitch, 1), "|u1")
 
 
 def packed(block: Block, pointer: int) -> list[tuple[int, int, tuple[int, int], tuple[int, int], str]]:
@@ -97,7 +97,8 @@ def _interface(plane: Any) -> tuple[int, tuple[int, int], tuple[int, int], str]:
     return interface["data"][0], (height, width), (pitch, step), interface["typestr"]
 
 
-def _view(pointer: int, shape: tuple[int, ...], strides: tuple[int, ...], typestr: str) -> NDArray[Any]:
+def view(pointer: int, shape: tuple[int, ...], strides: tuple[int, ...] | None, typestr: str) -> NDArray[Any]:
+    """A NumPy array over memory that is somebody else's; over a GPU's it may be sliced, but not read."""
     interface = {
         "data": (pointer, False),
         "shape": shape,

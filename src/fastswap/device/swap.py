@@ -6,6 +6,7 @@ queues work ahead and waits for nothing.
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -47,6 +48,7 @@ class DeviceSwap(FaceSwap):
         threads: int = 0,
     ) -> None:
         device_ops.check_look(look)
+        self._lock = threading.Lock()
         self.contract, self.look, self._runtime = load_contract(model), look, runtime
         ops.set_threads(threads or 1)
         network = open_network(job_of(model, batch), runtime, engine=engine)
@@ -91,7 +93,7 @@ class DeviceSwap(FaceSwap):
         """Queues the generator over each batch."""
         for batch in batches:
             if batch.owner:
-                with self._runtime.current():
+                with self._lock, self._runtime.current():  # a batch's three steps, one after the other
                     self._generate(batch)
             yield batch
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections import deque
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field, replace
@@ -27,12 +28,10 @@ class Staging:
     def __init__(self, runtime: Runtime, depth: int = DEPTH) -> None:
         self._runtime, self._depth = runtime, depth
         self._free: deque[tuple[NDArray[np.uint8], Event | None]] = deque()
-        self._made = 0
 
     def take(self, size: int) -> NDArray[np.uint8]:
-        """A buffer of at least `size` bytes whose last copy is over."""
-        if self._made < self._depth:
-            self._made += 1
+        """A buffer of at least `size` bytes whose last copy is over; the one that was given back longest ago."""
+        if len(self._free) < self._depth:  # so the copies of the last few are not waited for
             return self._runtime.pinned((size,), np.uint8)
         buffer, used = self._free.popleft()
         if used is not None:
@@ -45,18 +44,18 @@ class Staging:
 
 
 class Uploader:
-    """Copies decoded frames into the GPU's memory. One per thread; the host copies into page-locked memory, no more."""
+    """Copies frames into the GPU's memory; the host copies into page-locked memory, no more."""
 
     def __init__(self, runtime: Runtime, look: Look) -> None:
         self._runtime, self._look = runtime, look
-        self._stream = runtime.stream()
+        self._stream, self._lock = runtime.stream(), threading.Lock()
         self._staging = Staging(runtime)
 
     def __call__(self, frame: Frame) -> Frame:
         """The frame on the GPU. Raises MemoryError when it does not fit."""
         owner = OnDevice(before=frame)
         planes: dict[int, DevicePlane] = {}
-        with self._runtime.current():
+        with self._lock, self._runtime.current():
             for block in blocks_of(frame.planes):
                 array = self._runtime.empty((block.rows, block.width), "|u1", self._stream)
                 buffer = self._staging.take(block.size)
@@ -77,7 +76,7 @@ class Downloader:
 
     def __init__(self, runtime: Runtime, depth: int = DEPTH) -> None:
         self._runtime, self._depth = runtime, depth
-        self._stream = runtime.stream()
+        self._stream, self._lock = runtime.stream(), threading.Lock()
         self._staging = Staging(runtime, 3 * (depth + 1))
 
     def __call__(self, frames: Iterable[Frame], *, direct: bool = False) -> Iterator[Frame]:
@@ -101,7 +100,7 @@ class Downloader:
                 self._runtime.release(array, owner.ready)
             return _Leaving(owner.before)
         leaving = _Leaving(frame)
-        with self._runtime.current():
+        with self._lock, self._runtime.current():
             self._stream.wait(owner.ready)
             for block in blocks_of(frame.planes):
                 buffer = self._staging.take(block.size)
@@ -123,7 +122,8 @@ class Downloader:
         copies = []
         for block, buffer in leaving.blocks:
             copies.append((block, buffer[: block.size].reshape(block.rows, block.width).copy()))
-            self._staging.give(buffer, None)
+            with self._lock:
+                self._staging.give(buffer, None)
         source = owner.before.owner if owner.before is not None else owner.picture
         return replace(frame, planes=host_planes(copies), owner=Kept(owner.duration, source))
 
