@@ -123,6 +123,30 @@ def _graphics() -> Iterator[Item]:
     yield Item("native _cuda", "ok", f"built; {count} GPU{'' if count == 1 else 's'}")
 
 
+def _gpus() -> Iterator[Item]:
+    """What a render with --device cuda would find, or why it would not start."""
+    from fastswap.device import choice
+    from fastswap.device.tools import tensorrt_found, torch_found
+    from fastswap.errors import DeviceError
+
+    expected = choice.driver_version() is not None
+    try:
+        count = choice.gpu_count(choice.native_module())
+        found = [choice.describe(index) for index in range(count)]
+    except DeviceError as error:
+        advice = "rendering runs on the CPU" if expected else ""
+        yield Item("gpu", "warn" if expected else "ok", str(error), advice)
+        return
+    for name, problem in found:
+        yield Item("gpu", "warn" if problem else "ok", name, problem)
+    engine, torch = tensorrt_found(), torch_found()
+    advice = (
+        "" if engine or torch else "neither TensorRT nor torch is installed: a GPU cannot run the networks"
+    )
+    runs = engine or f"TensorRT is not installed; {torch or 'torch neither'}"
+    yield Item("gpu engine", "ok" if engine or torch else "warn", runs, advice)
+
+
 def _engine() -> Iterator[Item]:
     core = import_module("openvino").Core()
     abilities = core.get_property("CPU", "OPTIMIZATION_CAPABILITIES")
@@ -242,6 +266,7 @@ CHECKS: Final[Mapping[str, Callable[[], Iterator[Item]]]] = {
     "packages": _packages,
     "native _cpu": _processor,
     "native _cuda": _graphics,
+    "gpu": _gpus,
     "openvino": _engine,
     "video": _video,
     "torch": _training,

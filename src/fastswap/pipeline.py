@@ -20,7 +20,7 @@ from fastswap.cast import Models, parse_cast
 from fastswap.choice import Choice
 from fastswap.cluster.files import check_way
 from fastswap.device import Device, open_device
-from fastswap.device.choice import beyond_gpu
+from fastswap.device.choice import beyond_gpu, names_of
 from fastswap.errors import SettingsError
 from fastswap.frame import Frame
 from fastswap.look import Look
@@ -94,7 +94,8 @@ def render(
     source, output, look = Path(source), Path(output), look or Look()
     cast = parse_cast(model, select)
     models = tuple(role.model for role in cast)
-    _check_counts(batch, threads, parallel, cluster_files)
+    check_way(cluster_files)
+    parallel = _processes(batch, threads, parallel, device)
     if len(cast) > 1 and any((matte, layer, report_page)):
         raise SettingsError("matte, layer and report page show one model; render with one model for them")
     settings = {
@@ -232,12 +233,13 @@ class _Flow:
         self.report.notices += [*reader.notices, *writer.notices]
 
 
-def _check_counts(batch: int, threads: int, parallel: int, cluster_files: str) -> None:
-    check_way(cluster_files)
+def _processes(batch: int, threads: int, parallel: int, device: str) -> int:
+    """How many processes render: what was asked for, one for each GPU at least."""
     if batch < 0 or threads < 0:
         raise SettingsError("batch and threads must not be negative")
     if parallel < 1:
         raise SettingsError(f"parallel is {parallel}; it must be at least 1")
+    return max(parallel, len(names_of(device)))
 
 
 def _open(device: str, engine: str, report: Report, look: Look, *, watched: bool) -> Device:

@@ -11,7 +11,7 @@ from fastswap.cli import log
 from fastswap.errors import SettingsError
 
 Model = Annotated[Path, typer.Option("--model", "-m", help="The trained face, an ONNX file.")]
-Device = Annotated[str, typer.Option(help="auto, cpu, cuda or cuda:N.")]
+Device = Annotated[str, typer.Option(help="auto, cpu, cuda, cuda:N, or several GPUs as cuda:0,cuda:1.")]
 Engine = Annotated[
     str, typer.Option(help="What runs the networks: auto, openvino (CPU), tensorrt (NVIDIA GPU) or torch.")
 ]

@@ -10,7 +10,7 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
-from fastswap.device.choice import Wish, open_gpu, parse
+from fastswap.device.choice import Wish, names_of, open_gpu, parse
 from fastswap.errors import SettingsError
 from fastswap.frame import Frame
 from fastswap.look import Look
@@ -92,7 +92,7 @@ class CpuDevice:
 
 
 def open_device(name: str = "auto", engine: str = "auto") -> Device:
-    """The device of a name: "auto", "cpu", "cuda" or "cuda:N".
+    """The device of a name: "auto", "cpu", "cuda" or "cuda:N"; of a list of GPUs the first.
 
     engine: "auto", "openvino" (CPU alone), "tensorrt" (GPU alone) or "torch". Raises SettingsError for unknown names
     and pairs that do not go together, DeviceError for a GPU that was asked for by name and cannot be used. For "auto"
@@ -100,7 +100,7 @@ def open_device(name: str = "auto", engine: str = "auto") -> Device:
     """
     if engine not in ENGINES:
         raise SettingsError(f"engine is {engine!r}; choose one of {', '.join(ENGINES)}")
-    wish = parse(name)
+    wish = parse(names_of(name)[0])  # the others are for other processes
     if engine == "tensorrt" and wish.kind == "cpu":
         raise SettingsError("engine tensorrt runs on an NVIDIA GPU; use --device cuda")
     if engine == "openvino" and wish.kind == "cuda":

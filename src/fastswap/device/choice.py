@@ -41,6 +41,32 @@ def parse(name: str) -> Wish:
     return Wish("cuda", int(found[1]))
 
 
+def names_of(device: str) -> tuple[str, ...]:
+    """The devices of a list such as "cuda:0,cuda:1"; one for a single name. Raises SettingsError for unknown names."""
+    names = tuple(name.strip() for name in device.split(","))
+    for name in names:
+        if parse(name).kind != "cuda" and len(names) > 1:
+            raise SettingsError(f"device is {device!r}; a list may hold GPUs alone, as cuda:0,cuda:1")
+    if len(set(names)) < len(names):
+        raise SettingsError(f"device is {device!r}; it names a GPU twice")
+    return names
+
+
+def worker_device(device: str, number: int) -> tuple[str, dict[str, str]]:
+    """The device of one of several processes, and what to add to its environment: each sees its own GPU alone.
+
+    FFmpeg takes a stream of ours only for the first GPU that a process sees. number: of the process, from 0.
+    """
+    names = names_of(device)
+    wish = parse(names[number % len(names)])
+    if wish.index is None:
+        return names[number % len(names)], {}
+    seen = [part for part in os.environ.get("CUDA_VISIBLE_DEVICES", "").split(",") if part.strip()]
+    if seen and wish.index >= len(seen):
+        raise DeviceError(f"cuda:{wish.index}: CUDA_VISIBLE_DEVICES shows {len(seen)} GPUs")
+    return "cuda:0", {"CUDA_VISIBLE_DEVICES": seen[wish.index] if seen else str(wish.index)}
+
+
 def open_gpu(wish: Wish, notices: list[str]) -> CudaRuntime | None:
     """The run time of the GPU to render on, None for the CPU.
 
@@ -112,6 +138,17 @@ def gpu_count(native: ModuleType) -> int:
     visible = os.environ.get("CUDA_VISIBLE_DEVICES")
     hint = "" if visible is None else f" (CUDA_VISIBLE_DEVICES is {visible!r})"
     raise DeviceError(f"the NVIDIA driver shows no GPU{hint}")
+
+
+def describe(index: int) -> tuple[str, str]:
+    """A GPU in words, and what keeps it from being used, empty for nothing."""
+    try:
+        runtime = _open(index)
+    except DeviceError as error:
+        return f"cuda:{index}", str(error)
+    free, total = runtime.memory()
+    words = f"{runtime.name}, compute capability {runtime.capability}, CUDA {runtime.driver}"
+    return f"cuda:{index} {words}, {free / 2**30:.1f} of {total / 2**30:.1f} GiB free", ""
 
 
 def check_capability(capability: str, name: str) -> None:

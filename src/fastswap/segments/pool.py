@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import queue
 import socket
 import subprocess
@@ -10,12 +11,13 @@ import threading
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from multiprocessing.connection import Connection, wait
 from pathlib import Path
 from types import TracebackType
 from typing import Any
 
+from fastswap.device.choice import worker_device
 from fastswap.errors import DeviceError
 from fastswap.segments.task import Recipe, Task
 
@@ -42,7 +44,7 @@ class Pool:
 
     def __init__(self, recipe: Recipe, count: int, partial: Callable[[int], Path]) -> None:
         self._recipe, self._partial = recipe, partial
-        self._workers = [self._start() for _ in range(count)]
+        self._workers = [self._start(number) for number in range(count)]
         self._again: deque[Task] = deque()
         self._begun: dict[int, int] = {}
         self.lost = 0
@@ -116,18 +118,24 @@ class Pool:
                 f"(the last with exit code {code})"
             )
         self._again.append(task)
-        self._workers[self._workers.index(dead)] = self._start()
+        number = self._workers.index(dead)
+        self._workers[number] = self._start(number)
 
-    def _start(self) -> _Worker:
+    def _start(self, number: int) -> _Worker:
+        device, more = worker_device(self._recipe.device, number)
         ours, theirs = socket.socketpair()
         command = [sys.executable, "-m", "fastswap.segments.worker", str(theirs.fileno())]
         # A session of its own: Ctrl-C in a terminal reaches this process alone.
         process = subprocess.Popen(
-            command, pass_fds=[theirs.fileno()], stdin=subprocess.DEVNULL, start_new_session=True
+            command,
+            pass_fds=[theirs.fileno()],
+            stdin=subprocess.DEVNULL,
+            start_new_session=True,
+            env={**os.environ, **more},
         )
         theirs.close()
         connection: Connection[Any, Any] = Connection(ours.detach())
-        connection.send(self._recipe)
+        connection.send(replace(self._recipe, device=device))
         return _Worker(process, connection)
 
 

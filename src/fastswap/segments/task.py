@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import chain, islice
 from pathlib import Path
 from types import TracebackType
@@ -166,6 +166,7 @@ class SegmentRenderer:
     def render(self, task: Task, made: Path) -> dict[str, Any]:
         """Renders a span into the file `made`; returns its record, which is in the file too."""
         info, encoding, output = self._reader.info, self.recipe.encoding, self.recipe.output
+        encoding = replace(encoding, plan=encoding.plan.on(self._device.gpu))
         with Stages() as stages, video.SegmentWriter(made, output, info, encoding) as writer:
             direct = encoding.plan.gpu is not None
             works = stages.thread("decode", self._works(task))

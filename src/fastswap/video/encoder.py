@@ -58,6 +58,12 @@ class Plan:
     threads: int = field(default_factory=lambda: min(os.cpu_count() or 1, _MAX_THREADS))
     gpu: int | None = None
 
+    def on(self, gpu: int | None) -> Plan:
+        """The same on another GPU, such as the only one that another process sees; as it is where it is for the CPU."""
+        if self.gpu is None or gpu is None or self.gpu == gpu:
+            return self
+        return replace(self, gpu=gpu, options={**self.options, "gpu": str(gpu)})
+
 
 def find(name: str) -> Codec:
     """The encoder of that name; raises OutputError when FFmpeg has none or it is not for video."""
