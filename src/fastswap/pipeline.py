@@ -94,8 +94,7 @@ def render(
     source, output, look = Path(source), Path(output), look or Look()
     cast = parse_cast(model, select)
     models = tuple(role.model for role in cast)
-    check_way(cluster_files)
-    parallel = _processes(batch, threads, parallel, device)
+    parallel = _processes(batch, threads, parallel, device, cluster_files)
     if len(cast) > 1 and any((matte, layer, report_page)):
         raise SettingsError("matte, layer and report page show one model; render with one model for them")
     settings = {
@@ -233,8 +232,9 @@ class _Flow:
         self.report.notices += [*reader.notices, *writer.notices]
 
 
-def _processes(batch: int, threads: int, parallel: int, device: str) -> int:
+def _processes(batch: int, threads: int, parallel: int, device: str, cluster_files: str) -> int:
     """How many processes render: what was asked for, one for each GPU at least."""
+    check_way(cluster_files)
     if batch < 0 or threads < 0:
         raise SettingsError("batch and threads must not be negative")
     if parallel < 1:
