@@ -72,6 +72,30 @@ struct BandFinish {
   int width, height;
 };
 
+// Pixels x, x+1, ... (n of them) of row y of the face.
+template <class F>
+FS_HD void band_pixels(const BandRows& p, int x, int y, int n) {
+  using L = Lanes<F>;
+  const F zero = L::set(0.0f), alpha = clamp_unit(L::load(p.face.mask + y * p.face.mask_pitch + x, n));
+  const std::ptrdiff_t to = (y + p.y) * p.grid.pitch + p.x + x;
+  L::store(p.support + to, choose_less(zero, alpha, L::set(1.0f), zero), n);
+  for (int c = 0; c < 3; ++c) {
+    const F target = clamp_unit(L::load(p.target[c] + y * p.target_pitch + x, n));
+    const F face = L::load(p.face.channel[c] + y * p.face.pitch + x, n);
+    L::store(p.sum[c] + to, choose_less(zero, alpha, face - target, zero), n);
+  }
+}
+
+// Cells i, i+1, ... of a level.
+template <class F>
+FS_HD void band_cells(const BandStep& p, int i, int n) {
+  using L = Lanes<F>;
+  const F support = L::load(p.support + i, n), mean = band_mean(L::load(p.mean + i, n), support);
+  const F detail = band_weight(support) * (mean - L::load(p.coarse + i, n));
+  L::store(p.mean + i, mean, n);
+  L::store(p.band + i, L::load(p.band + i, n) + detail, n);
+}
+
 // Corrects `faces` in place.
 void multiband(const SeamFace* faces, int count);
 

@@ -22,18 +22,15 @@ struct MultibandRows {
         if (covered)
           memset(plane + row + p.grid.width - right, 0, static_cast<std::size_t>(right) * sizeof(float));
       }
-      if (covered) prepare_row(p, y - p.y, row + p.x);
+      if (covered) {
+        along_row<F>(p.face.width,
+                     [&](int x, int n) __attribute__((always_inline)) { band_pixels<F>(p, x, y - p.y, n); });
+      }
     }
   }
 
   static void add_band(const BandStep& p) {
-    along_row<F>(p.count, [&](int i, int n) __attribute__((always_inline)) {
-      const F support = L::load(p.support + i, n);
-      const F mean = band_mean(L::load(p.mean + i, n), support);
-      const F detail = band_weight(support) * (mean - L::load(p.coarse + i, n));
-      L::store(p.mean + i, mean, n);
-      L::store(p.band + i, L::load(p.band + i, n) + detail, n);
-    });
+    along_row<F>(p.count, [&](int i, int n) __attribute__((always_inline)) { band_cells<F>(p, i, n); });
   }
 
   // The face that fits: the target and what was kept of the difference to it.
@@ -45,20 +42,6 @@ struct MultibandRows {
         L::store(face + x, clamp_unit(clamp_unit(L::load(target + x, n)) + L::load(band + x, n)), n);
       });
     }
-  }
-
- private:
-  static FS_HD void prepare_row(const BandRows& p, int y, std::ptrdiff_t to) {
-    const F zero = L::set(0.0f), one = L::set(1.0f);
-    along_row<F>(p.face.width, [&](int x, int n) __attribute__((always_inline)) {
-      const F alpha = clamp_unit(L::load(p.face.mask + y * p.face.mask_pitch + x, n));
-      L::store(p.support + to + x, choose_less(zero, alpha, one, zero), n);
-      for (int c = 0; c < 3; ++c) {
-        const F target = clamp_unit(L::load(p.target[c] + y * p.target_pitch + x, n));
-        const F face = L::load(p.face.channel[c] + y * p.face.pitch + x, n);
-        L::store(p.sum[c] + to + x, choose_less(zero, alpha, face - target, zero), n);
-      }
-    });
   }
 };
 

@@ -92,15 +92,6 @@ FS_HD F inside_frame(F u, F v, float width, float height) {
   return clamp_unit(lower(x, y) + L::set(0.5f));
 }
 
-// Sum of the four neighbours; what lies outside the mask or the grid is 0.
-FS_HD float neighbours(const float* x, const Grid& g, int column, int row) {
-  const float* at = x + row * g.pitch + column;
-  const auto beside = [&](int dx, int dy) {
-    return g.holds(column + dx, row + dy) ? at[dy * g.pitch + dx] : 0.0f;
-  };
-  return (beside(-1, 0) + beside(1, 0)) + (beside(0, -1) + beside(0, 1));
-}
-
 // The equation's diagonal: neighbours within the mask and weight. Its inverse is 0 where there is nothing to
 // solve, so that h stays 0 there.
 template <class F>

@@ -11,6 +11,7 @@ struct PyramidRows {
   using L = Lanes<F>;
 
   static void halve(const PyramidStep& p) {
+    if constexpr (L::width == 1) return cell_by_cell(p, halved_cell);
     const int width = p.from.width;
     float* line = p.line + 4;
     line[-1] = line[width] = line[width + 1] = 0.0f;
@@ -26,6 +27,7 @@ struct PyramidRows {
   }
 
   static void sum(const PyramidStep& p) {
+    if constexpr (L::width == 1) return cell_by_cell(p, summed_cell);
     const int width = p.from.width;
     p.line[width] = 0.0f;
     for (int y = 0; y < p.to.height; ++y) {
@@ -43,6 +45,7 @@ struct PyramidRows {
   }
 
   static void enlarge(const PyramidStep& p) {
+    if constexpr (L::width == 1) return cell_by_cell(p, doubled_cell);
     const int width = p.from.width;
     float* line = p.line + 4;
     for (int y = 0; y < p.to.height; ++y) {
@@ -66,6 +69,18 @@ struct PyramidRows {
   }
 
  private:
+  // The reference.
+  template <class Cell>
+  static void cell_by_cell(const PyramidStep& p, const Cell& cell) {
+    for (int y = 0; y < p.to.height; ++y) {
+      for (int x = 0; x < p.to.width; ++x) {
+        const std::ptrdiff_t at = y * p.to.pitch + x;
+        const float value = cell(p.in, p.from, x, y) * (p.scale ? p.scale[at] : 1.0f);
+        p.out[at] = p.adds ? p.out[at] + value : value;
+      }
+    }
+  }
+
   static FS_HD const float* row_or_null(const PyramidStep& p, int y) {
     return y < 0 || y >= p.from.height ? nullptr : p.in + y * p.from.pitch;
   }
