@@ -16,8 +16,8 @@ app = typer.Typer(
 
 def build() -> typer.Typer:
     """The whole command."""
-    from fastswap.cli import analyse, batch, bench, compiling, demo, faceset, inspect, render, train
+    from fastswap.cli import analyse, batch, bench, compiling, conform, demo, faceset, inspect, render, train
 
-    for module in (render, batch, analyse, faceset, train, inspect, demo, bench, compiling):
+    for module in (render, batch, conform, analyse, faceset, train, inspect, demo, bench, compiling):
         module.register(app)
     return app
