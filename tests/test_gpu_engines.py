@@ -233,3 +233,117 @@ def test_graphs_with_control_flow_are_refused_by_name(tmp_path: Path) -> None:
     )
     with pytest.raises(ModelError, match=r"node 'choose': control flow \(If\)"):
         precisions.typed(model, "f16")
+
+
+class ParserError:
+    """What TensorRT's parser tells of a node; see test_tensorrt_calls for the real one's methods."""
+
+    def node(self) -> int:
+        return 4
+
+    def node_name(self) -> str:
+        return "upsample"
+
+    def node_operator(self) -> str:
+        return "GridSample"
+
+    def desc(self) -> str:
+        return "not supported\nmore"
+
+
+def test_what_tensorrt_cannot_parse_is_named_and_torch_takes_over(
+    runtime: HostRuntime, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from types import SimpleNamespace
+
+    from fastswap.engines.tensorrt_build import _parse_error
+
+    parser = SimpleNamespace(num_errors=1, get_error=lambda index: ParserError())
+    words = _parse_error(parser, SimpleNamespace(last="?"))
+    assert words == "node 'upsample' (GridSample): not supported"
+
+    def refuses(*arguments: object, **settings: object) -> None:
+        raise ModelError(f"TensorRT 11 cannot parse it: {words}")
+
+    monkeypatch.setattr(opening, "open_tensorrt", refuses)
+    network = opening.open_network(job(demo(), 1), runtime)
+    assert network.name.startswith("torch ")
+    assert network.notices == [f"demo.onnx: run by torch, since TensorRT 11 cannot parse it: {words}"]
+    with pytest.raises(ModelError, match="GridSample"):
+        opening.open_network(job(demo(), 1), runtime, engine="tensorrt")
+
+
+def test_an_engine_that_the_library_does_not_take_is_built_again(
+    runtime: HostRuntime, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """Whole on the disk, yet of no use: of another build of the same version, say."""
+    from types import SimpleNamespace
+
+    from fastswap.engines import tensorrt, tensorrt_build
+    from fastswap.engines.cache import EngineCache
+    from fastswap.engines.tensorrt_build import Built
+
+    built = []
+
+    def build(model: object, **settings: object) -> Built:
+        built.append(settings["batch"])
+        return Built(b"good", b"timing", 1.5)
+
+    def network(engine: bytes, runtime: HostRuntime, **settings: object) -> object:
+        if engine != b"good":
+            raise tensorrt.UnusableEngine("made by another build")
+        return opening.open_torch(job(demo(), 2), runtime)
+
+    monkeypatch.setattr(
+        tensorrt, "library", lambda lean=False: SimpleNamespace(__version__="11.4", __name__="trt")
+    )
+    monkeypatch.setattr(tensorrt_build, "build", build)
+    monkeypatch.setattr(tensorrt, "TensorRtNetwork", network)
+    cache = EngineCache(tmp_path)
+    key = opening.engine_key(job(demo(), 2), runtime, "11.4", False)
+    cache.get(key, lambda: (b"old", {}))
+    opened = opening.open_tensorrt(job(demo(), 2), runtime, cache)
+    assert built == [2]
+    assert any("of no use (made by another build)" in notice for notice in opened.notices)
+    assert any("TensorRT engine built in 1.5 s" in notice for notice in opened.notices)
+    assert cache.find(key).details["precision"] == "f16"  # type: ignore[union-attr]
+    assert cache.timing(key) == b"timing"
+    opening.open_tensorrt(job(demo(), 2), runtime, EngineCache(tmp_path))
+    assert built == [2]
+
+
+def test_the_lean_run_time_alone_says_how_to_get_an_engine(
+    runtime: HostRuntime, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    from types import SimpleNamespace
+
+    from fastswap.engines import tensorrt
+    from fastswap.engines.cache import EngineCache
+
+    def library(lean: bool = False) -> object:
+        if not lean:
+            raise DeviceError("TensorRT is not installed")
+        return SimpleNamespace(__version__="11.4", __name__="tensorrt_lean")
+
+    monkeypatch.setattr(tensorrt, "library", library)
+    with pytest.raises(DeviceError, match="run `fastswap compile --lean` with TensorRT"):
+        opening.open_tensorrt(job(demo(), 2), runtime, EngineCache(tmp_path))
+
+
+def test_face_models_are_converted_once_and_again_when_damaged(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from fastswap import weights
+    from fastswap.device import faces
+
+    monkeypatch.setenv("FASTSWAP_WEIGHTS", str(weights.model_path("mesh").parent))
+    monkeypatch.setenv("FASTSWAP_CACHE", str(tmp_path))
+    first = faces.converted("mesh")
+    (kept,) = (tmp_path / "onnx").iterdir()
+    monkeypatch.setattr(faces, "to_onnx", lambda *a, **k: pytest.fail("it was there"))
+    assert faces.converted("mesh") == first
+    monkeypatch.undo()
+    monkeypatch.setenv("FASTSWAP_WEIGHTS", str(weights.model_path("mesh").parent))
+    monkeypatch.setenv("FASTSWAP_CACHE", str(tmp_path))
+    kept.write_bytes(kept.read_bytes()[:-100])
+    assert faces.converted("mesh") == first

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
+import os
 import threading
 from collections.abc import Sequence
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
@@ -27,42 +27,51 @@ if TYPE_CHECKING:
     from fastswap.engines.network import DeviceNetwork
     from fastswap.engines.opening import EngineName
 
+_DIGEST: Final = 64
 CONVERSION: Final = 1
 """Version of the conversion; a change makes converted files of before unused."""
 _BATCH: Final = {"detector": 8, "mesh": 4}
 """Pictures in one run: the detector's tiles of a frame, the mesh's faces."""
 
 
-def converted(name: weights.ModelName) -> Path:
-    """The ONNX file of a default face model, converted when it is first needed and kept in the cache folder.
+def converted(name: weights.ModelName) -> bytes:
+    """A default face model as ONNX, converted when it is first needed and kept in the cache folder.
 
-    Raises WeightsError, ModelError when the file cannot be converted, OutputError when the cache cannot be written.
+    A kept file that is damaged is made again. Raises WeightsError, ModelError when the file cannot be converted,
+    OutputError when the cache cannot be written.
     """
     path = weights.model_path(name)
     data = path.read_bytes()
     folder = weights.cache_dir() / "onnx"
-    made = folder / f"{name}-{digest(data)[:16]}-{CONVERSION}.onnx"
-    if made.exists():
-        return made
+    made = folder / f"{name}-{digest(data)[:16]}-{CONVERSION}.network"
+    if made.exists() and (kept := _sound(made.read_bytes())):
+        return kept
     try:
         model = to_onnx(data, center=name == "detector")
     except ValueError as error:
         raise ModelError(f"{path}: cannot be converted to ONNX ({error})") from error
+    network: bytes = model.SerializeToString()
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        partial = made.with_suffix(f".partial-{id(model):x}")
-        partial.write_bytes(model.SerializeToString())
+        partial = made.with_suffix(f".partial-{os.getpid()}")
+        partial.write_bytes(digest(network).encode() + network)
         partial.replace(made)
     except OSError as error:
         raise OutputError(f"{made}: cannot be written ({error.strerror or error})") from error
-    return made
+    return network
+
+
+def _sound(data: bytes) -> bytes:
+    """The network in a kept file, which begins with its digest; empty when the file is damaged."""
+    stated, network = data[:_DIGEST], data[_DIGEST:]
+    return network if stated == digest(network).encode() else b""
 
 
 def face_jobs() -> list[Job]:
     """Detector and mesh as networks to open. float32: half precision moves the landmarks in steps."""
     jobs = []
     for name in weights.WEIGHTS:
-        data = converted(name).read_bytes()
+        data = converted(name)
         jobs.append(Job(_loaded(data), digest(data), f"face {name}", _BATCH[name], "f32"))
     return jobs
 

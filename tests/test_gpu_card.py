@@ -1,0 +1,83 @@
+"""The GPU path on a card: skipped without one, unless FASTSWAP_REQUIRE_CUDA=1 makes that a failure."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+import compare
+import fastswap
+import people
+from fastswap import video
+from fastswap.actors import BO
+from fastswap.device import Device, open_device
+from fastswap.errors import DeviceError
+from fastswap.look import Look
+from fastswap.track import Tracker
+
+
+@pytest.fixture(scope="module", autouse=True)
+def card() -> None:
+    """Skips, or fails, where there is no GPU to run on."""
+    try:
+        open_device("cuda").close()
+    except DeviceError as error:
+        if os.environ.get("FASTSWAP_REQUIRE_CUDA") == "1":
+            pytest.fail(f"FASTSWAP_REQUIRE_CUDA=1, but {error}")
+        pytest.skip(str(error))
+
+
+def engines() -> list[str]:
+    """Those that are installed."""
+    from importlib.util import find_spec
+
+    return [name for name in ("tensorrt", "torch") if find_spec(name)]
+
+
+@pytest.mark.parametrize("engine", engines())
+def test_a_whole_render(engine: str, face_clip: Path, generator: Path, tmp_path: Path) -> None:
+    settings = {"model": generator, "encoder": "ffv1", "look": Look(steady=0)}
+    there = fastswap.render(face_clip, tmp_path / "gpu.mkv", device="cuda", engine=engine, **settings)
+    here = fastswap.render(
+        face_clip, tmp_path / "cpu.mkv", device="cpu", analysis=tmp_path / "cpu.faces", **settings
+    )
+    assert there.device.startswith("cuda:0 (")
+    assert engine in there.engine.lower()
+    assert (there.frames, there.faces) == (here.frames, here.faces)
+    with video.Reader(tmp_path / "gpu.mkv") as a, video.Reader(tmp_path / "cpu.mkv") as b:
+        for one, other in zip(a, b, strict=True):
+            gaps = [np.abs(p.astype(int) - q) for p, q in zip(one.planes, other.planes, strict=True)]
+            assert max(gap.mean() for gap in gaps) < compare.GPU_RENDER_MEAN
+
+
+def test_the_gpu_decodes_what_the_cpu_does(face_clip: Path) -> None:
+    """NVDEC, H.264: bit for bit the CPU's samples, without a copy to the host before the comparison."""
+    device: Device = open_device("cuda")
+    try:
+        with video.Reader(face_clip, landing=device.landing) as there, video.Reader(face_clip) as here:
+            assert not [notice for notice in there.notices if "decoded on the CPU" in notice]
+            count = 0
+            for frame, want in zip(device.leave(there), here, strict=True):
+                count += 1
+                assert (frame.pts, frame.index) == (want.pts, want.index)
+                for plane, other in zip(frame.planes, want.planes, strict=True):
+                    assert (plane == other).all()
+            assert count == 20
+    finally:
+        device.close()
+
+
+def test_faces_are_tracked(face_clip: Path) -> None:
+    device = open_device("cuda")
+    try:
+        frames = people.frames([shown.rgb for shown in people.clip(BO, "talk", 24)][:6])
+        here, there = Tracker(), Tracker(models=device.models())
+        want = [here.update(frame) for frame in frames]
+        for frame, found in zip(device.arrive(frames), want, strict=True):
+            (face,) = there.update(frame).faces
+            assert np.abs(face.landmarks - found.faces[0].landmarks).max() < compare.GPU_TRACKED
+    finally:
+        device.close()
