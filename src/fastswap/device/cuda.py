@@ -54,6 +54,10 @@ class CudaStream:
         self.handle = int(stream.handle)
         self.native: Any = runtime.native.Stream(self.handle, runtime.index)
 
+    def close(self) -> None:
+        """Frees the stream, in the thread that closes the run time."""
+        self.native = self._stream = None
+
     @property
     def pycuda(self) -> Any:
         """PyCUDA's own stream."""
@@ -233,7 +237,7 @@ class CudaRuntime:
         with self.current():
             self._driver.Context.synchronize()
             for stream in self._streams:
-                stream.native = None
+                stream.close()
             self._streams.clear()
             self._free.clear()
             self._pinned.clear()

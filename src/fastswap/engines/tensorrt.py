@@ -73,6 +73,14 @@ class TensorRtNetwork:
         self.notices: list[str] = []
         self._runtime, self._trt = runtime, trt
         self._log = messages(trt)
+        self._contexts: dict[int, Any] = {}  # by profile
+        self._graphs: dict[tuple[int, int], Any] = {}
+        self._slots: list[dict[str, Any]] = []
+        with runtime.current():  # the library takes the device whose context is current
+            self._open(engine, slots)
+
+    def _open(self, engine: bytes, slots: int) -> None:
+        trt = self._trt
         self._library = trt.Runtime(self._log)
         # An engine for the lean run time carries host code; it comes from the user's own cache, hash checked.
         self._library.engine_host_code_allowed = True
@@ -83,9 +91,7 @@ class TensorRtNetwork:
         inputs = [name for name in names if self._engine.get_tensor_mode(name) == trt.TensorIOMode.INPUT]
         self._input = inputs[0]
         self.outputs = tuple(name for name in names if name not in inputs)
-        self._contexts: dict[int, Any] = {}  # by profile
         self._slots = [self._slot() for _ in range(slots)]
-        self._graphs: dict[tuple[int, int], Any] = {}
 
     def _slot(self) -> dict[str, Any]:
         """Device memory for one batch of the largest size, by name of the tensor."""
@@ -156,7 +162,8 @@ class TensorRtNetwork:
 
     def close(self) -> None:
         """See `network.DeviceNetwork`."""
-        self._graphs.clear()
-        self._contexts.clear()
-        self._slots.clear()
-        self._engine = self._library = None
+        with self._runtime.current():
+            self._graphs.clear()
+            self._contexts.clear()
+            self._slots.clear()
+            self._engine = self._library = None

@@ -58,6 +58,8 @@ class TorchNetwork:
         with torch.inference_mode(), _memory(runtime):
             self._module: OnnxModule | None = module.to(self._device).eval()
             self._slots = [self._slot(shape) for _ in range(slots)]
+            if self._device.type == "cuda":  # filled on torch's stream, and next used on others
+                torch.cuda.synchronize(self._device)
         self._graphs: dict[tuple[int, int], Any] = {}
 
     def _slot(self, shape: tuple[int, ...]) -> dict[str, Tensor]:
