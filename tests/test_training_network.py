@@ -83,6 +83,24 @@ def test_the_swap_path_draws_what_the_generator_does(shape: Shape) -> None:
     assert torch.allclose(theirs, model.draw(other, "target"), atol=compare.TORCH_EXPORT)
 
 
+def test_a_compiled_network_learns_the_same() -> None:
+    plain, compiled = (
+        Learner(
+            MICRO,
+            blobs(1),
+            blobs(2),
+            batch=2,
+            seed=0,
+            device=torch.device("cpu"),
+            bf16=False,
+            compiled=compiled,
+        )
+        for compiled in (False, True)
+    )
+    for _ in range(2):
+        assert torch.allclose(plain.step(1e-3), compiled.step(1e-3), rtol=compare.TORCH_PARTS)
+
+
 @pytest.mark.parametrize("shape", FAMILIES, ids=lambda shape: shape.family)
 def test_every_weight_of_a_family_learns(shape: Shape) -> None:
     model = Learner(shape, blobs(1), blobs(2), batch=2, seed=0, device=torch.device("cpu"), bf16=False)

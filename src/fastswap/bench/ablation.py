@@ -22,6 +22,8 @@ from fastswap.training.presets import Preset, Shape
 from fastswap.training.recipe import Stages
 
 BASE = Preset("ablation", Shape(64, (32, 64, 96), 128, (96, 64, 32)), 8, 1e-3, 1.0, Stages(40, 60))
+QUESTIONS = 40
+"""Frames of the exam."""
 RESULTS, TABLE = "results.jsonl", "ablations.md"
 FIGURES = ("psnr", "ssim", "landmarks", "identity")
 
@@ -94,7 +96,7 @@ def run(
     torch.set_num_threads(threads)
     work.mkdir(parents=True, exist_ok=True)
     source, target = practice.facesets(work, frames)
-    exam = Exam(demo.SOURCE, demo.TARGET, practice.SCENE)
+    exam = Exam(demo.SOURCE, demo.TARGET, practice.SCENE, QUESTIONS)
     faces = [load_faces([folder], BASE.shape.resolution, 1.0) for folder in (source, target)]
     average = work / "average.onnx"
     practice.average_model(faces[0], BASE.shape.resolution, average)
