@@ -6,6 +6,7 @@ from __future__ import annotations
 import math
 from fractions import Fraction
 from pathlib import Path
+from typing import Any
 
 import av
 import numpy as np
@@ -309,3 +310,67 @@ def test_a_side_output_that_fails_in_mid_render_fails_the_render(
     with pytest.raises(OutputError, match=r"m\.mkv: disk full"):
         fastswap.render(face_clip, tmp_path / "out.mkv", model=generator, matte=tmp_path / "m.mkv")
     assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize(
+    "settings",
+    [
+        {"blend": "poisson"},
+        {"blend": "multiband"},
+        {"color": "mkl", "enlarge": "lanczos", "scale": 1.1, "motion_blur": 0.5},
+        {"grain": 1.0, "sharpness": 0.5},
+    ],
+    ids=["poisson", "multiband", "lanczos", "grain"],
+)
+def test_any_look_can_be_blended_elsewhere(
+    settings: dict[str, Any], face_clip: Path, generator: Path, tmp_path: Path
+) -> None:
+    report = fastswap.render(
+        face_clip,
+        tmp_path / "out.mkv",
+        model=generator,
+        look=Look(**settings),
+        end="6f",
+        analysis=tmp_path / "a.faces",
+        matte=tmp_path / "m.mkv",
+        layer=tmp_path / "l.mkv",
+        **LOSSLESS,
+    )
+    assert report.faces == 6
+    before = _luma(face_clip)[:6]
+    for target, result, alpha, (luma, _) in zip(
+        before,
+        _luma(tmp_path / "out.mkv"),
+        _mattes(tmp_path / "m.mkv"),
+        _layers(tmp_path / "l.mkv"),
+        strict=True,
+    ):
+        assert np.abs(target * (1.0 - alpha) + luma * alpha - result).max() <= RECOMPOSED
+        assert np.abs(target - result).max() > 20.0
+
+
+def test_ten_bits_stay_ten_bits(face_clip: Path, generator: Path, tmp_path: Path) -> None:
+    clip = tmp_path / "deep.mkv"
+    with av.open(str(face_clip)) as given, av.open(str(clip), "w") as container:
+        stream = container.add_stream("ffv1", rate=25)
+        stream.width, stream.height, stream.pix_fmt = 320, 240, "yuv422p10le"
+        for frame in given.decode(video=0):
+            container.mux(stream.encode(frame.reformat(format="yuv422p10le")))
+        container.mux(stream.encode(None))
+    fastswap.render(
+        clip,
+        tmp_path / "o.mkv",
+        model=generator,
+        matte=tmp_path / "m.mkv",
+        layer=tmp_path / "l.mkv",
+        **LOSSLESS,
+    )
+    assert _frames(tmp_path / "o.mkv")[0].format.name == "yuv422p10le"
+    for target, result, alpha, (luma, _) in zip(
+        _luma(clip),
+        _luma(tmp_path / "o.mkv"),
+        _mattes(tmp_path / "m.mkv"),
+        _layers(tmp_path / "l.mkv"),
+        strict=True,
+    ):
+        assert np.abs(target / 4 * (1.0 - alpha) + luma * alpha - result / 4).max() <= RECOMPOSED

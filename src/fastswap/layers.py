@@ -47,7 +47,8 @@ class Layer:
 def layers_of(swap: FaceSwap, batch: Batch) -> list[Layer | None]:
     """The layer of each frame of a finished batch, None for a frame without faces and for one that is not drawn."""
     batch = batch.without_warm()
-    rects = {i: _rect(batch, i) for i in dict.fromkeys(batch.owner)}
+    whole = swap.look.grain > 0.0  # noise follows from the place in the frame
+    rects = {i: _rect(batch, i, whole) for i in dict.fromkeys(batch.owner)}
     colors = {i: _canvas_color(batch.works[i].frame.color) for i in rects}
     maps = batch.to_coded.copy()
     for n, i in enumerate(batch.owner):
@@ -62,9 +63,11 @@ def layers_of(swap: FaceSwap, batch: Batch) -> list[Layer | None]:
     return [_layer(rects[i], black[i], white[i]) if i in rects else None for i in range(len(batch.works))]
 
 
-def _rect(batch: Batch, index: int) -> Rect:
-    """Where in a frame its crops lie."""
+def _rect(batch: Batch, index: int, whole: bool) -> Rect:
+    """Where in a frame its crops lie; all of it where `whole`."""
     frame, size = batch.works[index].frame, batch.targets.shape[-1]
+    if whole:
+        return 0, 0, frame.width, frame.height
     corners = np.array([[0.0, 0.0], [size, 0.0], [0.0, size], [size, size]])
     own = [align.apply(batch.to_coded[n], corners) for n, owner in enumerate(batch.owner) if owner == index]
     points = np.concatenate(own)
@@ -81,8 +84,9 @@ def _rect(batch: Batch, index: int) -> Rect:
 
 def _canvas_color(color: ColorSpec) -> ColorSpec:
     """What layers are drawn in: always a luma, of which alpha is read, and the light of the frame's own code values."""
-    matrix = "bt709" if color.matrix == "gbr" else color.matrix
-    return ColorSpec(matrix, True, "center", color.transfer)
+    if color.matrix == "gbr":
+        return ColorSpec("bt709", True, "center", color.transfer)
+    return replace(color, siting="center")
 
 
 def _canvas(width: int, height: int, luma: int, color: ColorSpec) -> Frame:
@@ -102,5 +106,7 @@ def _canvas(width: int, height: int, luma: int, color: ColorSpec) -> Frame:
 def _layer(rect: Rect, black: Frame, white: Frame) -> Layer:
     luma, blue, red = (plane.astype(np.float32) for plane in black.planes)
     alpha = 1.0 - (white.planes[0].astype(np.float32) - luma) / _FULL
-    planes = np.stack([luma / _FULL, (blue - _NEUTRAL) / _FULL, (red - _NEUTRAL) / _FULL])
+    # Of a limited range in 16 bits: 219 and 224 steps of 256, from 16.
+    foot, step, chroma = (0.0, _FULL, _FULL) if black.color.full_range else (4096.0, 56064.0, 57344.0)
+    planes = np.stack([(luma - foot * alpha) / step, (blue - _NEUTRAL) / chroma, (red - _NEUTRAL) / chroma])
     return Layer(rect, np.asarray(alpha, np.float32), planes.astype(np.float32), black.color.matrix)
