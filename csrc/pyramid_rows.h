@@ -11,7 +11,7 @@ struct PyramidRows {
   using L = Lanes<F>;
 
   static void halve(const PyramidStep& p) {
-    if constexpr (L::width == 1) return cell_by_cell(p, halved_cell);
+    if constexpr (L::width == 1) return cell_by_cell(p, [](auto... at) { return halved_cell(at...); });
     const int width = p.from.width;
     float* line = p.line + 4;
     line[-1] = line[width] = line[width + 1] = 0.0f;
@@ -27,7 +27,7 @@ struct PyramidRows {
   }
 
   static void sum(const PyramidStep& p) {
-    if constexpr (L::width == 1) return cell_by_cell(p, summed_cell);
+    if constexpr (L::width == 1) return cell_by_cell(p, [](auto... at) { return summed_cell(at...); });
     const int width = p.from.width;
     p.line[width] = 0.0f;
     for (int y = 0; y < p.to.height; ++y) {
@@ -45,7 +45,7 @@ struct PyramidRows {
   }
 
   static void enlarge(const PyramidStep& p) {
-    if constexpr (L::width == 1) return cell_by_cell(p, doubled_cell);
+    if constexpr (L::width == 1) return cell_by_cell(p, [](auto... at) { return doubled_cell(at...); });
     const int width = p.from.width;
     float* line = p.line + 4;
     for (int y = 0; y < p.to.height; ++y) {

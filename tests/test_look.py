@@ -43,6 +43,7 @@ def test_a_look_comes_back_from_its_file(tmp_path: Path) -> None:
         ('colour = "mkl"', "colour is not a setting"),
         ('color = "lab"', "color is 'lab'; choose one of"),
         ("color = 3", "color is 3; choose one of"),
+        ('blend = "glue"', "blend is 'glue'; choose one of feather, poisson, multiband"),
         ("feather = 7.0", "feather is 7.0; it must lie in"),
         ('feather = "wide"', "feather is wide; it must lie in"),
         ("feather = nan", "feather is nan; it must lie in"),
