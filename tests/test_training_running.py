@@ -261,6 +261,21 @@ def test_a_lack_of_memory_says_what_fits_and_fit_uses_it(facesets: tuple[Path, P
     assert 1 < int(parts) <= 24
 
 
+def test_a_checkpoint_that_cannot_be_written_now_is_written_later(
+    go: Callable[..., training.TrainReport], tmp_path: Path
+) -> None:
+    blocked = tmp_path / "anna.training" / "state.pt.partial"
+    blocked.mkdir(parents=True)
+
+    def clear(progress: Progress) -> None:
+        if "cannot write the checkpoint" in progress.note:
+            blocked.rmdir()
+
+    report = go(steps=41, save_every=0.001, progress=clear)
+    assert any("cannot write the checkpoint" in notice for notice in report.notices)
+    assert go(steps=42).resumed_at == 41
+
+
 def test_backups_are_kept_now_and_then_and_not_for_ever(tmp_path: Path) -> None:
     for step in range(9):
         checkpoint.save(tmp_path, {"step": step}, backup_every=1e-9, keep=3)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import pickle
 import time
@@ -50,7 +51,8 @@ def _write(path: Path, state: dict[str, Any]) -> Path:
             file.flush()
             os.fsync(file.fileno())
     except (OSError, RuntimeError) as error:  # torch reports a full disk as RuntimeError
-        partial.unlink(missing_ok=True)
+        with contextlib.suppress(OSError):
+            partial.unlink()
         reason = getattr(error, "strerror", None) or "is the disk full?"
         raise OutputError(f"{path}: cannot write the checkpoint ({reason})") from error
     return partial
