@@ -395,16 +395,28 @@ numbers = st.one_of(
     st.integers(1, 24),
     st.sampled_from(pictures.LAYOUTS),
     st.sampled_from([8, 10, 16]),
+    st.sampled_from(["bilinear", "bicubic", "lanczos"]),
+    st.sampled_from([None, 0.02, 1.0]),
 )
 def test_any_map_draws_inside_the_planes_or_is_an_error(
-    values: list[float], height: int, width: int, size: int, layout: str, bits: int
+    values: list[float],
+    height: int,
+    width: int,
+    size: int,
+    layout: str,
+    bits: int,
+    enlarge: str,
+    deviation: float | None,
 ) -> None:
     picture = pictures.noise(height, width, Color(bits=bits), layout=layout)
     to_coded = np.array(values).reshape(2, 3)
     sane = (np.abs(to_coded[:, :2]) <= 4096).all() and (np.abs(to_coded[:, 2]) <= 1e7).all()
     face, _ = face_and_mask(size)
     try:
-        pictures.run_blend([picture], [to_coded], face[None], np.ones((1, size, size)))
+        grain = None if deviation is None else np.full((1, 3), deviation, np.float32)
+        pictures.run_blend(
+            [picture], [to_coded], face[None], np.ones((1, size, size)), 1.0, enlarge, grain, (9,)
+        )
     except ValueError:
         assert not sane
     else:

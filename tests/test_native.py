@@ -48,7 +48,7 @@ def test_crop_agrees_across_levels(level: str, layout: str, bits: int) -> None:
             assert np.abs(a - b).max() < compare.SIMD_RGB
 
 
-@pytest.mark.parametrize("mode", ["reinhard", "mkl"])
+@pytest.mark.parametrize("mode", ["reinhard", "linear", "mkl", "histogram", "sliced"])
 def test_colour_agrees_across_levels(level: str, mode: Any) -> None:
     rng = np.random.default_rng(0)
     for size in (8, 31, 64):
@@ -63,14 +63,24 @@ def test_masks_agree_exactly_across_levels(level: str) -> None:
     rng = np.random.default_rng(0)
     for size in (9, 32, 77):
         outlines = rng.uniform(0, size, (3, 8, 2))
+        for erode, join in ((0.05, "product"), (-0.07, "union")):
+            shapes = np.stack([outlines, outlines[:, ::-1]], axis=1)
+
+            def work(o: Any = shapes, s: int = size, e: float = erode, j: Any = join) -> Any:
+                return ops.mask(o, None, s, erode=e, feather=0.1, join=j)
+
+            a, b = both_ways(level, work)
+            assert np.array_equal(a, b)
         a, b = both_ways(level, lambda o=outlines, s=size: ops.mask(o, None, s, erode=0.05, feather=0.1))
         assert np.abs(a - b).max() < compare.MASK
 
 
 @pytest.mark.parametrize("bits", [8, 10])
 @pytest.mark.parametrize("layout", pictures.LAYOUTS)
-def test_blend_agrees_across_levels(level: str, layout: str, bits: int) -> None:
+@pytest.mark.parametrize("enlarge", ["bilinear", "bicubic", "lanczos"])
+def test_blend_agrees_across_levels(level: str, enlarge: str, layout: str, bits: int) -> None:
     rng = np.random.default_rng(0)
+    grain = np.array([[0.01, 0.0, 0.02]], np.float32)
     for size in (5, 33, 64):
         face, mask = rng.uniform(0, 1, (1, 3, size, size)), rng.uniform(0, 1, (1, size, size))
         for scale in (0.2, 0.9, 2.6):
@@ -78,7 +88,7 @@ def test_blend_agrees_across_levels(level: str, layout: str, bits: int) -> None:
 
             def work(face: Any = face, mask: Any = mask, to_coded: Any = to_coded) -> pictures.Picture:
                 picture = pictures.noise(150, 213, Color(bits=bits), layout=layout)
-                pictures.run_blend([picture], to_coded, face, mask)
+                pictures.run_blend([picture], to_coded, face, mask, 1.0, enlarge, grain, (4,))
                 return picture
 
             a, b = both_ways(level, work)

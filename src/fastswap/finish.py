@@ -15,6 +15,7 @@ from fastswap.faces import Face
 from fastswap.frame import Affine, Frame
 from fastswap.look import Look
 from fastswap.mask_file import MaskFile
+from fastswap.recentre import recentred
 from fastswap.steady import Doubles, Seen, SeenFace, average, motion, with_neighbours
 
 if TYPE_CHECKING:
@@ -56,8 +57,11 @@ def finished(
     what is in the batch and nothing else.
     """
 
+    def adapt(kinds: tuple[Doubles, ...], own: tuple[Doubles, ...]) -> tuple[Doubles, ...]:
+        return recentred(kinds[0], own[0], look.color), *kinds[1:]
+
     def result(frames: Sequence[Seen], now: int, track: int) -> tuple[Doubles, ...]:
-        return *average(frames, now, track, look.steady), motion(frames, now, track)
+        return *average(frames, now, track, look.steady, adapt), motion(frames, now, track)
 
     def see(batch: Batch) -> list[Seen]:
         # A frame of which nothing is known may be one of any video: it stands alone.

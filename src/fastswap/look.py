@@ -29,8 +29,9 @@ class Look:
         et al. 2001); in R'G'B' "linear" (covariance, by symmetric roots), "mkl" (linear Monge-Kantorovitch map, Pitié
         and Kokaram 2007), "histogram" (each channel's) or "sliced" (sliced optimal transport, Pitié et al. 2007).
     color_strength: 0 keeps the new face's colours, 1 matches them fully.
-    steady: frames before and after each frame whose statistics (colour, sharpness, grain) are averaged with its own,
-        0 to `MOST_STEADY`. The average ends at a cut and where the face's track begins, ends or has a gap.
+    steady: frames before and after each frame whose statistics (the colours' spread, sharpness, grain) are averaged
+        with its own, 0 to `MOST_STEADY`; the mean colour stays each frame's own, see `recentre`. The average ends at a
+        cut and where the face's track begins, ends or has a gap.
     mask: parts joined by "*" (their product) or by "+" (their union): "mesh" (the outline of the face mesh),
         "generator" (what the generator drew), "ellipse" and "box" (as wide and as high as the outline).
     forehead: how far the outline's top is raised above the mesh, as a fraction of the length from chin to forehead.

@@ -20,6 +20,8 @@ from fastswap.frame import Affine
 Doubles = NDArray[np.float64]
 Item = TypeVar("Item")
 Result = TypeVar("Result")
+Adapt = Callable[[tuple[Doubles, ...], tuple[Doubles, ...]], tuple[Doubles, ...]]
+"""Takes a frame's numbers and those of the frame they are averaged for."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,11 +52,15 @@ def weights(reach: int) -> Doubles:
     return np.asarray(1.0 - (np.arange(reach + 1) / (reach + 1)) ** 2)
 
 
-def average(frames: Sequence[Seen], now: int, track: int, reach: int) -> tuple[Doubles, ...]:
+def average(
+    frames: Sequence[Seen], now: int, track: int, reach: int, adapt: Adapt | None = None
+) -> tuple[Doubles, ...]:
     """The weighted mean over the unbroken run of `track` around frame `now`, at most `reach` frames to either side.
 
-    A run ends at a cut and where the track is missing. The sum goes from the first frame to the last.
+    A run ends at a cut and where the track is missing. The sum goes from the first frame to the last. adapt: what
+    becomes of a frame's numbers before they are averaged with those of `now`.
     """
+    own = frames[now].faces[track].measured
     first = last = now
     while first > now - reach and follows(frames, first, track):
         first -= 1
@@ -65,7 +71,8 @@ def average(frames: Sequence[Seen], now: int, track: int, reach: int) -> tuple[D
     whole = 0.0
     for i in range(first, last + 1):
         weight = float(by_distance[abs(i - now)])
-        parts = [weight * values for values in frames[i].faces[track].measured]
+        measured = frames[i].faces[track].measured
+        parts = [weight * values for values in (adapt(measured, own) if adapt else measured)]
         total = [a + b for a, b in zip(total, parts, strict=True)] if total else parts
         whole += weight
     return tuple(values / whole for values in total)
