@@ -238,6 +238,21 @@ def test_masks_of_anything(
     assert got.max() <= 1.0
 
 
+@settings(max_examples=80, deadline=None)
+@given(frames(), maps, st.integers(1, 20), values)
+def test_noise_of_anything(frame: Anything, to_coded: NDArray[Any], size: int, odd: float) -> None:
+    masks = np.ones((1, size, size), np.float32)
+    masks[0, size // 2] = odd
+    out = np.full((1, 4), np.nan)
+    try:
+        _cpu.noise_statistics([frame.native], to_coded[None], masks, out)
+    except ValueError:
+        assert not sane(to_coded)
+        return
+    assert np.isfinite(out).all()
+    assert (out >= 0.0).all()
+
+
 @settings(max_examples=60, deadline=None)
 @given(frames(), st.sampled_from([1, 2, 3, 7]), st.integers(8, 40))
 def test_any_number_of_threads_gives_the_same_bytes(frame: Anything, threads: int, size: int) -> None:
