@@ -18,7 +18,7 @@ from fastswap import ops, video
 from fastswap.errors import OutputError, SettingsError
 from fastswap.frame import ColorSpec, Frame, identity_affine
 from fastswap.pixels import FORMATS, PixelFormat
-from footage import SMALL, picture
+from footage import SMALL, clip, picture
 from reference import Color
 
 ALL = sorted(FORMATS)
@@ -379,3 +379,14 @@ def test_memory_of_frames_is_used_again_only_when_nobody_looks() -> None:
     other = video.frames.take(70, 50, "yuv420p")
     assert id(other) == number
     assert other.planes[0].buffer_ptr != shared.ctypes.data
+
+
+def test_a_matrix_that_is_not_known_is_told(tmp_path: Path) -> None:
+    for number, words in ((8, "ycgco"), (14, "ictcp")):
+        path = clip(
+            tmp_path / f"{number}.mkv", codec="ffv1", pixel_format="yuv444p", tags={"colorspace": number}
+        )
+        with video.Reader(path) as reader:
+            assert any(f"matrix {words} is not known" in notice for notice in reader.notices)
+    with video.Reader(clip(tmp_path / "plain.mkv", codec="ffv1", tags={"colorspace": 1})) as reader:
+        assert not reader.notices

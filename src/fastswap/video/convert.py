@@ -8,11 +8,10 @@ import av
 from av.video.reformatter import Interpolation, VideoReformatter
 
 from fastswap.pixels import FORMATS
-from fastswap.video.info import FULL_RANGE, LIMITED_RANGE, UNTAGGED, ColorTags
+from fastswap.video.info import FULL_RANGE, LIMITED_RANGE, RGB_MATRIX, UNTAGGED, ColorTags
 from fastswap.video.loss import nearest
 from fastswap.video.planes import is_native, native_name
 
-RGB_MATRIX = 0  # H.273's "identity": the planes are G, B, R
 _QUALITY = Interpolation.BICUBIC | Interpolation.ACCURATE_RND | Interpolation.FULL_CHR_H_INP
 _AV_MATRIX = {"bt601": 5, "bt709": 1, "bt2020": 9}
 _EXACT = {

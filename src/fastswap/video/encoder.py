@@ -18,8 +18,8 @@ from av.video.codeccontext import VideoCodecContext
 from fastswap.errors import OutputError
 from fastswap.frame import ColorSpec
 from fastswap.video import hdr
-from fastswap.video.convert import RGB_MATRIX, av_matrix
-from fastswap.video.info import FULL_RANGE, LIMITED_RANGE, UNTAGGED, VideoInfo
+from fastswap.video.convert import av_matrix
+from fastswap.video.info import FULL_RANGE, LIMITED_RANGE, RGB_MATRIX, UNTAGGED, VideoInfo
 from fastswap.video.log import listening
 from fastswap.video.loss import ranked
 from fastswap.video.opening import reason

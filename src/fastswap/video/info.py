@@ -18,6 +18,9 @@ Kind = Literal["video", "image", "folder"]
 LIMITED_RANGE, FULL_RANGE = 1, 2
 """FFmpeg's AVCOL_RANGE_MPEG, luma 16..235, and AVCOL_RANGE_JPEG, luma 0..255."""
 
+RGB_MATRIX = 0
+"""H.273's "identity": the planes are G, B and R."""
+
 UNTAGGED = 2
 """H.273's "unspecified" for matrix, primaries and transfer."""
 
@@ -106,6 +109,12 @@ class ColorTags:
             "transfer": _TRANSFER_NAMES.get(self.transfer),
             "siting": self.siting,
         }
+
+    @property
+    def foreign_matrix(self) -> str | None:
+        """The stated matrix when the operations have nothing like it (YCgCo, ICtCp): they take another one for it."""
+        known = self.matrix in _KERNEL_MATRIX or self.matrix in (RGB_MATRIX, UNTAGGED)
+        return None if known else _MATRIX_NAMES.get(self.matrix, f"number {self.matrix}")
 
     def spec(self, width: int, height: int, codec: str, frame_format: str) -> ColorSpec:
         """The colour model the operations use; where the file says nothing, the usual reading of such a file.

@@ -141,6 +141,11 @@ class StreamSource:
         size = self.info.width, self.info.height
         self._normalise = Normaliser(path.name, size, self.info.frame_format, self.info.tags, notices)
         self._to_coded = self.info.geometry.to_coded()
+        if self.info.tags.foreign_matrix:
+            taken, stated = self.info.color.matrix, self.info.tags.foreign_matrix
+            notices.append(
+                f"{path.name}: the matrix {stated} is not known; faces are drawn as if it were {taken}"
+            )
         if self.info.display_matrix and snap_matrix(self.info.display_matrix) is None:
             notices.append(
                 f"{path.name}: its display matrix is no quarter turn; faces are sought in the coded picture"
