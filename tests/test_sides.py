@@ -20,6 +20,7 @@ from fastswap.errors import OutputError
 from fastswap.look import Look
 from fastswap.video import timecode
 from footage import QUARTER_TURN
+from generators import write_generator
 
 Array = NDArray[np.float64]
 LOSSLESS = {"encoder": "ffv1"}
@@ -374,3 +375,35 @@ def test_ten_bits_stay_ten_bits(face_clip: Path, generator: Path, tmp_path: Path
         strict=True,
     ):
         assert np.abs(target / 4 * (1.0 - alpha) + luma * alpha - result / 4).max() <= RECOMPOSED
+
+
+def test_faces_of_two_models_share_one_matte_and_one_page(generator: Path, tmp_path: Path) -> None:
+    scene = actors.Scene(size=(480, 270), face_px=90)
+    cast = [(actors.BO, actors.Pose(x=0.35)), (actors.CLEO, actors.Pose(x=0.65))]
+    clip = tmp_path / "two.mp4"
+    video.write_video(
+        clip, (actors.render_cast(cast, scene, index=i).rgb for i in range(8)), 25, options={"crf": "8"}
+    )
+    other = write_generator(tmp_path / "other.onnx", resolution=96)
+    report = fastswap.render(
+        clip,
+        tmp_path / "out.mkv",
+        model={"track:0": generator, "track:1": other},
+        matte=tmp_path / "m.mkv",
+        layer=tmp_path / "l.mkv",
+        report_page=tmp_path / "p.html",
+        **LOSSLESS,
+    )
+    assert report.faces == 16
+    mattes = _mattes(tmp_path / "m.mkv")
+    assert len(mattes) == 8
+    for target, result, alpha, (luma, _) in zip(
+        _luma(clip), _luma(tmp_path / "out.mkv"), mattes, _layers(tmp_path / "l.mkv"), strict=True
+    ):
+        assert min(alpha[:, :240].max(), alpha[:, 240:].max()) == 1.0
+        # Rounded once for each model.
+        assert np.abs(target * (1.0 - alpha) + luma * alpha - result).max() <= RECOMPOSED + 0.5
+    text = (tmp_path / "p.html").read_text()
+    assert '"track":0' in text
+    assert '"track":1' in text
+    assert '"words":"2 faces swapped"' in text

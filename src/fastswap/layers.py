@@ -63,6 +63,22 @@ def layers_of(swap: FaceSwap, batch: Batch) -> list[Layer | None]:
     return [_layer(rects[i], black[i], white[i]) if i in rects else None for i in range(len(batch.works))]
 
 
+def over(upper: Layer | None, lower: Layer | None) -> Layer | None:
+    """One layer drawn over another (Porter and Duff 1984)."""
+    if upper is None or lower is None:
+        return upper or lower
+    left, top = (min(upper.rect[i], lower.rect[i]) for i in (0, 1))
+    right, bottom = (max(upper.rect[i], lower.rect[i]) for i in (2, 3))
+    whole = np.zeros((2, 4, bottom - top, right - left), np.float32)
+    for place, layer in zip(whole, (upper, lower), strict=True):
+        x, y = layer.rect[0] - left, layer.rect[1] - top
+        height, width = layer.alpha.shape
+        place[0, y : y + height, x : x + width] = layer.alpha
+        place[1:, y : y + height, x : x + width] = layer.planes
+    mixed = whole[0] + whole[1] * (1.0 - whole[0, 0])
+    return Layer((left, top, right, bottom), mixed[0], mixed[1:], upper.matrix)
+
+
 def _rect(batch: Batch, index: int, whole: bool) -> Rect:
     """Where in a frame its crops lie; all of it where `whole`."""
     frame, size = batch.works[index].frame, batch.targets.shape[-1]

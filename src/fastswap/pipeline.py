@@ -95,8 +95,6 @@ def render(
     cast = parse_cast(model, select)
     models = tuple(role.model for role in cast)
     parallel = _processes(batch, threads, parallel, device, cluster_files)
-    if len(cast) > 1 and any((matte, layer, report_page)):
-        raise SettingsError("matte, layer and report page show one model; render with one model for them")
     settings = {
         "device": device,
         "engine": engine,
@@ -127,9 +125,9 @@ def render(
             for swap in (place.swap(path, look=look, batch=size, threads=threads) for path in models)
         ]
         sides = held.enter_context(
-            Sides(swaps[0], info, output, matte=_optional(matte), layer=_optional(layer), window=window)
+            Sides(swaps, info, output, matte=_optional(matte), layer=_optional(layer), window=window)
         )
-        page = held.enter_context(Page(swaps[0], info, _optional(report_page), [output, *sides.paths], total))
+        page = held.enter_context(Page(swaps, info, _optional(report_page), [output, *sides.paths], total))
         known = Analysis(info, _optional(analysis), window, deinterlace, place)
         selections = [known.resolve(role.selection, progress) for role in cast]
         stages = Stages()

@@ -3,6 +3,7 @@ elsewhere."""
 
 from __future__ import annotations
 
+import threading
 from collections import deque
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -16,7 +17,7 @@ from fastswap import video
 from fastswap.atomic import Staging
 from fastswap.errors import OutputError
 from fastswap.frame import Frame
-from fastswap.layers import Layer, layers_of
+from fastswap.layers import Layer, layers_of, over
 from fastswap.swap import Batch, FaceSwap
 from fastswap.video.muxing import Target
 from fastswap.video.side import FORMS, Cell, Kind, SideSeries, SideVideo, place_of
@@ -91,7 +92,7 @@ class Sides:
 
     def __init__(
         self,
-        swap: FaceSwap,
+        swaps: Sequence[FaceSwap],
         info: video.VideoInfo,
         output: Path,
         *,
@@ -99,7 +100,9 @@ class Sides:
         layer: Path | None,
         window: video.Window | None = None,
     ) -> None:
-        self._swap = swap
+        self._swaps = swaps
+        self._held: dict[int, Layer | None] = {}  # of frames that later models will still draw in
+        self._lock = threading.Lock()
         self._sides: list[_Side] = []
         wanted: list[tuple[Kind, Path | None]] = [("matte", matte), ("layer", layer)]
         try:
@@ -129,10 +132,17 @@ class Sides:
     def __bool__(self) -> bool:
         return bool(self._sides)
 
-    def see(self, batch: Batch, _made: Sequence[Frame]) -> None:
-        """Draws and takes the layers of a batch."""
-        for work, layer in zip(batch.works, layers_of(self._swap, batch), strict=True):
-            for side in self._sides if not work.warm else []:
+    def see(self, batch: Batch, _made: Sequence[Frame], number: int) -> None:
+        """Draws and takes the layers of a batch; those of several models lie one over the other."""
+        for work, drawn in zip(batch.works, layers_of(self._swaps[number], batch), strict=True):
+            if work.warm:
+                continue
+            with self._lock:
+                layer = over(drawn, self._held.pop(work.frame.index, None))
+                if number + 1 < len(self._swaps):
+                    self._held[work.frame.index] = layer
+                    continue
+            for side in self._sides:
                 side.put(work.frame, layer)
 
     def finish(self, sign: Callable[[Path], object]) -> list[str]:

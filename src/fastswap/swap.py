@@ -92,8 +92,12 @@ class Batch:
 class Watcher(Protocol):
     """Looks on while frames are made: side outputs, reports."""
 
-    def see(self, batch: Batch, made: Sequence[Frame]) -> None:
-        """Takes note of a batch and of its finished frames, one for each of `batch.works`; changes neither."""
+    def see(self, batch: Batch, made: Sequence[Frame], number: int) -> None:
+        """Takes note of a batch and of its finished frames, one for each of `batch.works`; changes neither.
+
+        number: of the model in the chain, from 0. Each frame is seen once for each model, in order; those of the models
+        come from threads of their own.
+        """
 
 
 class FaceSwap:
@@ -196,12 +200,14 @@ class FaceSwap:
         """
         return (work.frame for work in self.composited(batches, watchers))
 
-    def composited(self, batches: Iterable[Batch], watchers: Sequence[Watcher] = ()) -> Iterator[Work]:
-        """As `composite`, with what the next model has to do in each frame."""
+    def composited(
+        self, batches: Iterable[Batch], watchers: Sequence[Watcher] = (), number: int = 0
+    ) -> Iterator[Work]:
+        """As `composite`, with what the next model has to do in each frame. number: of this model, from 0."""
         for batch in self._finish(batches):
             made = self._composite(batch) if batch.owner else [work.frame for work in batch.works]
             for watcher in watchers:
-                watcher.see(batch, made)
+                watcher.see(batch, made, number)
             for work, frame in zip(batch.works, made, strict=True):
                 if not work.warm:
                     faces = work.rest[0] if work.rest else ()
@@ -260,5 +266,5 @@ def chain_swaps(
         name = "" if number == 1 else f" {number}"
         cut = stages.thread(f"crop{name}", swap.cut(works), depth=1)
         generated = stages.thread(f"generate{name}", swap.generate(cut), depth=1)
-        works = stages.thread(f"composite{name}", swap.composited(generated, watchers))
+        works = stages.thread(f"composite{name}", swap.composited(generated, watchers, number - 1))
     return (work.frame for work in works)

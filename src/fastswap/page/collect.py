@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
@@ -11,7 +12,7 @@ from numpy.typing import NDArray
 from fastswap import align, ops, video
 from fastswap.frame import Frame
 from fastswap.page.measures import shift_and_seam
-from fastswap.swap import Batch, FaceSwap
+from fastswap.swap import Batch, FaceSwap, Work
 
 SAMPLES = 12
 """Frames that are kept as pictures, about evenly spread."""
@@ -54,37 +55,50 @@ class Sample:
 
 @dataclass(slots=True)
 class Collector:
-    """Watches a render, see `swap.Watcher`. total: frames to come, None when that is not known."""
+    """Watches a render, see `swap.Watcher`. swaps: the models in order. total: frames to come, None when not known."""
 
-    swap: FaceSwap
+    swaps: Sequence[FaceSwap]
     total: int | None
     frames: list[FrameFacts] = field(default_factory=list)
     samples: list[Sample] = field(default_factory=list)
     _every: int = 1
     _next: int = 0
+    _held: dict[int, tuple[Frame, tuple[FaceFacts, ...]]] = field(default_factory=dict)
+    _lock: threading.Lock = field(default_factory=threading.Lock)
 
     def __post_init__(self) -> None:
         self._every = max(1, (self.total or SAMPLES) // SAMPLES)
 
-    def see(self, batch: Batch, made: Sequence[Frame]) -> None:
-        """Takes note of the frames of a batch."""
+    def see(self, batch: Batch, made: Sequence[Frame], number: int) -> None:
+        """Takes note of the frames of a batch; a frame is complete when the last model has been through it."""
         batch = batch.without_warm()
-        faces = self._faces(batch, made)
-        for number, (work, after) in enumerate(zip(batch.works, made, strict=True)):
+        faces = self._faces(batch, made, self.swaps[number])
+        for place, (work, after) in enumerate(zip(batch.works, made, strict=True)):
             if work.warm:
                 continue
-            own = tuple(face for owner, face in zip(batch.owner, faces, strict=True) if owner == number)
-            cut = work.found is not None and work.found.cut
-            self.frames.append(FrameFacts(work.frame.index, work.frame.time, cut, work.state, own))
-            if own and len(self.frames) > self._next:
-                self._keep(work.frame, after, len(own))
+            own = tuple(face for owner, face in zip(batch.owner, faces, strict=True) if owner == place)
+            with self._lock:
+                before, earlier = self._held.pop(work.frame.index, (work.frame, ()))
+                if number + 1 < len(self.swaps):
+                    self._held[work.frame.index] = before, earlier + own
+                    continue
+            self._add(work, before, after, earlier + own)
+
+    def _add(self, work: Work, before: Frame, after: Frame, faces: tuple[FaceFacts, ...]) -> None:
+        cut = work.found is not None and work.found.cut
+        self.frames.append(FrameFacts(work.frame.index, work.frame.time, cut, work.state, faces))
+        if faces and len(self.frames) > self._next:
+            self._keep(before, after, len(faces))
 
     def swap_facts(self) -> dict[str, str]:
         """Whose face was put in, and with whose consent."""
-        contract = self.swap.contract
-        return {"face of": contract.subject, "consent": contract.consent}
+        contracts = [swap.contract for swap in self.swaps]
+        return {
+            "face of": "; ".join(contract.subject for contract in contracts),
+            "consent": "; ".join(contract.consent for contract in contracts),
+        }
 
-    def _faces(self, batch: Batch, made: Sequence[Frame]) -> list[FaceFacts]:
+    def _faces(self, batch: Batch, made: Sequence[Frame], swap: FaceSwap) -> list[FaceFacts]:
         if not batch.owner:
             return []
         drawn = [face for work in batch.works if not work.warm for face in work.faces]
@@ -92,7 +106,7 @@ class Collector:
         changes = [(0.0, 0.0, 0.0)] * len(drawn)
         if batch.shown is not None:
             after = ops.crop([made[i] for i in batch.owner], batch.to_coded, batch.targets.shape[-1])
-            alpha = batch.shown * np.float32(self.swap.look.opacity)
+            alpha = batch.shown * np.float32(swap.look.opacity)
             changes = [shift_and_seam(batch.targets[n], after[n], alpha[n]) for n in range(len(drawn))]
         return [
             FaceFacts(face.track, face.score, where, *change)

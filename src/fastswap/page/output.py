@@ -28,14 +28,14 @@ class Page:
 
     def __init__(
         self,
-        swap: FaceSwap,
+        swaps: Sequence[FaceSwap],
         info: video.VideoInfo,
         path: Path | None,
         taken: Sequence[Path],
         total: int | None,
     ) -> None:
         self.path = path
-        self._collector = Collector(swap, total)
+        self._collector = Collector(swaps, total)
         self._stack = ExitStack()
         if path is None:
             return
@@ -58,9 +58,9 @@ class Page:
     ) -> None:
         self._stack.close()
 
-    def see(self, batch: Batch, made: Sequence[Frame]) -> None:
+    def see(self, batch: Batch, made: Sequence[Frame], number: int) -> None:
         """Takes note of a batch."""
-        self._collector.see(batch, made)
+        self._collector.see(batch, made, number)
 
     def finish(self, report: Report, settings: Mapping[str, Any], sign: Callable[[Path], object]) -> None:
         """Writes and signs the page. settings: what the render was asked for."""
