@@ -17,28 +17,6 @@
 namespace fs {
 namespace {
 
-// Grain of each of `count` faces: [count, 3] deviations and [count] seeds, or none.
-struct GrainParts {
-  const std::optional<Floats>& deviations;
-  const std::vector<std::uint32_t>& seeds;
-
-  void require(py::ssize_t count) const {
-    if (!deviations) return;
-    require_shape(*deviations, "grain", {count, 3});
-    if (static_cast<py::ssize_t>(seeds.size()) != count) throw bad_argument("seeds: one for each face");
-    for (py::ssize_t i = 0; i < 3 * count; ++i) {
-      const float value = deviations->data()[i];
-      if (!(value >= 0.0f && value <= 1.0f)) throw bad_argument("grain must lie in 0..1");
-    }
-  }
-
-  Grain grain(py::ssize_t n) const {
-    if (!deviations) return {};
-    const float* d = deviations->data(n, 0);
-    return {{d[0], d[1], d[2]}, seeds[static_cast<std::size_t>(n)]};
-  }
-};
-
 // What the masks of `count` faces are made of, each part optional; checks the shapes.
 struct MaskParts {
   const std::optional<Floats>& outlines;

@@ -14,6 +14,10 @@ namespace {
 
 std::invalid_argument bad(const std::string& text) { return std::invalid_argument(text); }
 
+bool is_known(const std::string& typestr) {
+  return typestr == "|u1" || typestr == "<u2" || typestr == "<f4" || typestr == "<f8";
+}
+
 std::vector<std::int64_t> packed_strides(const std::vector<std::int64_t>& shape, std::int64_t item) {
   std::vector<std::int64_t> strides(shape.size());
   for (std::size_t i = shape.size(); i-- > 0; item *= shape[i]) strides[i] = item;
@@ -81,8 +85,8 @@ Layout layout_of(const py::handle& object, const std::string& name) {
   const auto interface = py::cast<py::dict>(object.attr("__cuda_array_interface__"));
   Layout layout;
   layout.typestr = py::cast<std::string>(interface["typestr"]);
-  if (layout.typestr != "|u1" && layout.typestr != "<u2" && layout.typestr != "<f4")
-    throw bad(name + ": its elements are " + layout.typestr + "; |u1, <u2 and <f4 are known");
+  if (!is_known(layout.typestr))
+    throw bad(name + ": its elements are " + layout.typestr + "; |u1, <u2, <f4 and <f8 are known");
   layout.shape = py::cast<std::vector<std::int64_t>>(interface["shape"]);
   const auto data = py::cast<std::pair<std::uintptr_t, bool>>(interface["data"]);
   layout.pointer = data.first;
@@ -99,8 +103,8 @@ Array::Array(std::uintptr_t pointer, std::vector<std::int64_t> shape,
              std::optional<std::vector<std::int64_t>> strides, std::string typestr, py::object owner)
     : memory_(keep(std::move(owner))) {
   layout_ = {pointer, std::move(shape), {}, std::move(typestr)};
-  if (layout_.typestr != "|u1" && layout_.typestr != "<u2" && layout_.typestr != "<f4")
-    throw bad("array: typestr is '" + layout_.typestr + "'; choose |u1, <u2 or <f4");
+  if (!is_known(layout_.typestr))
+    throw bad("array: typestr is '" + layout_.typestr + "'; choose |u1, <u2, <f4 or <f8");
   for (const std::int64_t side : layout_.shape) {
     if (side < 0) throw bad("array: a side is negative");
   }
@@ -133,6 +137,7 @@ Array Array::from_dlpack(const py::object& source) {
     throw bad("DLPack: the array does not lie on a CUDA device");
   Array array;
   array.layout_.typestr = typestr_of(tensor.dtype);
+  if (!is_known(array.layout_.typestr)) throw bad("DLPack: its elements are " + array.layout_.typestr);
   array.layout_.pointer = reinterpret_cast<std::uintptr_t>(tensor.data) + tensor.byte_offset;
   array.layout_.shape.assign(tensor.shape, tensor.shape + tensor.ndim);
   array.layout_.strides = packed_strides(array.layout_.shape, array.layout_.item());

@@ -26,14 +26,13 @@ std::string device_name(int index) {
 }
 
 template <class T>
-void crop_as(const std::vector<DevicePicture>& list, const Doubles& to_coded, const Layout& out,
+void crop_as(const std::vector<DevicePicture>& list, const Doubles& to_coded, float* out, int size,
              Border border, Stream& stream) {
-  const auto size = static_cast<int>(out.shape[3]);
   const std::ptrdiff_t each = 3 * static_cast<std::ptrdiff_t>(size) * size;
   std::vector<CropJob<T>> jobs;
   for (std::size_t n = 0; n < list.size(); ++n) {
     const auto i = static_cast<py::ssize_t>(n);
-    jobs.push_back({picture_from<const T>(list[n]), affine_from(to_coded, i), float_data(out) + i * each});
+    jobs.push_back({picture_from<const T>(list[n]), affine_from(to_coded, i), out + i * each});
   }
   const py::gil_scoped_release release;
   crop(jobs.data(), static_cast<int>(jobs.size()), size, border, stream);
@@ -44,13 +43,14 @@ void bind_crop(const py::sequence& pictures, const Doubles& to_coded, const py::
   const auto list = device_pictures(pictures);
   const auto count = static_cast<py::ssize_t>(list.size());
   require_shape(to_coded, "to_coded", {count, 2, 3});
-  const Layout to = floats_of(out, "out", {count, 3, -1, -1}, true);
-  floats_of(out, "out", {count, 3, to.shape[3], to.shape[3]});
+  device_output<float>(out, "out", {count, 3, -1, -1});
+  const std::int64_t size = layout_of(out, "out").shape[3];
+  float* to = device_output<float>(out, "out", {count, 3, size, size});
   if (count == 0) return;
-  checked_size(to.shape[3]);
+  const int side = checked_size(size);
   const Border how = border_from(border);
-  is_wide(list.front()) ? crop_as<std::uint16_t>(list, to_coded, to, how, stream)
-                        : crop_as<std::uint8_t>(list, to_coded, to, how, stream);
+  is_wide(list.front()) ? crop_as<std::uint16_t>(list, to_coded, to, side, how, stream)
+                        : crop_as<std::uint8_t>(list, to_coded, to, side, how, stream);
 }
 
 void bind_stream(py::module_& m) {
@@ -74,6 +74,7 @@ PYBIND11_MODULE(_cuda, m) {
   fs::cuda::bind_streams(m);
   m.def("crop", &fs::cuda::bind_crop, "pictures"_a, "to_coded"_a.noconvert(), "out"_a, "border"_a,
         "stream"_a);
+  fs::cuda::bind_ops(m);
   m.def("device_count", &fs::cuda::device_count);
   m.def("device_name", &fs::cuda::device_name, "index"_a);
 }

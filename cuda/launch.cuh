@@ -7,6 +7,11 @@
 
 #include "check.h"
 
+// Shared memory whose size the launch gives.
+#ifndef FS_DYNAMIC_SHARED
+#define FS_DYNAMIC_SHARED(name) extern __shared__ __align__(16) unsigned char name[]
+#endif
+
 namespace fs::cuda {
 
 // Queues kernel<<<grid, block, shared, stream>>>(args...); an empty grid queues nothing.

@@ -11,6 +11,10 @@ namespace fs::cuda {
 
 inline constexpr std::size_t kMostFaces = 16384;  // in one call: launches count faces in the third dimension
 
+inline void require_count(std::int64_t count) {
+  if (count > static_cast<std::int64_t>(kMostFaces)) throw bad_argument("over 16384 faces in one call");
+}
+
 // A plane in device memory; as plane_from.
 template <class T>
 PlaneView<T> device_plane(const Layout& layout, const char* name) {
@@ -84,18 +88,19 @@ inline std::vector<DevicePicture> device_pictures(const py::sequence& pictures) 
     if (is_wide(list.back()) != is_wide(list.front()))
       throw bad_argument("pictures of one call must share their dtype");
   }
-  if (list.size() > kMostFaces) throw bad_argument("over 16384 faces in one call");
+  require_count(static_cast<std::int64_t>(list.size()));
   return list;
 }
 
-// A packed float32 array of that shape in device memory; -1 stands for any size.
-inline Layout floats_of(const py::handle& object, const char* name, std::initializer_list<std::int64_t> shape,
-                        bool written = false) {
-  Layout layout = layout_of(object, name);
+// The memory of a packed array of that shape; -1 stands for any size.
+template <class T>
+const T* device_array(const py::handle& object, const char* name, std::initializer_list<std::int64_t> shape) {
+  const Layout layout = layout_of(object, name);
   const std::string who = name;
-  if (layout.typestr != "<f4") throw bad_argument(who + ": its elements are not float32");
+  const bool is_double = sizeof(T) == 8;
+  if (layout.typestr != (is_double ? "<f8" : "<f4"))
+    throw bad_argument(who + ": its elements are not " + (is_double ? "float64" : "float32"));
   if (!layout.is_packed()) throw bad_argument(who + ": it is not C-contiguous");
-  if (written && layout.readonly) throw bad_argument(who + ": it is read-only");
   bool good = layout.shape.size() == shape.size();
   std::size_t i = 0;
   for (const std::int64_t side : shape) {
@@ -103,9 +108,18 @@ inline Layout floats_of(const py::handle& object, const char* name, std::initial
     ++i;
   }
   if (!good) throw bad_argument(who + ": its shape does not fit the other arguments");
-  return layout;
+  return reinterpret_cast<const T*>(layout.pointer);
 }
 
-inline float* float_data(const Layout& layout) { return reinterpret_cast<float*>(layout.pointer); }
+// The same to write to.
+template <class T>
+T* device_output(const py::handle& object, const char* name, std::initializer_list<std::int64_t> shape) {
+  const T* memory = device_array<T>(object, name, shape);
+  if (layout_of(object, name).readonly) throw bad_argument(std::string(name) + ": it is read-only");
+  return const_cast<T*>(memory);
+}
+
+// Bindings of the operations on batches of faces.
+void bind_ops(py::module_& module);
 
 }  // namespace fs::cuda

@@ -23,6 +23,8 @@
 #define __forceinline__ inline __attribute__((always_inline))
 #define __launch_bounds__(...)
 #define __restrict__ __restrict
+#define FS_DYNAMIC_SHARED(name) \
+  unsigned char* const name = static_cast<unsigned char*>(::emulation::shared_memory())
 
 struct dim3 {
   unsigned x, y, z;
