@@ -14,6 +14,8 @@ namespace fs {
 inline constexpr double kLabFloor = 0.25;
 inline constexpr double kRgbFloor = 1.0 / (255.0 * 255.0);
 
+FS_HD double limited_gain(double x) { return x < kLeastGain ? kLeastGain : x > kMostGain ? kMostGain : x; }
+
 struct ColorStatistics {
   double mean[3];
   Matrix3 covariance;
@@ -39,8 +41,7 @@ FS_HD ColorStatistics color_statistics_of(const Moments& m, bool lab) {
 FS_HD Matrix3 reinhard(const ColorStatistics& face, const ColorStatistics& target) {
   Matrix3 gain{};
   for (int i = 0; i < 3; ++i) {
-    gain[i][i] =
-        std::clamp(std::sqrt(target.covariance[i][i] / face.covariance[i][i]), kLeastGain, kMostGain);
+    gain[i][i] = limited_gain(std::sqrt(target.covariance[i][i] / face.covariance[i][i]));
   }
   return gain;
 }
@@ -60,7 +61,7 @@ FS_HD Matrix3 linear_covariance(const ColorStatistics& face, const ColorStatisti
   }
   const Matrix3 limit = apply_to_eigenvalues(multiply(transposed, m), [](double x) {
     const double gain = std::sqrt(std::max(x, 1e-12));
-    return std::clamp(gain, kLeastGain, kMostGain) / gain;
+    return limited_gain(gain) / gain;
   });
   return multiply(m, limit);
 }
@@ -71,7 +72,7 @@ FS_HD Matrix3 monge_kantorovitch(const ColorStatistics& face, const ColorStatist
   const Matrix3 middle = apply_to_eigenvalues(multiply(forward, multiply(target.covariance, forward)),
                                               [](double x) { return std::sqrt(std::max(x, 0.0)); });
   return apply_to_eigenvalues(multiply(back, multiply(middle, back)),
-                              [](double x) { return std::clamp(x, kLeastGain, kMostGain); });
+                              [](double x) { return limited_gain(x); });
 }
 
 FS_HD ColorMap make_color_map(const Moments& face, const Moments& target, ColorMode mode, double strength) {

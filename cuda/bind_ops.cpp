@@ -102,18 +102,21 @@ void bind_match_color(const py::object& faces, const py::object& statistics, con
 }
 
 template <class T>
-std::vector<DrawJob<T>> draw_jobs(const std::vector<DevicePicture>& list, const Doubles& to_coded, int size) {
+std::vector<DrawJob<T>> draw_jobs(const std::vector<DevicePicture>& list, const Doubles& to_coded,
+                                  const GrainParts& grain, int size) {
   std::vector<DrawJob<T>> jobs;
   for (std::size_t n = 0; n < list.size(); ++n) {
     const Affine map = affine_from(to_coded, static_cast<py::ssize_t>(n));
     require_sane(map);
-    jobs.push_back({picture_from<T>(list[n]), map, {0, 0, size, size}});
+    jobs.push_back(
+        {picture_from<T>(list[n]), map, grain.grain(static_cast<py::ssize_t>(n)), {0, 0, size, size}});
   }
   return jobs;
 }
 
 void bind_blend(const py::sequence& pictures, const Doubles& to_coded, const py::object& faces,
-                const py::object& masks, double opacity, Stream& stream) {
+                const py::object& masks, double opacity, const std::string& enlarge,
+                const std::optional<Floats>& grain, const std::vector<std::uint32_t>& seeds, Stream& stream) {
   const auto list = device_pictures(pictures);
   const auto count = static_cast<py::ssize_t>(list.size());
   require_shape(to_coded, "to_coded", {count, 2, 3});
@@ -121,22 +124,28 @@ void bind_blend(const py::sequence& pictures, const Doubles& to_coded, const py:
   const auto* pixels = device_array<float>(faces, "faces", {count, 3, size, size});
   const auto* alpha = device_array<float>(masks, "masks", {count, size, size});
   unit_from(opacity, "opacity");
+  const Enlarge filter = enlarge_from(enlarge);
+  const GrainParts grains{grain, seeds};
+  grains.require(count);
   if (count == 0) return;
   const int side = checked_size(size);
   const auto run = [&](const auto& jobs) {
     const py::gil_scoped_release release;
     Call call(stream);
-    blend(call, jobs.data(), static_cast<int>(count), side, pixels, alpha, static_cast<float>(opacity));
+    blend(call, jobs.data(), static_cast<int>(count), side, pixels, alpha, static_cast<float>(opacity),
+          filter);
   };
-  is_wide(list.front()) ? run(draw_jobs<std::uint16_t>(list, to_coded, side))
-                        : run(draw_jobs<std::uint8_t>(list, to_coded, side));
+  is_wide(list.front()) ? run(draw_jobs<std::uint16_t>(list, to_coded, grains, side))
+                        : run(draw_jobs<std::uint8_t>(list, to_coded, grains, side));
 }
 
 void bind_composite(const py::sequence& pictures, const Doubles& to_coded, const py::object& targets,
                     const py::object& faces, const Optional& generated, const std::optional<Floats>& outlines,
                     const Optional& mattes, const Optional& masks, const Optional& statistics,
                     const std::string& join, double erode, double feather, const std::string& mode,
-                    double strength, double opacity, Stream& stream) {
+                    double strength, double opacity, const std::string& enlarge,
+                    const std::optional<Floats>& grain, const std::vector<std::uint32_t>& seeds,
+                    Stream& stream) {
   const auto list = device_pictures(pictures);
   const auto count = static_cast<py::ssize_t>(list.size());
   require_shape(to_coded, "to_coded", {count, 2, 3});
@@ -152,15 +161,17 @@ void bind_composite(const py::sequence& pictures, const Doubles& to_coded, const
   batch.statistics = numbers.view();
   unit_from(strength, "strength");
   unit_from(opacity, "opacity");
+  const GrainParts grains{grain, seeds};
+  grains.require(count);
   if (count == 0) return;
-  const CompositeParams params{mask_params(checked_size(size), erode, feather, join_from(join)), how, strength,
-                               static_cast<float>(opacity)};
+  const CompositeParams params{mask_params(checked_size(size), erode, feather, join_from(join)), how,
+                               strength, static_cast<float>(opacity), enlarge_from(enlarge)};
   const auto run = [&](auto jobs) {
     const py::gil_scoped_release release;
     composite(jobs.data(), batch, params, stream);
   };
-  is_wide(list.front()) ? run(draw_jobs<std::uint16_t>(list, to_coded, static_cast<int>(size)))
-                        : run(draw_jobs<std::uint8_t>(list, to_coded, static_cast<int>(size)));
+  is_wide(list.front()) ? run(draw_jobs<std::uint16_t>(list, to_coded, grains, static_cast<int>(size)))
+                        : run(draw_jobs<std::uint8_t>(list, to_coded, grains, static_cast<int>(size)));
 }
 
 }  // namespace
@@ -174,11 +185,11 @@ void bind_ops(py::module_& m) {
   m.def("match_color", &bind_match_color, "faces"_a, "statistics"_a, "mode"_a, "strength"_a, "out"_a,
         "stream"_a);
   m.def("blend", &bind_blend, "pictures"_a, "to_coded"_a.noconvert(), "faces"_a, "masks"_a, "opacity"_a,
-        "stream"_a);
+        "enlarge"_a, "grain"_a.noconvert().none(true), "seeds"_a, "stream"_a);
   m.def("composite", &bind_composite, "pictures"_a, "to_coded"_a.noconvert(), "targets"_a, "faces"_a,
         "generated"_a.none(true), "outlines"_a.noconvert().none(true), "mattes"_a.none(true),
         "masks"_a.none(true), "statistics"_a.none(true), "join"_a, "erode"_a, "feather"_a, "mode"_a,
-        "strength"_a, "opacity"_a, "stream"_a);
+        "strength"_a, "opacity"_a, "enlarge"_a, "grain"_a.noconvert().none(true), "seeds"_a, "stream"_a);
 }
 
 }  // namespace fs::cuda

@@ -1,4 +1,5 @@
-// Drawing faces into pictures on the GPU: one launch makes all faces' layers, one draws them into luma and chroma.
+// Drawing faces into pictures on the GPU: one launch makes all faces' layers, one draws them into luma and
+// chroma.
 #include "blend.h"
 
 #include <algorithm>
@@ -14,15 +15,16 @@ namespace {
 
 constexpr int kTileX = 32, kTileY = 8;
 
-// --- layers --------------------------------------------------------------------------------------------------
+// --- layers
+// --------------------------------------------------------------------------------------------------
 
-// Layers of a whole crop, their ring of zeros included: p.luma and p.chroma point to the crop's first pixel.
-__global__ void fill_layers(const LayerParams* faces) {
+// Layers of a whole crop, their rings of zeros included: p.luma and p.chroma point to the crop's first pixel.
+__global__ void fill_layers(const LayerParams* faces, int ring) {
   const LayerParams& p = faces[blockIdx.z];
-  const int x = static_cast<int>(blockIdx.x * blockDim.x + threadIdx.x) - 1;
-  const int y = static_cast<int>(blockIdx.y * blockDim.y + threadIdx.y) - 1;
+  const int x = static_cast<int>(blockIdx.x * blockDim.x + threadIdx.x) - ring;
+  const int y = static_cast<int>(blockIdx.y * blockDim.y + threadIdx.y) - ring;
   const int width = p.pixels.width, height = p.pixels.height;
-  if (x > width || y > height) return;
+  if (x >= width + ring || y >= height + ring) return;
   if (x >= 0 && y >= 0 && x < width && y < height) {
     make_layers<LayerSource::kRgb, float>(p, x, y);
     return;
@@ -32,8 +34,8 @@ __global__ void fill_layers(const LayerParams* faces) {
   for (int c = 0; c < 3; ++c) p.chroma[c][at] = 0;
 }
 
-Layers layers_of(Call& call, int size, const Rect& reached) {
-  Layers layers{nullptr, {}, {-1, -1, size + 2, size + 2}, {}};
+Layers layers_of(Call& call, int size, const Rect& reached, int ring) {
+  Layers layers{nullptr, {}, {-ring, -ring, size + 2 * ring, size + 2 * ring}, {}, ring};
   const std::size_t area = layers.rect.area() + kSamplerMargin;
   layers.luma = call.scratch<std::uint16_t>(2 * area);
   for (std::uint16_t*& plane : layers.chroma) plane = call.scratch<std::uint16_t>(area);
@@ -50,11 +52,12 @@ LayerParams layer_params(const Layers& layers, const ColorSpec& color, int size,
   p.source = LayerSource::kRgb;
   p.opacity = opacity;
   p.color = yuv_transform(color);
-  aim(p, layers, 1, 1);
+  aim(p, layers, 0);
   return p;
 }
 
-// --- drawing -------------------------------------------------------------------------------------------------
+// --- drawing
+// -------------------------------------------------------------------------------------------------
 
 // One plane or two of a picture, at the same positions, and where they change.
 template <class T>
@@ -70,16 +73,24 @@ struct DrawPlanes {
   }
 };
 
-template <int C, class T>
+// One sample of C planes, by a filter of kTaps.
+template <int C, int kTaps, class T>
 __device__ void draw_sample(const DrawPlanes<T>& p, int x, int y) {
+  const Sampler& sampler = p.row.sampler;
   float value[C + 1];
-  sample<C + 1>(p.row.sampler, row_u(p.row.sampler, y), row_v(p.row.sampler, y), x, value);
+  if constexpr (kTaps == 2) {
+    sample<C + 1>(sampler, row_u(sampler, y), row_v(sampler, y), x, value);
+  } else {
+    sample_wide<kTaps>(sampler, row_u(sampler, y), row_v(sampler, y), x, value);
+  }
   if (!(value[0] > 0.0f)) return;  // its bytes stay
   for (int c = 0; c < C; ++c) {
+    if (p.row.grain[c] > 0.0f)
+      value[c + 1] += p.row.grain[c] * grain_strength(value[0]) * grain_at(x, y, p.row.seed[c]);
     T& word = p.planes[c].row(y)[x * p.planes[c].step];
-    const float old = static_cast<float>(word >> p.row.shift);
+    const float old = static_cast<float>(word);
     const float mixed = blend_code(old, value[0], value[c + 1], p.row.unit, p.row.most);
-    word = static_cast<T>(static_cast<int>(mixed) << p.row.shift);
+    word = static_cast<T>(static_cast<int>(mixed));
   }
 }
 
@@ -89,16 +100,19 @@ __global__ void draw_tiles(const DrawPlanes<T>* faces) {
   const int x = p.columns.begin + static_cast<int>(blockIdx.x * blockDim.x + threadIdx.x);
   const int y = p.rows.begin + static_cast<int>(blockIdx.y * blockDim.y + threadIdx.y);
   if (x >= p.columns.end || y >= p.rows.end) return;
-  if (p.row.count == 1) {
-    draw_sample<1>(p, x, y);
-  } else {
-    draw_sample<2>(p, x, y);
+  switch (p.row.sampler.filter) {
+    case Enlarge::kBilinear:
+      return p.row.count == 1 ? draw_sample<1, 2>(p, x, y) : draw_sample<2, 2>(p, x, y);
+    case Enlarge::kBicubic:
+      return p.row.count == 1 ? draw_sample<1, 4>(p, x, y) : draw_sample<2, 4>(p, x, y);
+    case Enlarge::kLanczos:
+      return p.row.count == 1 ? draw_sample<1, 6>(p, x, y) : draw_sample<2, 6>(p, x, y);
   }
 }
 
 // A sampler of the layers, or of reductions of them, which are added to `fills`.
-Sampler layer_sampler(Call& call, const Affine& to_crop, const Footprint& f, const Layers& layers, bool chroma,
-                      std::vector<WindowFill<std::uint16_t>>& fills) {
+Sampler layer_sampler(Call& call, const Affine& to_crop, const Footprint& f, const Layers& layers,
+                      bool chroma, std::vector<WindowFill<std::uint16_t>>& fills) {
   if (f.log2_x == 0 && f.log2_y == 0) return direct_sampler(to_crop, f, layers, chroma);
   const Rect& rect = layers.rect;
   const LayerViews views = views_of(layers, chroma);
@@ -113,11 +127,10 @@ Sampler layer_sampler(Call& call, const Affine& to_crop, const Footprint& f, con
 }
 
 template <class T>
-DrawPlanes<T> plan_planes(Call& call, const DrawJob<T>& job, const Layers& layers, bool chroma,
-                          std::vector<WindowFill<std::uint16_t>>& fills) {
+DrawPlanes<T> plan_planes(Call& call, const DrawJob<T>& job, const Layers& layers, Enlarge enlarge,
+                          bool chroma, std::vector<WindowFill<std::uint16_t>>& fills) {
   const Picture<T>& picture = job.picture;
-  const Affine to_plane =
-      chroma ? compose(chroma_from_luma(picture.color), job.to_coded) : job.to_coded;
+  const Affine to_plane = chroma ? compose(chroma_from_luma(picture.color), job.to_coded) : job.to_coded;
   const Affine to_crop = inverse(to_plane);
   const Footprint footprint = plan(to_crop);
   DrawPlanes<T> p{};
@@ -125,10 +138,15 @@ DrawPlanes<T> plan_planes(Call& call, const DrawJob<T>& job, const Layers& layer
   p.planes[1] = chroma ? picture.v : picture.y;
   p.row.sampler = layer_sampler(call, to_crop, footprint, layers, chroma, fills);
   p.row.count = chroma ? 2 : 1;
-  p.row.shift = picture.color.shift;
   p.row.unit = std::ldexp(1.0f, picture.color.bits - 16);
   p.row.most = std::ldexp(1.0f, picture.color.bits) - 1.0f;
-  const Region region = reach(layers.extent, footprint);
+  for (int i = 0; i < p.row.count; ++i) {
+    const int plane = chroma ? i + 1 : 0;
+    p.row.grain[i] = job.grain.deviation[plane] * 65536.0f;
+    p.row.seed[i] = job.grain.seed + static_cast<std::uint32_t>(plane) * 0x632be59bu;
+  }
+  if (enlarges(footprint)) p.row.sampler.filter = enlarge;
+  const Region region = reach(layers.extent, footprint, taps_of(p.row.sampler.filter));
   p.rows = rows_of(to_plane, region, p.planes[0].height);
   p.columns = columns_in(to_plane, region, p.planes[0].width);
   return p;
@@ -174,7 +192,8 @@ class Rounds {
 
 template <class T>
 void blend(Call& call, const DrawJob<T>* jobs, int count, int size, const float* faces, const float* masks,
-           float opacity) {
+           float opacity, Enlarge enlarge) {
+  const int ring = taps_of(enlarge) - 1;
   const std::ptrdiff_t area = static_cast<std::ptrdiff_t>(size) * size;
   std::vector<LayerParams> layer_list;
   std::vector<WindowFill<std::uint16_t>> fills;
@@ -182,20 +201,23 @@ void blend(Call& call, const DrawJob<T>* jobs, int count, int size, const float*
   for (int n = 0; n < count; ++n) {
     const DrawJob<T>& job = jobs[n];
     if (job.reached.area() == 0 || !has_area(job.to_coded)) continue;
-    const Layers layers = layers_of(call, size, job.reached);
-    layer_list.push_back(layer_params(layers, job.picture.color, size, faces + 3 * n * area, masks + n * area, opacity));
-    rounds.add(plan_planes(call, job, layers, false, fills));
-    rounds.add(plan_planes(call, job, layers, true, fills));
+    const Layers layers = layers_of(call, size, job.reached, ring);
+    layer_list.push_back(
+        layer_params(layers, job.picture.color, size, faces + 3 * n * area, masks + n * area, opacity));
+    rounds.add(plan_planes(call, job, layers, enlarge, false, fills));
+    rounds.add(plan_planes(call, job, layers, enlarge, true, fills));
   }
   if (layer_list.empty()) return;
-  const dim3 grid(blocks_for(size + 2, kTileX), blocks_for(size + 2, kTileY),
+  const dim3 grid(blocks_for(size + 2 * ring, kTileX), blocks_for(size + 2 * ring, kTileY),
                   static_cast<unsigned>(layer_list.size()));
-  FS_LAUNCH(fill_layers, grid, dim3(kTileX, kTileY), 0, call.stream(), call.send(layer_list));
+  FS_LAUNCH(fill_layers, grid, dim3(kTileX, kTileY), 0, call.stream(), call.send(layer_list), ring);
   if (!fills.empty()) fill_windows(call, fills);
   rounds.draw(call);
 }
 
-template void blend(Call&, const DrawJob<std::uint8_t>*, int, int, const float*, const float*, float);
-template void blend(Call&, const DrawJob<std::uint16_t>*, int, int, const float*, const float*, float);
+template void blend(Call&, const DrawJob<std::uint8_t>*, int, int, const float*, const float*, float,
+                    Enlarge);
+template void blend(Call&, const DrawJob<std::uint16_t>*, int, int, const float*, const float*, float,
+                    Enlarge);
 
 }  // namespace fs::cuda

@@ -17,13 +17,14 @@ constexpr double kCloudStep = 16777216.0;
 
 // One pixel of a batch's picture `which` (the faces' and the targets' in turns).
 struct BatchPixels {
-  const float* rgb[2];
+  const float *faces, *targets;
   const float* masks;
   int size;
 
   __device__ Triple<float> color(int which, int at) const {
     const int area = size * size;
-    const float* from = rgb[which % 2] + 3 * static_cast<std::ptrdiff_t>(which / 2) * area + at;
+    const float* from =
+        (which % 2 ? targets : faces) + 3 * static_cast<std::ptrdiff_t>(which / 2) * area + at;
     return {from[0], from[area], from[2 * static_cast<std::ptrdiff_t>(area)]};
   }
   __device__ float weight(int which, int at) const {
@@ -31,7 +32,8 @@ struct BatchPixels {
   }
 };
 
-// --- moments -------------------------------------------------------------------------------------------------
+// --- moments
+// -------------------------------------------------------------------------------------------------
 
 template <bool kLab>
 __global__ void add_moments(BatchPixels pixels, double* parts) {
@@ -76,7 +78,8 @@ __global__ void join_moments(const double* parts, int blocks, double* out) {
   out[which * kMomentNumbers + k] = sum;
 }
 
-// --- histograms and clouds -----------------------------------------------------------------------------------
+// --- histograms and clouds
+// -----------------------------------------------------------------------------------
 
 using Fixed = unsigned long long;
 
@@ -135,7 +138,8 @@ __global__ void from_fixed(const Fixed* in, double step, int count, double* out)
   if (i < count) out[i] = static_cast<double>(in[i]) / step;
 }
 
-// --- maps and their use --------------------------------------------------------------------------------------
+// --- maps and their use
+// --------------------------------------------------------------------------------------
 
 struct Transfer {
   ColorMap map;
@@ -152,7 +156,8 @@ __device__ Moments unpack(const double* in) {
   return m;
 }
 
-__global__ void make_maps(const double* statistics, ColorMode mode, double strength, int count, Transfer* out) {
+__global__ void make_maps(const double* statistics, ColorMode mode, double strength, int count,
+                          Transfer* out) {
   const int face = static_cast<int>(blockIdx.x * blockDim.x + threadIdx.x);
   if (face >= count) return;
   const double* from = statistics + static_cast<std::ptrdiff_t>(face) * 2 * kMomentNumbers;
@@ -198,7 +203,7 @@ const Transfer* send_transfers(Call& call, const double* statistics, ColorMode m
 
 void color_statistics(Call& call, const FaceBatch& batch, ColorMode mode, double* out) {
   if (mode == ColorMode::kNone) return;
-  const BatchPixels pixels{{batch.faces, batch.targets}, batch.masks, batch.size};
+  const BatchPixels pixels{batch.faces, batch.targets, batch.masks, batch.size};
   const int numbers = statistics_size(mode), pictures = 2 * batch.count;
   const dim3 blocks(blocks_for(batch.size, kMomentRows), 1, static_cast<unsigned>(pictures));
   const auto total = static_cast<std::size_t>(pictures) * static_cast<std::size_t>(numbers);
@@ -230,10 +235,9 @@ void match_color(Call& call, const float* faces, int count, int size, const Stat
                  ColorMode mode, double strength, float* out) {
   const int area = size * size;
   if (mode == ColorMode::kNone) {
-    const std::size_t bytes = std::size_t{3} * static_cast<std::size_t>(count) *
-                              static_cast<std::size_t>(area) * sizeof(float);
-    if (out != faces)
-      FS_CUDA(cudaMemcpyAsync(out, faces, bytes, cudaMemcpyDeviceToDevice, call.stream()));
+    const std::size_t bytes =
+        std::size_t{3} * static_cast<std::size_t>(count) * static_cast<std::size_t>(area) * sizeof(float);
+    if (out != faces) FS_CUDA(cudaMemcpyAsync(out, faces, bytes, cudaMemcpyDeviceToDevice, call.stream()));
     return;
   }
   const Transfer* transfers = nullptr;

@@ -32,7 +32,7 @@ void composite(DrawJob<T>* jobs, const CompositeBatch& batch, const CompositePar
     match_color(call, pixels.faces, count, size, statistics, params.color, params.strength, matched);
     pixels.faces = matched;
   }
-  blend(call, jobs, count, size, pixels.faces, pixels.masks, params.opacity);
+  blend(call, jobs, count, size, pixels.faces, pixels.masks, params.opacity, params.enlarge);
 }
 
 template void composite(DrawJob<std::uint8_t>*, const CompositeBatch&, const CompositeParams&, Stream&);

@@ -9,8 +9,8 @@ namespace fs::cuda {
 
 // Device memory but for the outlines; see fs::CompositeJob.
 struct CompositeBatch {
-  FaceBatch pixels;      // with ready masks, or null
-  MaskSources sources;   // where there are no ready masks
+  FaceBatch pixels;     // with ready masks, or null
+  MaskSources sources;  // where there are no ready masks
   StatisticsView statistics;
 };
 
@@ -19,6 +19,7 @@ struct CompositeParams {
   ColorMode color;
   double strength;  // of the colour match
   float opacity;
+  Enlarge enlarge;
 };
 
 // As fs::composite. The jobs' `reached` is set here.

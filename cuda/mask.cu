@@ -1,8 +1,8 @@
 // Masks on the GPU. Every step is one launch for all faces; a launch's third dimension counts the faces.
 //
-// Shrinking by two octagons one after the other is shrinking by lines of their summed lengths, so erosion and the room
-// for the soft edge are four passes in all. Where that leaves nothing of a face, its own block looks for the widest
-// soft edge that does, which is rare.
+// Shrinking by two octagons one after the other is shrinking by lines of their summed lengths, so erosion and
+// the room for the soft edge are four passes in all. Where that leaves nothing of a face, its own block looks
+// for the widest soft edge that does, which is rare.
 #include "mask.h"
 
 #include <algorithm>
@@ -10,6 +10,7 @@
 #include <string>
 #include <utility>
 
+#include "../csrc/lanes.h"
 #include "../csrc/outline.h"
 #include "launch.cuh"
 
@@ -26,7 +27,8 @@ struct Planes {
   }
 };
 
-// --- the joined shape ----------------------------------------------------------------------------------------
+// --- the joined shape
+// ----------------------------------------------------------------------------------------
 
 constexpr int kJoinColumns = 64, kJoinRows = 32;
 
@@ -47,8 +49,7 @@ __global__ void join_shapes(JoinParams p, Planes out) {
   for (int j = 0; j < kJoinRows; ++j) joined[j * kJoinColumns + lane] = p.unite ? 0.0f : 1.0f;
   for (int shape = 0; shape < p.shapes; ++shape) {
     for (int j = 0; j <= kJoinRows; ++j) cells[j * kJoinColumns + lane] = 0.0f;
-    const float* outline =
-        p.outlines + 2 * static_cast<std::ptrdiff_t>(face * p.shapes + shape) * p.points;
+    const float* outline = p.outlines + 2 * static_cast<std::ptrdiff_t>(face * p.shapes + shape) * p.points;
     add_outline(outline, p.points, {cells + lane, kJoinColumns, {x, y0, 1, kJoinRows}});
     float total = 0.0f;
     for (int j = 0; j < kJoinRows; ++j) {
@@ -78,12 +79,13 @@ __global__ void join_shapes(JoinParams p, Planes out) {
   }
 }
 
-// --- shrinking and growing -----------------------------------------------------------------------------------
+// --- shrinking and growing
+// -----------------------------------------------------------------------------------
 
 constexpr int kTileX = 32, kTileY = 8;
 
-// out[y][x] is the least, or the greatest, over k < length of in[y + y0 + k dy][x + x0 + k dx]; beyond the edges lies
-// 0.
+// out[y][x] is the least, or the greatest, over k < length of in[y + y0 + k dy][x + x0 + k dx]; beyond the
+// edges lies 0.
 struct LinePass {
   int x0, y0, dx, dy, length;
 };
@@ -101,8 +103,8 @@ __device__ std::int16_t along_line(const std::int16_t* in, int width, int height
   return static_cast<std::int16_t>(result);
 }
 
-// The passes of one or two octagons. All but the last take in the pixel they are for, so that what a pass before gave
-// beyond the edges, which is 0, need not be kept.
+// The passes of one or two octagons. All but the last take in the pixel they are for, so that what a pass
+// before gave beyond the edges, which is 0, need not be kept.
 struct OctagonPasses {
   LinePass pass[4];
   __host__ __device__ OctagonPasses(const Octagon& a, const Octagon& b) {
@@ -114,7 +116,8 @@ struct OctagonPasses {
   }
 };
 
-// shown[face] becomes 1 when something above 0 is left of it; may be null. `ring`: the outermost ring of `out` is 0.
+// shown[face] becomes 1 when something above 0 is left of it; may be null. `ring`: the outermost ring of
+// `out` is 0.
 template <bool kGreatest>
 __global__ void line_pass(Planes in, LinePass p, bool ring, Planes out, int* shown) {
   const int x = static_cast<int>(blockIdx.x * blockDim.x + threadIdx.x);
@@ -159,7 +162,8 @@ __global__ void find_radius(Planes shape, Planes spare, Planes out, int erode, i
   if (is_lead) radii[face] = radius;
 }
 
-// --- the soft edge -------------------------------------------------------------------------------------------
+// --- the soft edge
+// -------------------------------------------------------------------------------------------
 
 constexpr int kSoftColumns = 32, kSoftRows = 32, kSoftGroups = 8;
 constexpr int kSoftPitch = kSoftColumns + 2;  // so that neither rows nor columns share a bank
@@ -235,7 +239,8 @@ __global__ void soften(Planes in, SoftPass p, Planes out, float* floats, const f
   }
 }
 
-// --- all of it -----------------------------------------------------------------------------------------------
+// --- all of it
+// -----------------------------------------------------------------------------------------------
 
 class MaskWork {
  public:
@@ -248,8 +253,8 @@ class MaskWork {
     join();
     auto* shown = call_.scratch<int>(static_cast<std::size_t>(sources_.count));
     auto* radii = call_.scratch<int>(static_cast<std::size_t>(sources_.count));
-    FS_CUDA(cudaMemsetAsync(shown, 0, static_cast<std::size_t>(sources_.count) * sizeof(int),
-                            call_.stream()));
+    FS_CUDA(
+        cudaMemsetAsync(shown, 0, static_cast<std::size_t>(sources_.count) * sizeof(int), call_.stream()));
     const int erode = std::max(0, params_.erode), radius = params_.feather;
     const OctagonPasses passes{Octagon(erode), Octagon(radius)};
     if (erode + radius > 0) {

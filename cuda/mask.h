@@ -6,9 +6,11 @@
 
 namespace fs::cuda {
 
-inline constexpr int kMostMaskSize = 1920;  // of a crop's side: a soft edge's reach must fit into shared memory
+inline constexpr int kMostMaskSize =
+    1920;  // of a crop's side: a soft edge's reach must fit into shared memory
 
-// What the masks of a batch are made of; see MaskSource. Pictures lie in device memory, outlines in the host's.
+// What the masks of a batch are made of; see MaskSource. Pictures lie in device memory, outlines in the
+// host's.
 struct MaskSources {
   const float* outlines;  // count x shapes x points x 2, or null
   int shapes, points;

@@ -13,8 +13,8 @@ __device__ inline double warp_sum(double value) {
   return value;
 }
 
-// sums[k] += over all threads of a block of kWarps warps; the result is in `sums` of the first warp's first thread.
-// All threads must take part. The order is always the same.
+// sums[k] += over all threads of a block of kWarps warps; the result is in `sums` of the first warp's first
+// thread. All threads must take part. The order is always the same.
 template <int kCount, int kWarps>
 __device__ void block_sums(double (&sums)[kCount]) {
   __shared__ double parts[kWarps][kCount];

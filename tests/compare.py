@@ -215,6 +215,19 @@ RGB_FILTERS = 4.0
 CUDA_RGB = 2e-5
 """Between the GPU and the scalar CPU code: the GPU fuses products and sums."""
 
+CUDA_MASK = 3.0 / 32767
+"""Between the GPU and the CPU, masks: the CPU rounds each joined shape, the GPU their product once; then as MASK."""
+
+CUDA_SUMS = 1e-4
+"""Between the GPU and the CPU, sums over masked pixels as a part of the weight, in L*a*b* too (values of up to 100):
+the GPU adds histograms and clouds in fixed point of 16 and 24 bits, and moments in another order."""
+
+CUDA_COLOR = 1e-4
+"""Between the GPU and the scalar CPU code, colour match from the same statistics: as SIMD_COLOR."""
+
+CUDA_CODES = 1
+"""Between the GPU and the scalar CPU code, 8 bit: a value near half a code may round either way."""
+
 RASTER_EDGE = 0.13
 """Covered area against the exact one, square pixels for each pixel of outline: four samples a pixel; measured up to
 0.1 on edges that run along the samples."""

@@ -15,6 +15,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from numpy.typing import NDArray
 
 import compare
 import emulated
@@ -133,3 +134,294 @@ def test_arrays_go_through_dlpack_and_back(device: Device) -> None:
         device.cuda.Array.from_dlpack(3)
     with pytest.raises(ValueError, match="not lie on a CUDA device"):
         device.cuda.Array.from_dlpack(values)
+
+
+# --- masks --------------------------------------------------------------------------------------------------
+
+
+def star(size: int, points: int, seed: int, centre: tuple[float, float]) -> NDArray[np.float32]:
+    """A closed outline around a centre, with bays."""
+    rng = np.random.default_rng(seed)
+    turn = np.sort(rng.uniform(0, 2 * np.pi, points))
+    radius = rng.uniform(0.2, 0.48, points) * size
+    return (np.array(centre) + radius[:, None] * np.column_stack([np.cos(turn), np.sin(turn)])).astype(
+        np.float32
+    )
+
+
+def waves(size: int) -> NDArray[np.float32]:
+    y, x = np.mgrid[0:size, 0:size]
+    return (0.5 + 0.6 * np.sin(x / 3.0) * np.cos(y / 5.0)).astype(np.float32)
+
+
+def run_mask(
+    device: Device,
+    outlines: NDArray[np.float32] | None,
+    generated: NDArray[np.float32] | None,
+    size: int,
+    settings: tuple[str, float, float],
+    mattes: NDArray[np.float32] | None = None,
+) -> NDArray[np.float32]:
+    """Masks from the GPU."""
+    count = len(next(a for a in (outlines, generated) if a is not None))
+    out = device.floats(count, size, size)
+    pixels = [None if a is None else device.put(a) for a in (generated, mattes)]
+    device.cuda.mask(outlines, *pixels, *settings, out, device.stream)
+    return device.get(out)
+
+
+@pytest.mark.parametrize(
+    ("erode", "feather"), [(0.0, 0.0), (0.0, 0.1), (0.1, 0.0), (0.03, 0.13), (0.13, 0.31), (0.5, 0.5)]
+)
+@pytest.mark.parametrize("size", [24, 45])
+def test_mask(device: Device, size: int, erode: float, feather: float) -> None:
+    middle = size / 2
+    centres = ((middle, middle), (0.0, middle), (middle, -3.0), (-3.0 * size, 5.0))
+    outlines = np.stack([star(size, 13, n, centre) for n, centre in enumerate(centres)])
+    generated = np.stack([waves(size)] * len(outlines))
+    for lines, drawn in ((outlines, None), (None, generated), (outlines, generated)):
+        got = run_mask(
+            device, None if lines is None else lines[:, None], drawn, size, ("product", erode, feather)
+        )
+        for n in range(len(outlines)):
+            line = None if lines is None else lines[n].astype(np.float64)
+            picture = None if drawn is None else drawn[n].astype(np.float64)
+            want = reference.mask(line, picture, size, erode, feather)
+            assert np.abs(got[n] - want).max() < compare.MASK
+
+
+@pytest.mark.parametrize("join", ["product", "union"])
+@pytest.mark.parametrize("erode", [-0.2, 0.05])
+def test_joined_and_grown_masks_match_the_cpu(device: Device, join: str, erode: float) -> None:
+    size = 37
+    rng = np.random.default_rng(2)
+    outlines = np.stack(
+        [[star(size, 9, 2 * n, (16.0, 20.0)), star(size, 9, 2 * n + 1, (24.0, 12.0))] for n in range(2)]
+    )
+    generated, mattes = rng.uniform(-0.2, 1.2, (2, 2, size, size)).astype(np.float32)
+    for drawn in (None, generated):
+        got = run_mask(device, outlines, drawn, size, (join, erode, 0.2), mattes)
+        want = np.empty((2, size, size), np.float32)
+        _cpu.mask(outlines, drawn, mattes, join, erode, 0.2, want)
+        assert np.abs(got - want).max() < compare.CUDA_MASK
+
+
+def test_wide_soft_edges_take_several_launches(device: Device) -> None:
+    """Of a reach that does not fit into shared memory at once."""
+    size = 660
+    outlines = np.array([[[[10, 10], [650, 10], [650, 650], [10, 650]]]], np.float32)
+    got = run_mask(device, outlines, None, size, ("product", 0.0, 0.5))
+    want = np.empty((1, size, size), np.float32)
+    _cpu.mask(outlines, None, None, "product", 0.0, 0.5, want)
+    assert np.abs(got - want).max() < compare.CUDA_MASK
+
+
+# --- colour -------------------------------------------------------------------------------------------------
+
+
+def faces_and_masks(count: int, size: int, seed: int = 0) -> tuple[NDArray[np.float32], ...]:
+    """Faces, targets and masks, with values beyond 0..1 and pixels that are not numbers outside the masks."""
+    rng = np.random.default_rng(seed)
+    faces = rng.normal(0.5, 0.25, (count, 3, size, size)).astype(np.float32)
+    targets = rng.normal((0.6, 0.45, 0.4), 0.1, (count, size, size, 3)).astype(np.float32)
+    masks = np.clip(rng.uniform(-1, 1.5, (count, size, size)), 0, 1).astype(np.float32)
+    faces[:, :, 0, 0] = np.nan
+    masks[:, 0, 0] = 0.0
+    return faces, np.ascontiguousarray(targets.transpose(0, 3, 1, 2)), masks
+
+
+MODES = ("reinhard", "linear", "mkl", "histogram", "sliced")
+
+
+@pytest.mark.parametrize("mode", MODES)
+@pytest.mark.parametrize("size", [9, 70])
+def test_color_statistics_and_match(device: Device, mode: str, size: int) -> None:
+    arrays = faces_and_masks(3, size)
+    faces, targets, masks = arrays
+    want = np.empty((3, 2, _cpu.statistics_size(mode)))
+    _cpu.color_statistics(*arrays, mode, want)
+    out = device.put(np.full_like(want, np.nan))
+    there = [device.put(a) for a in arrays]
+    device.cuda.color_statistics(*there, mode, out, device.stream)
+    got = device.get(out)
+    assert np.abs(got - want).max() < compare.CUDA_SUMS * want[:, :, :1].max()
+
+    matched = np.empty_like(faces)
+    _cpu.match_color(faces, got, mode, 0.8, matched)
+    for numbers in (got, out) if mode in ("reinhard", "linear", "mkl") else (got,):
+        new = device.floats(3, 3, size, size)
+        device.cuda.match_color(there[0], numbers, mode, 0.8, new, device.stream)
+        assert np.abs(device.get(new) - matched).max() < compare.CUDA_COLOR
+    if mode in ("reinhard", "mkl") and size > 9:
+        device.cuda.match_color(there[0], out, mode, 1.0, new, device.stream)
+        clean = np.nan_to_num(np.clip(faces, 0, 1)).astype(np.float64)
+        truth = getattr(reference, mode)(clean[0], np.clip(targets[0], 0, 1).astype(np.float64), masks[0])
+        assert np.abs(device.get(new)[0] - truth).max() < compare.COLOR_RGB
+
+
+def test_color_none_copies_and_tables_need_host_statistics(device: Device) -> None:
+    faces = faces_and_masks(1, 12)[0]
+    there = device.put(faces)
+    out = device.floats(*faces.shape)
+    device.cuda.match_color(there, np.empty((1, 2, 0)), "none", 1.0, out, device.stream)
+    assert np.array_equal(device.get(out), faces, equal_nan=True)
+    numbers = device.put(np.zeros((1, 2, _cpu.statistics_size("histogram"))))
+    with pytest.raises(ValueError, match="need statistics in host memory"):
+        device.cuda.match_color(there, numbers, "histogram", 1.0, out, device.stream)
+
+
+# --- blend and composite ------------------------------------------------------------------------------------
+
+
+def blobs(count: int, size: int, seed: int = 0) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+    """Smooth faces, and masks that are 0 on the crop's border."""
+    faces = np.stack([pictures.smooth_rgb(size, size, seed + n) for n in range(count)]).astype(np.float32)
+    y, x = np.mgrid[0:size, 0:size] + 0.5 - size / 2
+    mask = np.clip(1.3 - np.hypot(x, y) / (0.36 * size), 0, 1).astype(np.float32)
+    mask[[0, -1]] = mask[:, [0, -1]] = 0.0
+    return faces, np.stack([mask] * count)
+
+
+@pytest.mark.parametrize("color", FORMATS, ids=str)
+@pytest.mark.parametrize("layout", pictures.LAYOUTS)
+def test_blend(device: Device, layout: str, color: Color) -> None:
+    size = 24
+    shown = [pictures.noise(67, 93, color, layout=layout, seed=n) for n in range(2)]
+    there = [device.picture(p.copy()) for p in shown]
+    faces, masks = blobs(4, size)
+    maps = np.array(
+        [
+            pictures.similarity(2.2, 20.0, (30.0, 30.0), size),
+            pictures.similarity(2.5, -100.0, (60.0, 50.0), size),
+            pictures.similarity(2.1, 0.0, (70.0, 10.0), size),
+            pictures.similarity(2.3, 5.0, (5.0, 40.0), size),
+        ]
+    )
+    order = (0, 1, 0, 1)
+    device.cuda.blend(
+        [there[n].native for n in order],
+        maps,
+        device.put(faces),
+        device.put(masks),
+        0.9,
+        "bilinear",
+        None,
+        [],
+        device.stream,
+    )
+    tolerance = {8: compare.BLEND_CODES, 12: compare.BLEND_CODES_12, 16: compare.BLEND_CODES_16}
+    for n in range(2):
+        got = device.fetch(there[n])
+        want = [plane.astype(np.float64) for plane in shown[n].planes]
+        for k in (k for k in range(4) if order[k] == n):
+            want = reference.blend(want, color, maps[k], faces[k], masks[k], opacity=0.9)
+        for plane, truth in zip(got.planes, want, strict=True):
+            # Two faces on one picture: the second is mixed with rounded codes.
+            assert np.abs(plane - truth).max() < tolerance.get(color.bits, compare.BLEND_CODES_12) + 0.5
+        assert got.guards_hold()
+
+
+@pytest.mark.parametrize("enlarge", ["bilinear", "bicubic", "lanczos"])
+@pytest.mark.parametrize("scale", [0.06, 0.3, 0.8, 2.2])
+def test_blend_matches_the_cpu(device: Device, scale: float, enlarge: str) -> None:
+    """Shrunk and enlarged faces that overlap, with grain; later ones over earlier ones."""
+    size = 40
+    shown = pictures.noise(75, 90)
+    there = device.picture(shown.copy())
+    faces, masks = blobs(3, size)
+    maps = np.array([pictures.similarity(scale, 15.0 * n, (35.0 + 6 * n, 40.0), size) for n in range(3)])
+    grain = np.array([[0.01, 0.004, 0.005], [0, 0, 0], [0.02, 0, 0]], np.float32)
+    seeds = [7, 8, 2**32 - 1]
+    want = shown.copy()
+    _cpu.blend([want.native] * 3, maps, faces, masks, 1.0, enlarge, grain, seeds)
+    device.cuda.blend(
+        [there.native] * 3,
+        maps,
+        device.put(faces),
+        device.put(masks),
+        1.0,
+        enlarge,
+        grain,
+        seeds,
+        device.stream,
+    )
+    got = device.fetch(there)
+    assert got.guards_hold()
+    for plane, cpu in zip(got.planes, want.planes, strict=True):
+        assert np.abs(plane.astype(int) - cpu.astype(int)).max() <= compare.CUDA_CODES
+    assert not np.array_equal(got.planes[0], shown.planes[0])
+
+
+@pytest.mark.parametrize("steadied", [False, True])
+@pytest.mark.parametrize("mode", ["none", *MODES])
+def test_composite_matches_the_cpu(device: Device, mode: str, steadied: bool) -> None:
+    size = 48
+    shown = [pictures.smooth(90, 120, layout="semiplanar", seed=n) for n in range(2)]
+    there = [device.picture(p.copy()) for p in shown]
+    cpu = [p.copy() for p in shown]
+    order = (0, 1, 1)
+    maps = np.array([pictures.similarity(1.4, 10.0 * n, (50.0 + 10 * n, 40.0), size) for n in range(3)])
+    targets = pictures.run_crop([shown[n] for n in order], list(maps), size)
+    faces, generated = blobs(3, size, seed=5)
+    outlines = np.stack([[star(size, 24, n, (size / 2, size / 2))] for n in range(3)])
+    statistics = None
+    if mode != "none" and (steadied or mode in ("histogram", "sliced")):
+        statistics = np.empty((3, 2, _cpu.statistics_size(mode)))
+        _cpu.color_statistics(faces, targets, generated, mode, statistics)
+    settings = ("product", 0.02, 0.1, mode, 0.9, 0.95, "bicubic", None, [])
+    _cpu.composite(
+        [cpu[n].native for n in order],
+        maps,
+        targets,
+        faces,
+        generated,
+        outlines,
+        None,
+        None,
+        statistics,
+        *settings,
+    )
+    device.cuda.composite(
+        [there[n].native for n in order],
+        maps,
+        device.put(targets),
+        device.put(faces),
+        device.put(generated),
+        outlines,
+        None,
+        None,
+        statistics,
+        *settings,
+        device.stream,
+    )
+    for n in range(2):
+        got = device.fetch(there[n])
+        assert got.guards_hold()
+        for plane, want in zip(got.planes, cpu[n].planes, strict=True):
+            assert np.abs(plane.astype(int) - want.astype(int)).max() <= compare.CUDA_CODES
+
+
+def test_an_outline_outside_the_crop_draws_nothing(device: Device) -> None:
+    size = 32
+    shown = pictures.noise(60, 70)
+    there = device.picture(shown.copy())
+    faces, generated = blobs(1, size)
+    outlines = np.full((1, 1, 5, 2), -50.0, np.float32)
+    maps = np.array([pictures.similarity(1.0, 0.0, (30.0, 30.0), size)])
+    pixels = device.put(faces)
+    settings = ("product", 0.0, 0.1, "reinhard", 1.0, 1.0, "bilinear", None, [])
+    device.cuda.composite(
+        [there.native],
+        maps,
+        pixels,
+        pixels,
+        device.put(generated),
+        outlines,
+        None,
+        None,
+        None,
+        *settings,
+        device.stream,
+    )
+    got = device.fetch(there)
+    assert all(np.array_equal(a, b) for a, b in zip(got.planes, shown.planes, strict=True))

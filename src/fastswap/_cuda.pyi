@@ -18,7 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 class DeviceArray(Protocol):
-    """An array in device memory: |u1 or <u2 for planes, <f4 for all others."""
+    """An array in device memory: |u1 or <u2 for planes, <f8 for statistics, <f4 for all others."""
 
     @property
     def __cuda_array_interface__(self) -> dict[str, Any]: ...
@@ -52,7 +52,7 @@ class Array:
         pointer: int,
         shape: Sequence[int],
         strides: Sequence[int] | None,  # bytes; None: C-contiguous
-        typestr: str,  # |u1, <u2 or <f4
+        typestr: str,  # |u1, <u2, <f4 or <f8
         owner: object = None,  # kept alive
     ) -> None: ...
     @staticmethod
@@ -98,6 +98,66 @@ def crop(
     to_coded: NDArray[np.float64],
     out: DeviceArray,
     border: str,
+    stream: Stream,
+) -> None: ...
+def mask(
+    outlines: NDArray[np.float32] | None,
+    generated: DeviceArray | None,
+    mattes: DeviceArray | None,
+    join: str,
+    erode: float,
+    feather: float,
+    out: DeviceArray,
+    stream: Stream,
+) -> None:
+    """A crop's side is 1920 pixels at most."""
+
+def color_statistics(
+    faces: DeviceArray,
+    targets: DeviceArray,
+    masks: DeviceArray,
+    mode: str,
+    out: DeviceArray,  # <f8
+    stream: Stream,
+) -> None: ...
+def match_color(
+    faces: DeviceArray,
+    statistics: NDArray[np.float64] | DeviceArray,  # in host memory for the modes histogram and sliced
+    mode: str,
+    strength: float,
+    out: DeviceArray,
+    stream: Stream,
+) -> None: ...
+def blend(
+    pictures: Sequence[Picture],
+    to_coded: NDArray[np.float64],
+    faces: DeviceArray,
+    masks: DeviceArray,
+    opacity: float,
+    enlarge: str,
+    grain: NDArray[np.float32] | None,
+    seeds: Sequence[int],
+    stream: Stream,
+) -> None: ...
+def composite(
+    pictures: Sequence[Picture],
+    to_coded: NDArray[np.float64],
+    targets: DeviceArray,
+    faces: DeviceArray,
+    generated: DeviceArray | None,
+    outlines: NDArray[np.float32] | None,
+    mattes: DeviceArray | None,
+    masks: DeviceArray | None,
+    statistics: NDArray[np.float64] | DeviceArray | None,  # as in match_color
+    join: str,
+    erode: float,
+    feather: float,
+    mode: str,
+    strength: float,
+    opacity: float,
+    enlarge: str,
+    grain: NDArray[np.float32] | None,
+    seeds: Sequence[int],
     stream: Stream,
 ) -> None: ...
 def device_count() -> int: ...
