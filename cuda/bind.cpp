@@ -57,10 +57,16 @@ void bind_stream(py::module_& m) {
   using namespace pybind11::literals;
   py::class_<Stream>(m, "Stream", py::module_local())
       .def(py::init<std::uintptr_t, int>(), "handle"_a = 0, "device"_a = 0)
+      .def_static("create", &Stream::create, "device"_a = 0)
       .def("synchronize", &Stream::synchronize, py::call_guard<py::gil_scoped_release>())
       .def_property_readonly("handle", &Stream::number)
       .def_property_readonly("device", &Stream::device)
       .def_property_readonly("reserved", &Stream::reserved);
+  py::class_<Timer>(m, "Timer", py::module_local())
+      .def(py::init<int>(), "device"_a = 0)
+      .def("start", &Timer::start, "stream"_a)
+      .def("stop", &Timer::stop, "stream"_a)
+      .def("milliseconds", &Timer::milliseconds, py::call_guard<py::gil_scoped_release>());
 }
 
 }  // namespace

@@ -2,6 +2,7 @@
 #include <pybind11/stl.h>
 
 #include "../csrc/bind_names.h"
+#include "../csrc/bind_seam.h"
 #include "composite.h"
 #include "picture.h"
 
@@ -139,13 +140,39 @@ void bind_blend(const py::sequence& pictures, const Doubles& to_coded, const py:
                         : run(draw_jobs<std::uint8_t>(list, to_coded, grains, side));
 }
 
+void bind_match_seam(const py::object& faces, const py::object& targets, const py::object& masks,
+                     const Doubles& to_coded, const Ints& frames, const std::string& mode,
+                     const py::object& out, Stream& stream) {
+  const py::ssize_t size = side_of(faces, "faces", 4), count = layout_of(faces, "faces").shape[0];
+  const FaceBatch batch{device_array<float>(faces, "faces", {count, 3, size, size}),
+                        device_array<float>(targets, "targets", {count, 3, size, size}),
+                        device_array<float>(masks, "masks", {count, size, size}), static_cast<int>(count),
+                        static_cast<int>(size)};
+  auto* to = device_output<float>(out, "out", {count, 3, size, size});
+  require_shape(to_coded, "to_coded", {count, 2, 3});
+  require_shape(frames, "frames", {count, 2});
+  const BlendMode how = blend_mode_from(mode);
+  if (count == 0) return;
+  require_count(count);
+  checked_size(size);
+  std::vector<FrameMap> maps;
+  for (py::ssize_t n = 0; n < count; ++n) {
+    const Affine map = affine_from(to_coded, n);
+    require_sane(map);
+    maps.push_back(frame_map(map, frames.at(n, 0), frames.at(n, 1)));
+  }
+  const py::gil_scoped_release release;
+  Call call(stream);
+  match_seam(call, batch, maps, how, to);
+}
+
 void bind_composite(const py::sequence& pictures, const Doubles& to_coded, const py::object& targets,
                     const py::object& faces, const Optional& generated, const std::optional<Floats>& outlines,
                     const Optional& mattes, const Optional& masks, const Optional& statistics,
                     const std::string& join, double erode, double feather, const std::string& mode,
-                    double strength, double opacity, const std::string& enlarge,
-                    const std::optional<Floats>& grain, const std::vector<std::uint32_t>& seeds,
-                    Stream& stream) {
+                    double strength, const std::string& blend_mode, double opacity,
+                    const std::string& enlarge, const std::optional<Floats>& grain,
+                    const std::vector<std::uint32_t>& seeds, Stream& stream) {
   const auto list = device_pictures(pictures);
   const auto count = static_cast<py::ssize_t>(list.size());
   require_shape(to_coded, "to_coded", {count, 2, 3});
@@ -164,8 +191,12 @@ void bind_composite(const py::sequence& pictures, const Doubles& to_coded, const
   const GrainParts grains{grain, seeds};
   grains.require(count);
   if (count == 0) return;
-  const CompositeParams params{mask_params(checked_size(size), erode, feather, join_from(join)), how,
-                               strength, static_cast<float>(opacity), enlarge_from(enlarge)};
+  const CompositeParams params{mask_params(checked_size(size), erode, feather, join_from(join)),
+                               how,
+                               strength,
+                               blend_mode_from(blend_mode),
+                               static_cast<float>(opacity),
+                               enlarge_from(enlarge)};
   const auto run = [&](auto jobs) {
     const py::gil_scoped_release release;
     composite(jobs.data(), batch, params, stream);
@@ -186,10 +217,13 @@ void bind_ops(py::module_& m) {
         "stream"_a);
   m.def("blend", &bind_blend, "pictures"_a, "to_coded"_a.noconvert(), "faces"_a, "masks"_a, "opacity"_a,
         "enlarge"_a, "grain"_a.noconvert().none(true), "seeds"_a, "stream"_a);
+  m.def("match_seam", &bind_match_seam, "faces"_a, "targets"_a, "masks"_a, "to_coded"_a.noconvert(),
+        "frames"_a.noconvert(), "mode"_a, "out"_a, "stream"_a);
   m.def("composite", &bind_composite, "pictures"_a, "to_coded"_a.noconvert(), "targets"_a, "faces"_a,
         "generated"_a.none(true), "outlines"_a.noconvert().none(true), "mattes"_a.none(true),
         "masks"_a.none(true), "statistics"_a.none(true), "join"_a, "erode"_a, "feather"_a, "mode"_a,
-        "strength"_a, "opacity"_a, "enlarge"_a, "grain"_a.noconvert().none(true), "seeds"_a, "stream"_a);
+        "strength"_a, "blend"_a, "opacity"_a, "enlarge"_a, "grain"_a.noconvert().none(true), "seeds"_a,
+        "stream"_a);
 }
 
 }  // namespace fs::cuda

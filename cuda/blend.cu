@@ -88,9 +88,9 @@ __device__ void draw_sample(const DrawPlanes<T>& p, int x, int y) {
     if (p.row.grain[c] > 0.0f)
       value[c + 1] += p.row.grain[c] * grain_strength(value[0]) * grain_at(x, y, p.row.seed[c]);
     T& word = p.planes[c].row(y)[x * p.planes[c].step];
-    const float old = static_cast<float>(word);
+    const float old = static_cast<float>(word >> p.row.shift);
     const float mixed = blend_code(old, value[0], value[c + 1], p.row.unit, p.row.most);
-    word = static_cast<T>(static_cast<int>(mixed));
+    word = static_cast<T>(static_cast<int>(mixed) << p.row.shift);
   }
 }
 
@@ -138,6 +138,7 @@ DrawPlanes<T> plan_planes(Call& call, const DrawJob<T>& job, const Layers& layer
   p.planes[1] = chroma ? picture.v : picture.y;
   p.row.sampler = layer_sampler(call, to_crop, footprint, layers, chroma, fills);
   p.row.count = chroma ? 2 : 1;
+  p.row.shift = picture.color.shift;
   p.row.unit = std::ldexp(1.0f, picture.color.bits - 16);
   p.row.most = std::ldexp(1.0f, picture.color.bits) - 1.0f;
   for (int i = 0; i < p.row.count; ++i) {

@@ -1,5 +1,7 @@
 #include "composite.h"
 
+#include <vector>
+
 namespace fs::cuda {
 template <class T>
 void composite(DrawJob<T>* jobs, const CompositeBatch& batch, const CompositeParams& params, Stream& stream) {
@@ -31,6 +33,15 @@ void composite(DrawJob<T>* jobs, const CompositeBatch& batch, const CompositePar
     auto* matched = call.scratch<float>(3 * faces * area);
     match_color(call, pixels.faces, count, size, statistics, params.color, params.strength, matched);
     pixels.faces = matched;
+  }
+  if (params.blend != BlendMode::kFeather) {
+    std::vector<FrameMap> frames;
+    for (int n = 0; n < count; ++n) {
+      frames.push_back(frame_map(jobs[n].to_coded, jobs[n].picture.y.width, jobs[n].picture.y.height));
+    }
+    auto* fitting = call.scratch<float>(3 * faces * area);
+    match_seam(call, pixels, frames, params.blend, fitting);
+    pixels.faces = fitting;
   }
   blend(call, jobs, count, size, pixels.faces, pixels.masks, params.opacity, params.enlarge);
 }

@@ -4,6 +4,7 @@
 #include "blend.h"
 #include "color.h"
 #include "mask.h"
+#include "seam.h"
 
 namespace fs::cuda {
 
@@ -18,6 +19,7 @@ struct CompositeParams {
   MaskParams mask;
   ColorMode color;
   double strength;  // of the colour match
+  BlendMode blend;
   float opacity;
   Enlarge enlarge;
 };

@@ -51,6 +51,7 @@ void require_fitting(const Picture<T>& picture) {
   const ColorSpec& color = picture.color;
   const int least = sizeof(T) == 1 ? 8 : 9, most = sizeof(T) == 1 ? 8 : 16;
   if (color.bits < least || color.bits > most) throw bad_argument("bits do not fit the planes' dtype");
+  if (color.word_bits() > most) throw bad_argument("the shift does not fit the planes' dtype");
   const auto parts = [](int luma, int log2) { return (luma + (1 << log2) - 1) >> log2; };
   for (const auto* plane : {&picture.u, &picture.v}) {
     if (plane->width != parts(picture.y.width, color.log2_sub_x) ||
@@ -82,6 +83,8 @@ inline std::vector<DevicePicture> device_pictures(const py::sequence& pictures) 
   std::vector<DevicePicture> list;
   for (const py::handle item : pictures) {
     const auto t = py::cast<py::tuple>(item);
+    if (t.size() > 2 && t[1].is_none())
+      throw bad_argument("a gray picture: on the GPU there are pictures of three planes alone");
     if (t.size() < 8) throw bad_argument("a picture has at least 8 parts; see Picture in _cpu.pyi");
     list.push_back(
         {{layout_of(t[0], "Y plane"), layout_of(t[1], "U plane"), layout_of(t[2], "V plane")}, color_of(t)});

@@ -9,14 +9,23 @@ Stream::Stream(std::uintptr_t handle, int device)
   if (device < 0) throw std::invalid_argument("stream: the device must not be negative");
 }
 
+std::unique_ptr<Stream> Stream::create(int device) {
+  auto stream = std::make_unique<Stream>(0, device);
+  const OnDeviceNumber current(device);
+  FS_CUDA(cudaStreamCreateWithFlags(&stream->handle_, cudaStreamNonBlocking));
+  stream->owns_ = true;
+  return stream;
+}
+
 Stream::~Stream() {
   try {
-    if (reserved() == 0) return;
+    if (reserved() == 0 && !owns_) return;
     const OnDeviceNumber device(device_);
     cudaStreamSynchronize(handle_);  // what is queued may still use the memory
     for (Staging& staging : stagings_) {
       if (staging.read) cudaEventDestroy(staging.read);
     }
+    if (owns_) cudaStreamDestroy(handle_);
   } catch (const std::exception&) {
     // The driver is gone, and the memory with it.
   }
@@ -51,6 +60,28 @@ void Stream::end() {
   // reports.
   Staging& staging = stagings_[current_];
   staging.pending = cudaEventRecord(staging.read, handle_) == cudaSuccess;
+}
+
+Timer::Timer(int device) : device_(device) {
+  const OnDeviceNumber current(device_);
+  for (cudaEvent_t& event : events_) FS_CUDA(cudaEventCreateWithFlags(&event, cudaEventDefault));
+}
+
+Timer::~Timer() {
+  for (cudaEvent_t event : events_) {
+    if (event) cudaEventDestroy(event);
+  }
+}
+
+void Timer::start(const Stream& stream) { FS_CUDA(cudaEventRecord(events_[0], stream.handle())); }
+
+void Timer::stop(const Stream& stream) { FS_CUDA(cudaEventRecord(events_[1], stream.handle())); }
+
+double Timer::milliseconds() {
+  float time = 0.0f;
+  FS_CUDA(cudaEventSynchronize(events_[1]));
+  FS_CUDA(cudaEventElapsedTime(&time, events_[0], events_[1]));
+  return static_cast<double>(time);
 }
 
 }  // namespace fs::cuda

@@ -2,7 +2,9 @@
 #pragma once
 
 #include <cstdint>
+#include <memory>
 #include <mutex>
+#include <type_traits>
 #include <vector>
 
 #include "memory.h"
@@ -38,6 +40,8 @@ class Stream {
   ~Stream();
   Stream(const Stream&) = delete;
   Stream& operator=(const Stream&) = delete;
+  // Over a stream of its own that no other one waits for.
+  static std::unique_ptr<Stream> create(int device);
 
   std::uintptr_t number() const { return reinterpret_cast<std::uintptr_t>(handle_); }
   cudaStream_t handle() const { return handle_; }
@@ -61,6 +65,7 @@ class Stream {
 
   cudaStream_t handle_;
   int device_;
+  bool owns_ = false;
   mutable std::mutex mutex_;
   Arena<OnDevice> scratch_;
   Staging stagings_[kStagings];
@@ -105,6 +110,23 @@ class Call {
   Stream& stream_;
   std::lock_guard<std::mutex> lock_;
   OnDeviceNumber device_;
+};
+
+// The device's own time between two points of a stream.
+class Timer {
+ public:
+  explicit Timer(int device);
+  ~Timer();
+  Timer(const Timer&) = delete;
+  Timer& operator=(const Timer&) = delete;
+  void start(const Stream& stream);
+  void stop(const Stream& stream);
+  // Waits for the second point.
+  double milliseconds();
+
+ private:
+  int device_;
+  cudaEvent_t events_[2] = {};
 };
 
 }  // namespace fs::cuda

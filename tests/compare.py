@@ -228,6 +228,13 @@ CUDA_COLOR = 1e-4
 CUDA_CODES = 1
 """Between the GPU and the scalar CPU code, 8 bit: a value near half a code may round either way."""
 
+CUDA_SEAM = 2.0 / 255
+"""Between the GPU and the CPU, seams: their grids begin elsewhere (the whole crop, the mask's rectangle), so each has
+an error of its own against the exact membrane."""
+
+CUDA_SEAM_CODES = 2
+"""The same once drawn, code values of 8 bit."""
+
 RASTER_EDGE = 0.13
 """Covered area against the exact one, square pixels for each pixel of outline: four samples a pixel; measured up to
 0.1 on edges that run along the samples."""

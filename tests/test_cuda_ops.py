@@ -21,6 +21,7 @@ import compare
 import emulated
 import pictures
 import reference
+import reference_seam
 from fastswap import _cpu
 from on_device import Device
 from reference import Color
@@ -270,6 +271,71 @@ def test_color_none_copies_and_tables_need_host_statistics(device: Device) -> No
         device.cuda.match_color(there, numbers, "histogram", 1.0, out, device.stream)
 
 
+# --- seams ----------------------------------------------------------------------------------------------------
+
+
+def seam_case(size: int, feather: float, seed: int) -> tuple[NDArray[np.float32], ...]:
+    """A face, a target of other colours, and a mask with a soft edge."""
+    rng = np.random.default_rng(seed)
+    face = pictures.smooth_rgb(size, size, seed).astype(np.float32)
+    light = np.linspace(0.7, 1.1, size)[None, None]
+    noise = rng.normal(0, 0.03, (3, size, size))
+    target = np.clip(0.8 * face * light + 0.1 + noise, 0, 1).astype(np.float32)
+    y, x = np.mgrid[0:size, 0:size] + 0.5 - size / 2
+    soft = max(feather * size, 1e-3)
+    mask = np.clip((0.42 * size - np.hypot(x, y)) / soft, 0, 1).astype(np.float32)
+    return face, target, mask
+
+
+def run_seam(
+    device: Device, arrays: tuple[NDArray[np.float32], ...], maps: Any, mode: str, frame: tuple[int, int]
+) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+    """What the GPU and the CPU make of the same faces, targets and masks."""
+    count = len(arrays[0])
+    to_coded = np.broadcast_to(np.asarray(maps, np.float64), (count, 2, 3)).copy()
+    frames = np.broadcast_to(np.array(frame, np.int32), (count, 2)).copy()
+    out, want = device.floats(*arrays[0].shape), np.empty_like(arrays[0])
+    device.cuda.match_seam(*(device.put(a) for a in arrays), to_coded, frames, mode, out, device.stream)
+    _cpu.match_seam(*arrays, to_coded, frames, mode, want)
+    return device.get(out), want
+
+
+@pytest.mark.parametrize("mode", ["feather", "poisson", "multiband"])
+@pytest.mark.parametrize("feather", [0.08, 0.0])
+@pytest.mark.parametrize("size", [1, 5, 33, 75])
+def test_seam(device: Device, size: int, feather: float, mode: str) -> None:
+    cases = [seam_case(size, feather, n) for n in range(2)]
+    arrays = tuple(np.stack(a) for a in zip(*cases, strict=True))
+    inside = [[1.0, 0.0, 10.0], [0.0, 1.0, 10.0]]
+    got, cpu = run_seam(device, arrays, inside, mode, (500, 400))
+    shown = arrays[2] > 0
+    for n, case in enumerate(cases):
+        face, target, mask = (a.astype(np.float64) for a in case)
+        if mode == "poisson":
+            want = reference_seam.poisson(face, target, mask, np.ones_like(mask))
+            error = np.abs(got[n] - want)[:, shown[n]]
+            assert error.mean() < compare.MEMBRANE_MEAN
+            assert error.max() < compare.MEMBRANE_MAX
+        elif mode == "multiband":
+            want = reference_seam.multiband(face, target, mask)
+            assert np.abs(got[n] - want)[:, shown[n]].max(initial=0) < compare.BANDS
+        else:
+            assert np.array_equal(got[n], case[0])
+        assert np.abs(got[n] - cpu[n])[:, shown[n]].max(initial=0) < compare.CUDA_SEAM
+        assert np.isfinite(got[n]).all()
+
+
+@pytest.mark.parametrize("mode", ["poisson", "multiband"])
+def test_seam_over_the_frames_edge(device: Device, mode: str) -> None:
+    """A crop whose left third lies beyond the frame, turned a little; and one that is wholly outside."""
+    size = 48
+    arrays = tuple(a[None] for a in seam_case(size, 0.1, 3))
+    for centre in ((8.0, 40.0), (-300.0, 40.0)):
+        maps = pictures.similarity(1.0, 20.0, centre, size)
+        got, cpu = run_seam(device, arrays, maps, mode, (80, 90))
+        assert np.abs(got - cpu)[:, :, arrays[2][0] > 0].max() < compare.CUDA_SEAM
+
+
 # --- blend and composite ------------------------------------------------------------------------------------
 
 
@@ -352,9 +418,19 @@ def test_blend_matches_the_cpu(device: Device, scale: float, enlarge: str) -> No
     assert not np.array_equal(got.planes[0], shown.planes[0])
 
 
-@pytest.mark.parametrize("steadied", [False, True])
-@pytest.mark.parametrize("mode", ["none", *MODES])
-def test_composite_matches_the_cpu(device: Device, mode: str, steadied: bool) -> None:
+@pytest.mark.parametrize("blend", ["feather", "poisson", "multiband"])
+@pytest.mark.parametrize(
+    ("mode", "steadied"),
+    [
+        ("none", False),
+        ("reinhard", False),
+        ("mkl", True),
+        ("linear", False),
+        ("histogram", True),
+        ("sliced", True),
+    ],
+)
+def test_composite_matches_the_cpu(device: Device, mode: str, steadied: bool, blend: str) -> None:
     size = 48
     shown = [pictures.smooth(90, 120, layout="semiplanar", seed=n) for n in range(2)]
     there = [device.picture(p.copy()) for p in shown]
@@ -365,10 +441,10 @@ def test_composite_matches_the_cpu(device: Device, mode: str, steadied: bool) ->
     faces, generated = blobs(3, size, seed=5)
     outlines = np.stack([[star(size, 24, n, (size / 2, size / 2))] for n in range(3)])
     statistics = None
-    if mode != "none" and (steadied or mode in ("histogram", "sliced")):
+    if steadied:
         statistics = np.empty((3, 2, _cpu.statistics_size(mode)))
         _cpu.color_statistics(faces, targets, generated, mode, statistics)
-    settings = ("product", 0.02, 0.1, mode, 0.9, 0.95, "bicubic", None, [])
+    settings = ("product", 0.02, 0.1, mode, 0.9, blend, 0.95, "bicubic", None, [])
     _cpu.composite(
         [cpu[n].native for n in order],
         maps,
@@ -398,7 +474,34 @@ def test_composite_matches_the_cpu(device: Device, mode: str, steadied: bool) ->
         got = device.fetch(there[n])
         assert got.guards_hold()
         for plane, want in zip(got.planes, cpu[n].planes, strict=True):
-            assert np.abs(plane.astype(int) - want.astype(int)).max() <= compare.CUDA_CODES
+            limit = compare.CUDA_CODES if blend == "feather" else compare.CUDA_SEAM_CODES
+            assert np.abs(plane.astype(int) - want.astype(int)).max() <= limit
+
+
+@pytest.mark.parametrize("layout", ["planar", "semiplanar"])
+def test_p010_words(device: Device, layout: str) -> None:
+    """Code values in the upper bits of their words: the low bits stay 0 where a face is drawn."""
+    size, color = 32, Color(bits=10)
+    host = pictures.noise(60, 70, color, layout=layout)
+    up = host.copy()
+    for plane in up.planes:
+        plane[...] = plane << 6
+    there = device.picture(up.copy())
+    native = (*there.native, 6)
+    maps = np.array([pictures.similarity(1.3, 20.0, (35.0, 30.0), size)])
+    out = device.floats(1, 3, size, size)
+    device.cuda.crop([native], maps, out, "replicate", device.stream)
+    plain = pictures.run_crop([host], list(maps), size)
+    assert np.abs(device.get(out) - plain).max() < compare.CUDA_RGB
+    faces, masks = blobs(1, size)
+    _cpu.blend([host.native], maps, faces, masks, 1.0, "bilinear", None, [])
+    device.cuda.blend(
+        [native], maps, device.put(faces), device.put(masks), 1.0, "bilinear", None, [], device.stream
+    )
+    got = device.fetch(there)
+    for plane, want in zip(got.planes, host.planes, strict=True):
+        assert not (plane & 63).any()
+        assert np.abs((plane >> 6).astype(int) - want.astype(int)).max() <= compare.CUDA_CODES
 
 
 def test_an_outline_outside_the_crop_draws_nothing(device: Device) -> None:
@@ -409,7 +512,7 @@ def test_an_outline_outside_the_crop_draws_nothing(device: Device) -> None:
     outlines = np.full((1, 1, 5, 2), -50.0, np.float32)
     maps = np.array([pictures.similarity(1.0, 0.0, (30.0, 30.0), size)])
     pixels = device.put(faces)
-    settings = ("product", 0.0, 0.1, "reinhard", 1.0, 1.0, "bilinear", None, [])
+    settings = ("product", 0.0, 0.1, "reinhard", 1.0, "feather", 1.0, "bilinear", None, [])
     device.cuda.composite(
         [there.native],
         maps,

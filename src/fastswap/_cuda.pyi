@@ -35,6 +35,9 @@ class Stream:
     """
 
     def __init__(self, handle: int = 0, device: int = 0) -> None: ...
+    @staticmethod
+    def create(device: int = 0) -> Stream:
+        """Over a stream of its own, which the default stream does not wait for."""
     def synchronize(self) -> None: ...
     @property
     def handle(self) -> int: ...
@@ -43,6 +46,15 @@ class Stream:
     @property
     def reserved(self) -> int:
         """Bytes of device and page-locked memory that are held."""
+
+class Timer:
+    """The device's own time between two points of a stream."""
+
+    def __init__(self, device: int = 0) -> None: ...
+    def start(self, stream: Stream) -> None: ...
+    def stop(self, stream: Stream) -> None: ...
+    def milliseconds(self) -> float:
+        """Waits for the second point."""
 
 class Array:
     """An array in device memory: a view of the owner's, or memory of its own (`empty`)."""
@@ -139,6 +151,16 @@ def blend(
     seeds: Sequence[int],
     stream: Stream,
 ) -> None: ...
+def match_seam(
+    faces: DeviceArray,
+    targets: DeviceArray,
+    masks: DeviceArray,
+    to_coded: NDArray[np.float64],
+    frames: NDArray[np.int32],
+    mode: str,
+    out: DeviceArray,
+    stream: Stream,
+) -> None: ...
 def composite(
     pictures: Sequence[Picture],
     to_coded: NDArray[np.float64],
@@ -154,6 +176,7 @@ def composite(
     feather: float,
     mode: str,
     strength: float,
+    blend: str,
     opacity: float,
     enlarge: str,
     grain: NDArray[np.float32] | None,

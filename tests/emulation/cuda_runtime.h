@@ -148,7 +148,8 @@ struct CUevent_st {
 };
 using cudaStream_t = CUstream_st*;
 using cudaEvent_t = CUevent_st*;
-inline constexpr unsigned cudaHostAllocDefault = 0, cudaEventDisableTiming = 2, cudaStreamNonBlocking = 1;
+inline constexpr unsigned cudaHostAllocDefault = 0, cudaEventDefault = 0, cudaEventDisableTiming = 2,
+                          cudaStreamNonBlocking = 1;
 
 struct cudaDeviceProp {
   char name[256];
@@ -202,6 +203,13 @@ inline cudaError_t cudaPointerGetAttributes(cudaPointerAttributes* attributes, c
   attributes->device = 0;
   return cudaSuccess;
 }
+// Streams are told apart by their numbers alone.
+inline cudaError_t cudaStreamCreateWithFlags(cudaStream_t* stream, unsigned) {
+  static std::uintptr_t made = 1000;
+  *stream = reinterpret_cast<cudaStream_t>(++made);
+  return cudaSuccess;
+}
+inline cudaError_t cudaStreamDestroy(cudaStream_t) { return cudaSuccess; }
 inline cudaError_t cudaStreamSynchronize(cudaStream_t) { return cudaSuccess; }
 inline cudaError_t cudaStreamWaitEvent(cudaStream_t, cudaEvent_t, unsigned = 0) { return cudaSuccess; }
 inline cudaError_t cudaEventCreateWithFlags(cudaEvent_t* event, unsigned) {
@@ -214,6 +222,10 @@ inline cudaError_t cudaEventDestroy(cudaEvent_t event) {
 }
 inline cudaError_t cudaEventRecord(cudaEvent_t, cudaStream_t) { return cudaSuccess; }
 inline cudaError_t cudaEventSynchronize(cudaEvent_t) { return cudaSuccess; }
+inline cudaError_t cudaEventElapsedTime(float* milliseconds, cudaEvent_t, cudaEvent_t) {
+  *milliseconds = 0.0f;
+  return cudaSuccess;
+}
 
 // Graphs are not emulated: what ran at once cannot be recorded.
 using cudaGraph_t = void*;

@@ -1,0 +1,35 @@
+// The membrane's grids in device memory; see csrc/poisson.h.
+#pragma once
+
+#include "../csrc/poisson.h"
+#include "stream.h"
+
+namespace fs::cuda {
+
+// Levels of at most this side are solved by one block in shared memory.
+inline constexpr int kCoarseSide = 32;
+// As in csrc/poisson.cpp: Chebyshev's points for the errors that the coarser level cannot see.
+inline constexpr float kBefore = 0.565693f, kThen = 1.577128f, kAfter = 0.833333f;
+
+// One level of all faces: `weight` to `share` are planes for each face, x, spare and b for each face and
+// channel.
+struct MembranePlanes {
+  Grid grid;
+  float *weight, *within, *diagonal, *inverse, *share;
+  float *x, *spare, *b;
+
+  __host__ __device__ std::ptrdiff_t area() const {
+    return static_cast<std::ptrdiff_t>(grid.width) * grid.height;
+  }
+};
+
+enum class CoarseWork {
+  kFull,       // from b alone, by full multigrid
+  kFullTwice,  // the same and one cycle more: what the finest level gets
+  kFromZero,   // one cycle from x = 0
+};
+
+// Solves a level of at most kCoarseSide from its weights and b into its x, for all faces and channels.
+void solve_coarse(Call& call, const MembranePlanes& level, int planes, CoarseWork work);
+
+}  // namespace fs::cuda
