@@ -3,7 +3,7 @@
 #include <algorithm>
 #include <vector>
 
-#include "eigen3.h"
+#include "color_cloud.h"
 #include "kernels.h"
 #include "parallel.h"
 
@@ -11,8 +11,7 @@ namespace fs {
 namespace {
 
 constexpr int kBlockRows = 32;
-constexpr double kLeastInner = 16.0;  // pixels
-constexpr int kRoom = 16;             // floats between the rows: the widest vector
+constexpr int kRoom = 16;  // floats between the rows: the widest vector
 // Damping of the Jacobi steps before and after a coarser level's correction: Chebyshev's points, which least
 // amplify the errors that the coarser level cannot see (eigenvalues of 0.4 to 2).
 constexpr float kBefore[2] = {0.565693f, 1.577128f}, kAfter = 0.833333f;
@@ -203,25 +202,7 @@ class Membrane {
 
 }  // namespace
 
-ColorCloud color_cloud(const Moments& inner) {
-  ColorCloud cloud{};
-  if (!(inner.weight >= kLeastInner)) return cloud;
-  double mean[3];
-  Matrix3 covariance;
-  for (int i = 0, k = 0; i < 3; ++i) {
-    mean[i] = inner.first[i] / inner.weight;
-    cloud.mean[i] = static_cast<float>(mean[i] + kRgbPivot);
-    for (int j = i; j < 3; ++j, ++k)
-      covariance[i][j] = covariance[j][i] =
-          inner.second[k] / inner.weight - inner.first[i] / inner.weight * (inner.first[j] / inner.weight);
-  }
-  const Matrix3 d = apply_to_eigenvalues(covariance, [](double x) {
-    return 1.0 / (kTrustedDeviations * kTrustedDeviations * std::max(x, kLeastDeviation * kLeastDeviation));
-  });
-  const double entries[6] = {d[0][0], d[1][1], d[2][2], 2.0 * d[0][1], 2.0 * d[0][2], 2.0 * d[1][2]};
-  for (int i = 0; i < 6; ++i) cloud.distance[i] = static_cast<float>(entries[i]);
-  return cloud;
-}
+ColorCloud color_cloud(const Moments& inner) { return make_color_cloud(inner); }
 
 void poisson(const SeamFace* faces, int count) {
   std::vector<Membrane> membranes;

@@ -2,7 +2,7 @@
 #pragma once
 
 #include "../csrc/poisson.h"
-#include "stream.h"
+#include "seam.h"
 
 namespace fs::cuda {
 
@@ -28,6 +28,9 @@ enum class CoarseWork {
   kFullTwice,  // the same and one cycle more: what the finest level gets
   kFromZero,   // one cycle from x = 0
 };
+
+// The likely colours of a batch's faces and targets in turns: 2 x count clouds; see `trust`.
+const ColorCloud* likely_colors(Call& call, const FaceBatch& batch, const FrameMap* frames);
 
 // Solves a level of at most kCoarseSide from its weights and b into its x, for all faces and channels.
 void solve_coarse(Call& call, const MembranePlanes& level, int planes, CoarseWork work);

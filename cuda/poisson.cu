@@ -17,8 +17,8 @@ __device__ int tile_x() { return static_cast<int>(blockIdx.x * blockDim.x + thre
 __device__ int tile_y() { return static_cast<int>(blockIdx.y * blockDim.y + threadIdx.y); }
 
 // The finest level's weights and right sides, one face a plane.
-__global__ void prepare_membrane(FaceBatch batch, const FrameMap* frames, float stiffness,
-                                 MembranePlanes to) {
+__global__ void prepare_membrane(FaceBatch batch, const FrameMap* frames, const ColorCloud* colors,
+                                 float stiffness, MembranePlanes to) {
   const int x = tile_x(), y = tile_y(), face = static_cast<int>(blockIdx.z);
   const Grid& g = to.grid;
   if (!g.holds(x, y)) return;
@@ -34,13 +34,19 @@ __global__ void prepare_membrane(FaceBatch batch, const FrameMap* frames, float 
   const float fx = static_cast<float>(x), fy = static_cast<float>(y);
   const float inside = inside_frame(fmadd(fx, f.u_x, f.u0 + f.u_y * fy), fmadd(fx, f.v_x, f.v0 + f.v_y * fy),
                                     f.width, f.height);
-  const float weight = membrane_weight(alpha, least, inside, stiffness);
+  const float hold = membrane_weight(alpha, least, inside, stiffness);
+  const std::ptrdiff_t first = 3 * face * area + at;
+  const auto color_of = [&](const float* rgb) {
+    return Triple<float>{clamp_unit(rgb[first]), clamp_unit(rgb[first + area]),
+                         clamp_unit(rgb[first + 2 * area])};
+  };
+  const Triple<float> drawn = color_of(batch.faces), target = color_of(batch.targets);
+  const float weight = hold * (trust(colors[2 * face], drawn) * trust(colors[2 * face + 1], target));
   to.weight[face * area + at] = weight;
   to.within[face * area + at] = alpha > 0.0f ? 1.0f : 0.0f;
-  for (int c = 0; c < 3; ++c) {
-    const std::ptrdiff_t pixel = (3 * face + c) * area + at;
-    to.b[pixel] = weight * (clamp_unit(batch.targets[pixel]) - clamp_unit(batch.faces[pixel]));
-  }
+  to.b[first] = weight * (target.a - drawn.a);
+  to.b[first + area] = weight * (target.b - drawn.b);
+  to.b[first + 2 * area] = weight * (target.c - drawn.c);
 }
 
 __global__ void make_equation(MembranePlanes p) {
@@ -134,7 +140,9 @@ class Membranes {
 
   void run(const std::vector<FrameMap>& frames, float* out) {
     const float scale = kMembraneReach / static_cast<float>(batch_.size);
-    queue(prepare_membrane, level(0).grid, batch_.count, batch_, call_.send(frames), scale * scale, level(0));
+    const FrameMap* maps = call_.send(frames);
+    queue(prepare_membrane, level(0).grid, batch_.count, batch_, maps, likely_colors(call_, batch_, maps),
+          scale * scale, level(0));
     for (int l = 0; l < last(); ++l) {
       queue(make_equation, level(l).grid, batch_.count, level(l));
       queue(coarsen_weights, level(l + 1).grid, batch_.count, level(l), level(l + 1));
