@@ -81,6 +81,7 @@ PYBIND11_MODULE(_cuda, m) {
   m.def("crop", &fs::cuda::bind_crop, "pictures"_a, "to_coded"_a.noconvert(), "out"_a, "border"_a,
         "stream"_a);
   fs::cuda::bind_ops(m);
+  fs::cuda::bind_look(m);
   m.def("device_count", &fs::cuda::device_count);
   m.def("device_name", &fs::cuda::device_name, "index"_a);
 }

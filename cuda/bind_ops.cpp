@@ -47,14 +47,6 @@ MaskSources mask_sources(const std::optional<Floats>& outlines, const Optional& 
   return s;
 }
 
-// The side of square pictures [count, channels, side, side], which `array` must hold.
-py::ssize_t side_of(const py::object& array, const char* name, std::size_t dimensions) {
-  const Layout layout = layout_of(array, name);
-  if (layout.shape.size() != dimensions)
-    throw bad_argument(std::string(name) + ": its shape does not fit the other arguments");
-  return layout.shape.back();
-}
-
 void bind_mask(const std::optional<Floats>& outlines, const Optional& generated, const Optional& mattes,
                const std::string& join, double erode, double feather, const py::object& out, Stream& stream) {
   const py::ssize_t size = side_of(out, "out", 3), count = layout_of(out, "out").shape[0];
@@ -206,6 +198,13 @@ void bind_composite(const py::sequence& pictures, const Doubles& to_coded, const
 }
 
 }  // namespace
+
+py::ssize_t side_of(const py::object& array, const char* name, std::size_t dimensions) {
+  const Layout layout = layout_of(array, name);
+  if (layout.shape.size() != dimensions)
+    throw bad_argument(std::string(name) + ": its shape does not fit the other arguments");
+  return layout.shape.back();
+}
 
 void bind_ops(py::module_& m) {
   using namespace pybind11::literals;

@@ -194,7 +194,7 @@ class Rounds {
 template <class T>
 void blend(Call& call, const DrawJob<T>* jobs, int count, int size, const float* faces, const float* masks,
            float opacity, Enlarge enlarge) {
-  const int ring = taps_of(enlarge) - 1;
+  const int ring = rings_of(enlarge);
   const std::ptrdiff_t area = static_cast<std::ptrdiff_t>(size) * size;
   std::vector<LayerParams> layer_list;
   std::vector<WindowFill<std::uint16_t>> fills;

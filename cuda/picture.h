@@ -122,7 +122,12 @@ T* device_output(const py::handle& object, const char* name, std::initializer_li
   return const_cast<T*>(memory);
 }
 
-// Bindings of the operations on batches of faces.
+// The side of square pictures, the last of so many dimensions.
+py::ssize_t side_of(const py::object& array, const char* name, std::size_t dimensions);
+
+// Bindings of the operations on batches of faces, and of what is measured and done to faces before they are
+// drawn.
 void bind_ops(py::module_& module);
+void bind_look(py::module_& module);
 
 }  // namespace fs::cuda

@@ -225,6 +225,10 @@ the GPU adds histograms and clouds in fixed point of 16 and 24 bits, and moments
 CUDA_COLOR = 1e-4
 """Between the GPU and the scalar CPU code, colour match from the same statistics: as SIMD_COLOR."""
 
+CUDA_DETAIL = 2e-6
+"""Between the GPU and the CPU, sums of squared detail as a part of the weight: fused products, and a magnitude beside
+the border of two of the median's bins of 1/8192 may be counted in either."""
+
 CUDA_CODES = 1
 """Between the GPU and the scalar CPU code, 8 bit: a value near half a code may round either way."""
 

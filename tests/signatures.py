@@ -10,6 +10,7 @@ from typing import Any
 
 import fastswap
 
+_EVERY_CLASS = {"__doc__", "__module__", "__new__"}
 PACKAGE = Path(inspect.getfile(fastswap)).parent
 
 
@@ -47,9 +48,7 @@ def classes_of_stub(name: str) -> dict[str, set[str]]:
 def classes_of_module(module: Any) -> dict[str, set[str]]:
     """The same from the module; pybind11's own names left out."""
     return {
-        name: {
-            n for n in vars(value) if n not in {"__doc__", "__module__", "__new__", "_pybind11_conduit_v1_"}
-        }
+        name: {n for n in vars(value) if "pybind11" not in n and n not in _EVERY_CLASS}
         for name, value in vars(module).items()
         if isinstance(value, type) and not name.startswith("_")
     }

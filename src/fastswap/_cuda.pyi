@@ -183,5 +183,26 @@ def composite(
     seeds: Sequence[int],
     stream: Stream,
 ) -> None: ...
+def detail_statistics(
+    pictures: DeviceArray,
+    masks: DeviceArray,
+    out: DeviceArray,  # <f8
+    stream: Stream,
+) -> None: ...
+def sharpen(pictures: DeviceArray, gains: NDArray[np.float32], out: DeviceArray, stream: Stream) -> None: ...
+def motion_blur(
+    faces: DeviceArray,
+    masks: DeviceArray,
+    motions: NDArray[np.float64],
+    out: DeviceArray,
+    stream: Stream,
+) -> None: ...
+def noise_statistics(
+    pictures: Sequence[Picture],
+    to_coded: NDArray[np.float64],
+    masks: DeviceArray,
+    out: DeviceArray,  # <f8
+    stream: Stream,
+) -> None: ...
 def device_count() -> int: ...
 def device_name(index: int) -> str: ...
