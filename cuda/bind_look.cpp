@@ -1,4 +1,5 @@
 // Bindings of sharpness, motion blur and noise.
+#include "../csrc/affine.h"
 #include "detail.h"
 #include "picture.h"
 

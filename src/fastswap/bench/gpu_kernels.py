@@ -28,7 +28,7 @@ ROTATED = 3
 class Arrays:
     """A batch of faces, each in a frame of its own, in host and in device memory."""
 
-    planes: list[NDArray[np.uint8]]  # Y [H, W] and UV [H/2, W/2, 2]
+    planes: list[NDArray[Any]]  # Y [H, W] and UV [H/2, W/2, 2]
     maps: NDArray[np.float64]
     host: dict[str, NDArray[np.float32]]
     outlines: NDArray[np.float32]
@@ -92,7 +92,7 @@ class Kernels:
         shape = (look.mask_join, *ops.mask_lengths(look, 0.6))
         sizes = np.repeat(np.array([[1920, 1080]], np.int32), a.count, axis=0)
         matched, mask = d["out"], d["masks"]
-        finish = (1.0, "bilinear", None, [])
+        finish: tuple[Any, ...] = (1.0, "bilinear", None, [])
 
         def composite(blend: str) -> None:
             cuda.composite(
@@ -135,7 +135,7 @@ class Kernels:
                 work()
             self.timer.stop(self.stream)
             times.append(self.timer.milliseconds() * 1e3 / len(works))
-        return statistics.median(times)
+        return float(statistics.median(times))
 
     def copy_rate(self, repeat: int) -> float:
         """GB/s of a copy within device memory, bytes read and written."""
@@ -146,7 +146,7 @@ class Kernels:
         time = self.microseconds(
             [lambda: self.cuda.match_color(a, none, "none", 1.0, b, self.stream)], max(3, repeat // 3)
         )
-        return 2 * count * 3 * 4 * side * side / time / 1e3
+        return float(2 * count * 3 * 4 * side * side / time / 1e3)
 
 
 def least_bytes() -> dict[str, float]:
@@ -194,14 +194,14 @@ def differences(cuda: ModuleType) -> dict[str, float]:
     luma, chroma = a.planes
     shown = [(luma.copy(), chroma.copy()) for _ in range(a.count)]
     pictures: list[_cpu.Picture] = [
-        (y, c[:, :, 0], c[:, :, 1], "bt601", False, "center", 8, (1, 1)) for y, c in shown
+        (y, c[:, :, 0], c[:, :, 1], "bt601", False, "center", 8, (1, 1), 0) for y, c in shown
     ]
     targets = a.host["targets"]
     _cpu.crop(pictures, a.maps, targets, "replicate")
     out = {"crop": float(np.abs(a.device["targets"].download(kernels.stream) - targets).max())}
     look = kernels.look
     for blend in ("feather", "poisson", "multiband"):
-        settings = (
+        settings: tuple[Any, ...] = (
             look.mask_join,
             *ops.mask_lengths(look, 0.6),
             "reinhard",

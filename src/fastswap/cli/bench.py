@@ -87,11 +87,30 @@ def embed(
 
 
 @bench_app.command()
-def gpu(json: options.Json = False) -> None:
-    """The CUDA kernels against the CPU's, on the same pixels."""
+def gpu(
+    json: options.Json = False,
+    device: Annotated[int, typer.Option(help="Number of the GPU.")] = 0,
+    batch: Annotated[int, typer.Option(help="Faces in one launch and in one run of the network.")] = 32,
+    repeat: Annotated[int, typer.Option(help="Runs of each case; the median counts.")] = 30,
+    model: Annotated[Path | None, typer.Option("--model", "-m", help="A model; default the demo's.")] = None,
+    clip: Annotated[
+        Path | None, typer.Option(help="A clip; default a 1080p one that is made for it.")
+    ] = None,
+    part: Annotated[
+        list[str] | None,
+        typer.Option(help="kernels, network or render; may come several times. Default all."),
+    ] = None,
+) -> None:
+    """Kernels, generator and render on an NVIDIA GPU, each beside what the device can do at most."""
     from fastswap.bench import gpu as cases
 
-    result = cases.run()
+    parts = tuple(part or ("kernels", "network", "render"))
+    for name in parts:
+        if name not in ("kernels", "network", "render"):
+            raise typer.BadParameter(
+                f"{name!r} is no part; choose kernels, network or render", param_hint="--part"
+            )
+    result = cases.run(device=device, batch=batch, repeat=repeat, model=model, clip=clip, parts=parts)
     if json:
         show.as_json(result)
     else:
