@@ -20,7 +20,7 @@ struct ToneTables {
 const ToneTables* tone_tables(Transfer transfer);
 
 // x in 0..1.
-inline float tone(const float* table, float x) {
+FS_HD float tone(const float* table, float x) {
   const float at = x * static_cast<float>(kToneSteps);
   const int i = static_cast<int>(at);
   return table[i] + (at - static_cast<float>(i)) * (table[i + 1] - table[i]);

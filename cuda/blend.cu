@@ -8,6 +8,7 @@
 
 #include "../csrc/draw_plan.h"
 #include "launch.cuh"
+#include "tones.h"
 #include "windows.h"
 
 namespace fs::cuda {
@@ -18,6 +19,20 @@ constexpr int kTileX = 32, kTileY = 8;
 // --- layers
 // --------------------------------------------------------------------------------------------------
 
+// One pixel of an HDR picture's layers.
+__device__ void make_toned_layer(const LayerParams& p, int x, int y, std::ptrdiff_t at) {
+  float rgb[3];
+  LayerParams one = p;
+  for (int c = 0; c < 3; ++c) {
+    rgb[c] = tone(p.tone, clamp_unit(p.pixels.channel[c][y * p.pixels.pitch + x]));
+    one.pixels.channel[c] = &rgb[c];
+    one.chroma[c] += at;
+  }
+  one.pixels.mask += y * p.pixels.mask_pitch + x;
+  one.luma += 2 * at;
+  make_layers<LayerSource::kRgb, float>(one, 0, 0);
+}
+
 // Layers of a whole crop, their rings of zeros included: p.luma and p.chroma point to the crop's first pixel.
 __global__ void fill_layers(const LayerParams* faces, int ring) {
   const LayerParams& p = faces[blockIdx.z];
@@ -25,11 +40,15 @@ __global__ void fill_layers(const LayerParams* faces, int ring) {
   const int y = static_cast<int>(blockIdx.y * blockDim.y + threadIdx.y) - ring;
   const int width = p.pixels.width, height = p.pixels.height;
   if (x >= width + ring || y >= height + ring) return;
+  const std::ptrdiff_t at = y * p.out_pitch + x;
   if (x >= 0 && y >= 0 && x < width && y < height) {
-    make_layers<LayerSource::kRgb, float>(p, x, y);
+    if (p.tone != nullptr) {
+      make_toned_layer(p, x, y, at);
+    } else {
+      make_layers<LayerSource::kRgb, float>(p, x, y);
+    }
     return;
   }
-  const std::ptrdiff_t at = y * p.out_pitch + x;
   p.luma[2 * at] = p.luma[2 * at + 1] = 0;
   for (int c = 0; c < 3; ++c) p.chroma[c][at] = 0;
 }
@@ -45,9 +64,10 @@ Layers layers_of(Call& call, int size, const Rect& reached, int ring) {
 }
 
 LayerParams layer_params(const Layers& layers, const ColorSpec& color, int size, const float* face,
-                         const float* mask, float opacity) {
+                         const float* mask, float opacity, const float* tone) {
   const std::ptrdiff_t area = static_cast<std::ptrdiff_t>(size) * size;
   LayerParams p{};
+  p.tone = tone;
   p.pixels = {{face, face + area, face + 2 * area}, size, mask, size, size, size};
   p.source = LayerSource::kRgb;
   p.opacity = opacity;
@@ -199,12 +219,13 @@ void blend(Call& call, const DrawJob<T>* jobs, int count, int size, const float*
   std::vector<LayerParams> layer_list;
   std::vector<WindowFill<std::uint16_t>> fills;
   Rounds<T> rounds;
+  Tones tones(call);
   for (int n = 0; n < count; ++n) {
     const DrawJob<T>& job = jobs[n];
     if (job.reached.area() == 0 || !has_area(job.to_coded)) continue;
     const Layers layers = layers_of(call, size, job.reached, ring);
-    layer_list.push_back(
-        layer_params(layers, job.picture.color, size, faces + 3 * n * area, masks + n * area, opacity));
+    layer_list.push_back(layer_params(layers, job.picture.color, size, faces + 3 * n * area, masks + n * area,
+                                      opacity, tones.from_sdr(job.picture.color.transfer)));
     rounds.add(plan_planes(call, job, layers, enlarge, false, fills));
     rounds.add(plan_planes(call, job, layers, enlarge, true, fills));
   }

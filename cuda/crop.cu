@@ -5,6 +5,7 @@
 #include <vector>
 
 #include "launch.cuh"
+#include "tones.h"
 #include "windows.h"
 
 namespace fs::cuda {
@@ -16,12 +17,16 @@ __global__ void crop_tiles(const CropParams* crops) {
   const CropParams& p = crops[blockIdx.z];
   const int x = static_cast<int>(blockIdx.x * blockDim.x + threadIdx.x);
   const int y = static_cast<int>(blockIdx.y * blockDim.y + threadIdx.y);
-  if (x < p.size && y < p.size) crop_store<float>(p, x, y);
+  if (x >= p.size || y >= p.size) return;
+  crop_store<float>(p, x, y);
+  if (p.tone == nullptr) return;
+  const std::ptrdiff_t at = static_cast<std::ptrdiff_t>(y) * p.size + x;
+  for (float* plane : p.out) plane[at] = tone(p.tone, plane[at]);
 }
 
 // The windows of one face, added to `fills`, and the parameters of its crop.
 template <class T>
-CropParams plan_crop(Call& call, const CropJob<T>& job, int size, Border border,
+CropParams plan_crop(Call& call, Tones& tones, const CropJob<T>& job, int size, Border border,
                      std::vector<WindowFill<T>>& fills) {
   const Picture<const T>& picture = job.picture;
   const Affine to_chroma = compose(chroma_from_luma(picture.color), job.to_coded);
@@ -42,6 +47,7 @@ CropParams plan_crop(Call& call, const CropJob<T>& job, int size, Border border,
   p.chroma.plane[0] = windows[1];
   p.chroma.plane[1] = windows[2];
   p.color = yuv_transform(picture.color);
+  p.tone = tones.to_sdr(picture.color.transfer);
   p.size = size;
   const std::ptrdiff_t area = static_cast<std::ptrdiff_t>(size) * size;
   for (int c = 0; c < 3; ++c) p.out[c] = job.out + c * area;
@@ -54,9 +60,10 @@ template <class T>
 void crop(const CropJob<T>* jobs, int count, int size, Border border, Stream& stream) {
   for (int n = 0; n < count; ++n) require_sane(jobs[n].to_coded);
   Call call(stream);
+  Tones tones(call);
   std::vector<WindowFill<T>> fills;
   std::vector<CropParams> crops;
-  for (int n = 0; n < count; ++n) crops.push_back(plan_crop(call, jobs[n], size, border, fills));
+  for (int n = 0; n < count; ++n) crops.push_back(plan_crop(call, tones, jobs[n], size, border, fills));
   fill_windows(call, fills);
   const dim3 grid(blocks_for(size, kTileX), blocks_for(size, kTileY), static_cast<unsigned>(count));
   FS_LAUNCH(crop_tiles, grid, dim3(kTileX, kTileY), 0, call.stream(), call.send(crops));

@@ -215,6 +215,9 @@ RGB_FILTERS = 4.0
 CUDA_RGB = 2e-5
 """Between the GPU and the scalar CPU code: the GPU fuses products and sums."""
 
+CUDA_TONE = 2e-3
+"""Between the GPU and the CPU, crops of HDR pictures: CUDA_RGB through a curve whose slope is up to 100 near black."""
+
 CUDA_MASK = 3.0 / 32767
 """Between the GPU and the CPU, masks: the CPU rounds each joined shape, the GPU their product once; then as MASK."""
 

@@ -21,7 +21,15 @@ import pybind11
 ROOT = Path(__file__).parents[1]
 EMULATION = ROOT / "tests" / "emulation"
 BUILD = ROOT / "build" / "emulated"
-CORE = ("color.cpp", "mask_plan.cpp", "motion_plan.cpp", "tables.cpp", "transfer_map.cpp", "window.cpp")
+CORE = (
+    "color.cpp",
+    "mask_plan.cpp",
+    "motion_plan.cpp",
+    "tables.cpp",
+    "tone.cpp",
+    "transfer_map.cpp",
+    "window.cpp",
+)
 """Files of csrc/ that `_cuda` is linked with, as in cuda/CMakeLists.txt."""
 SANITIZE = ("-fsanitize=address,undefined", "-fno-sanitize-recover=undefined", "-fno-omit-frame-pointer")
 

@@ -67,6 +67,7 @@ FORMATS = [
     Color("bt2020", True, "topleft", 16, (1, 0)),
     Color("bt601", False, "center", 12, (0, 0)),
 ]
+HDR = [Color("bt2020", bits=10, transfer=name) for name in ("pq", "hlg")]
 
 
 @pytest.mark.parametrize("border", ["replicate", "black"])
@@ -550,7 +551,7 @@ def test_p010_words(device: Device, layout: str) -> None:
     for plane in up.planes:
         plane[...] = plane << 6
     there = device.picture(up.copy())
-    native = (*there.native, 6)
+    native = (*there.native[:8], 6)
     maps = np.array([pictures.similarity(1.3, 20.0, (35.0, 30.0), size)])
     out = device.floats(1, 3, size, size)
     device.cuda.crop([native], maps, out, "replicate", device.stream)
@@ -565,6 +566,30 @@ def test_p010_words(device: Device, layout: str) -> None:
     for plane, want in zip(got.planes, host.planes, strict=True):
         assert not (plane & 63).any()
         assert np.abs((plane >> 6).astype(int) - want.astype(int)).max() <= compare.CUDA_CODES
+
+
+@pytest.mark.parametrize("color", HDR, ids=str)
+def test_hdr(device: Device, color: Color) -> None:
+    """Crops look like SDR and faces go back; in one call with an SDR picture."""
+    size = 40
+    shown = [pictures.smooth(70, 80, c, seed=n) for n, c in enumerate((color, Color(bits=10)))]
+    there = [device.picture(p.copy()) for p in shown]
+    maps = np.array([pictures.similarity(1.3, 20.0, (40.0, 35.0), size)] * 2)
+    out = device.floats(2, 3, size, size)
+    device.cuda.crop([p.native for p in there], maps, out, "replicate", device.stream)
+    crops = pictures.run_crop(shown, list(maps), size)
+    # The curves are steep where it is dark.
+    assert np.abs(device.get(out) - crops).max() < compare.CUDA_TONE
+    faces, masks = blobs(2, size)
+    _cpu.blend([p.native for p in shown], maps, faces, masks, 1.0, "bilinear", None, [])
+    pixels, alpha = device.put(faces), device.put(masks)
+    device.cuda.blend(
+        [p.native for p in there], maps, pixels, alpha, 1.0, "bilinear", None, [], device.stream
+    )
+    for n in range(2):
+        got = device.fetch(there[n])
+        for plane, want in zip(got.planes, shown[n].planes, strict=True):
+            assert np.abs(plane.astype(int) - want.astype(int)).max() <= compare.CUDA_CODES
 
 
 def test_an_outline_outside_the_crop_draws_nothing(device: Device) -> None:

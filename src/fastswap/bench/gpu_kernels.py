@@ -194,7 +194,7 @@ def differences(cuda: ModuleType) -> dict[str, float]:
     luma, chroma = a.planes
     shown = [(luma.copy(), chroma.copy()) for _ in range(a.count)]
     pictures: list[_cpu.Picture] = [
-        (y, c[:, :, 0], c[:, :, 1], "bt601", False, "center", 8, (1, 1), 0) for y, c in shown
+        (y, c[:, :, 0], c[:, :, 1], "bt601", False, "center", 8, (1, 1), 0, "sdr") for y, c in shown
     ]
     targets = a.host["targets"]
     _cpu.crop(pictures, a.maps, targets, "replicate")
