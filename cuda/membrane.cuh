@@ -23,6 +23,16 @@ struct MembranePlanes {
   }
 };
 
+// Sum of the four neighbours; what lies outside the grid is 0. (The CPU keeps zeros around its cells
+// instead.)
+FS_HD float neighbours(const float* x, const Grid& g, int column, int row) {
+  const float* at = x + row * g.pitch + column;
+  const auto beside = [&](int dx, int dy) {
+    return g.holds(column + dx, row + dy) ? at[dy * g.pitch + dx] : 0.0f;
+  };
+  return (beside(-1, 0) + beside(1, 0)) + (beside(0, -1) + beside(0, 1));
+}
+
 enum class CoarseWork {
   kFull,       // from b alone, by full multigrid
   kFullTwice,  // the same and one cycle more: what the finest level gets
