@@ -326,3 +326,6 @@ noise, smoothed; measured 0.03."""
 
 STILL_FLICKER = 0.05
 """How much more its mean colour may change over time, code values; measured 0.00 with a deviation of 0.03 before."""
+
+TORCH_OPERATOR = 2e-5
+"""One operator in torch and in onnxruntime, float32 values of about 1: the order of sums, and two cubic resizers."""

@@ -18,7 +18,7 @@ from onnx import TensorProto, helper, numpy_helper
 
 import compare
 import host_runtime
-from fastswap.engines import opening
+from fastswap.engines import accept, opening
 from fastswap.engines import precision as precisions
 from fastswap.engines.network import batch_sizes, padded, run_on_host
 from fastswap.engines.opening import Job
@@ -212,11 +212,11 @@ def test_memory_for_half_the_batch(runtime: HostRuntime) -> None:
 
 def test_results_that_differ_are_refused() -> None:
     truth = {"swap": np.full((2, 3, 8, 8), 0.5, np.float32)}
-    assert not opening.refused(truth, {"swap": truth["swap"] + 1e-3}, "f16")
-    assert "swap" in opening.refused(truth, {"swap": truth["swap"] + 0.02}, "f16")
+    assert not accept.refused(truth, {"swap": truth["swap"] + 1e-3}, "f16")
+    assert "swap" in accept.refused(truth, {"swap": truth["swap"] + 0.02}, "f16")
     spoilt = truth["swap"].copy()
     spoilt[0, 0, 0, 0] = np.nan
-    assert "nan" in opening.refused(truth, {"swap": spoilt}, "f16")
+    assert "nan" in accept.refused(truth, {"swap": spoilt}, "f16")
 
 
 def test_batch_sizes() -> None:

@@ -62,6 +62,7 @@ def test_a_decoder_that_is_not_there_falls_back(face_clip: Path) -> None:
             assert all((a == b).all() for a, b in zip(frame.planes, want.planes, strict=True))
         (notice,) = reader.notices
     assert notice.startswith("face.mp4: decoded on the CPU: the GPU's decoder cannot be opened (")
+    assert "not a video" not in notice  # that is not what is wrong
 
 
 def test_an_encoder_that_is_not_there_falls_back(face_clip: Path, tmp_path: Path) -> None:

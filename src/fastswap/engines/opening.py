@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from fastswap.engines import graph as graphs
 from fastswap.engines import precision as precisions
+from fastswap.engines.accept import Outputs, differences, refused
 from fastswap.engines.cache import EngineCache, EngineKey, Stored
 from fastswap.engines.network import DeviceNetwork, batch_sizes, run_on_host
 from fastswap.engines.precision import Precision
@@ -26,16 +27,10 @@ if TYPE_CHECKING:
     from fastswap.engines.tensorrt_build import Step
 
 EngineName = Literal["auto", "tensorrt", "torch"]
-Outputs = dict[str, NDArray[np.float32]]
 T = TypeVar("T")
 
 RECIPE: Final = 1
 """Version of the way from an ONNX file to an engine; a change makes older engines unused."""
-
-LIMITS: Final = {"f32": (1e-4, 5e-3), "f16": (0.004, 0.1), "bf16": (0.02, 0.3)}
-"""Mean and largest difference from the CPU's float32 on the probes, relative to an output's largest value or 1, that an
-engine may show. Half precision rounds by 2^-11 (bf16: 2^-8) in each of some thirty layers; a network that overflows or
-was misread is off by more than ten times as much."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -275,26 +270,6 @@ def _outputs(network: DeviceNetwork, job: Job, runtime: Runtime) -> Outputs:
     repeated = np.concatenate([probes] * -(-max(most, len(probes)) // len(probes)))
     found = run_on_host(network, repeated, runtime, stream)
     return {name: value[: len(probes)] for name, value in found.items()}
-
-
-def differences(truth: Outputs, found: Outputs) -> dict[str, tuple[float, float]]:
-    """Mean and largest absolute difference of each output, relative to its largest value or 1."""
-    result = {}
-    for name, want in truth.items():
-        gap = np.abs(found[name].astype(np.float64).reshape(want.shape) - want) / max(
-            1.0, float(np.abs(want).max())
-        )
-        result[name] = (float(gap.mean()), float(gap.max()))
-    return result
-
-
-def refused(truth: Outputs, found: Outputs, precision: Precision) -> str:
-    """Why results may not be used, empty when they may."""
-    mean_limit, worst_limit = LIMITS[precision]
-    for name, (mean, worst) in differences(truth, found).items():
-        if not (mean <= mean_limit and worst <= worst_limit):  # NaN is refused too
-            return f"{precision}, output {name!r}: {mean:.2g} on average, {worst:.2g} at most"
-    return ""
 
 
 def digest(data: bytes) -> str:

@@ -165,7 +165,7 @@ class StreamSource:
             finally:
                 decoder.container.close()
         except (av.FFmpegError, InputError, OSError) as error:
-            landed, why = False, f"the GPU's decoder cannot be opened ({reason(error)})"
+            landed, why = False, f"the GPU's decoder cannot be opened ({_cause(error)})"
         if landed:
             self._landing = landing
             self._reopen()
@@ -386,3 +386,8 @@ class StreamSource:
             )
         if self.skipped:
             self.notices.append(f"{name}: {self.skipped} damaged frames were left out")
+
+
+def _cause(error: Exception) -> str:
+    """FFmpeg's own words, without those that are put around them for a file that cannot be read."""
+    return reason(error.__cause__ if isinstance(error.__cause__, Exception) else error)
