@@ -63,7 +63,7 @@ def render(
     analysis: str | Path | None = None,
     batch: int = 0,
     threads: int = 0,
-    parallel: int = 1,
+    parallel: int = 0,
     cluster: str | None = None,
     cluster_files: str = "auto",
     certificate: str | Path | None = None,
@@ -84,9 +84,9 @@ def render(
     see `page`. analysis: the sidecar with the faces, reused when it fits the input and written when it does not;
     default `sidecar.default_path(source)`. batch: faces in one run of the network, 0 chooses. threads: CPU threads of
     the network and the native operations, 0 takes all. parallel: processes that render segments, with the same bytes
-    out. cluster: "auto" or the address of a Ray cluster whose workers render them, see `cluster`; cluster_files: how
-    the input gets there, "auto", "shared" or "store". certificate, private_key: PEM files to sign with in place of the
-    local certificate.
+    out; 0 is this one alone, or as many as a cluster has room for. cluster: "auto" or the address of a Ray cluster
+    whose workers render them, see `cluster`; cluster_files: how the input gets there, "auto", "shared" or "store".
+    certificate, private_key: PEM files to sign with in place of the local certificate.
 
     Raises SettingsError, InputError, OutputError, ModelError, WeightsError, DeviceError or ProvenanceError, each with
     one line that names what is wrong.
@@ -235,9 +235,10 @@ def _processes(batch: int, threads: int, parallel: int, device: str, cluster_fil
     check_way(cluster_files)
     if batch < 0 or threads < 0:
         raise SettingsError("batch and threads must not be negative")
-    if parallel < 1:
-        raise SettingsError(f"parallel is {parallel}; it must be at least 1")
-    return max(parallel, len(names_of(device)))
+    if parallel < 0:
+        raise SettingsError(f"parallel is {parallel}; it must not be negative")
+    gpus = len(names_of(device))
+    return max(parallel, gpus) if gpus > 1 else parallel
 
 
 def _open(device: str, engine: str, report: Report, look: Look, *, watched: bool) -> Device:

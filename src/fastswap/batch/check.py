@@ -88,7 +88,7 @@ def _value_faults(job: Job) -> Iterator[str]:
         except FastswapError as error:
             yield str(error)
     for name in ("batch", "threads", "parallel"):
-        if render.get(name, 1) < (name == "parallel"):
+        if render.get(name, 0) < 0:
             yield f"{name} is {render[name]}"
     if job.retries is not None and job.retries < 0:
         yield f"retries is {job.retries}"

@@ -72,6 +72,42 @@ def render(
 
 
 @bench_app.command()
+def soak(
+    minutes: Annotated[float, typer.Option(help="Minutes of video.")] = 30.0,
+    way: Annotated[str, typer.Option(help="pipe, or file (rendered in segments).")] = "pipe",
+    model: Annotated[Path | None, typer.Option("--model", "-m", help="A model; default the demo's.")] = None,
+    json: options.Json = False,
+) -> None:
+    """Resident memory of a long render, through a pipe or of a file in segments."""
+    from fastswap.bench import soak as cases
+
+    result = cases.run(minutes=minutes, way=way, model=model)  # type: ignore[arg-type]
+    if json:
+        show.as_json(result)
+    else:
+        show.pairs("soak", result)
+
+
+@bench_app.command()
+def segments(
+    seconds: Annotated[float, typer.Option(help="Length of the clip that is made.")] = 60.0,
+    size: Annotated[str, typer.Option(help="Its size, WIDTHxHEIGHT.")] = "1280x720",
+    parallel: Annotated[int, typer.Option(help="Also in this many processes.")] = 2,
+    cluster: Annotated[bool, typer.Option(help="Also on 1 and 2 workers of a local Ray cluster.")] = False,
+    model: Annotated[Path | None, typer.Option("--model", "-m", help="A model; default the demo's.")] = None,
+    json: options.Json = False,
+) -> None:
+    """What segments cost in time and size against one pass, and what processes and a cluster gain."""
+    from fastswap.bench import segments as cases
+
+    result = cases.run(seconds=seconds, size=size, parallel=parallel, cluster=cluster, model=model)
+    if json:
+        show.as_json(result)
+    else:
+        show.pairs("segments", result)
+
+
+@bench_app.command()
 def embed(
     json: options.Json = False,
     frames: Annotated[int, typer.Option(help="Frames of each kind of picture.")] = 10_000,

@@ -71,7 +71,7 @@ def render(
     threads: options.Threads = 0,
     parallel: Annotated[
         int, typer.Option(help="Processes that render segments at the same time; the bytes are the same.")
-    ] = 1,
+    ] = 0,
     cluster: Annotated[
         str | None,
         typer.Option(

@@ -42,15 +42,15 @@ _JOIN_TRIES = 2
 class Job:
     """A render in segments.
 
-    made: where the joined file goes. parallel: processes; 1 renders in this one. cluster: Ray's address or "auto"; then
-    `parallel` is the number of its workers, 1 as many as there is room for. files: see `cluster.files`.
+    made: where the joined file goes. parallel: processes; less than 2 renders in this one. cluster: Ray's address or
+    "auto"; then `parallel` is the number of its workers, 0 as many as there is room for. files: see `cluster.files`.
     """
 
     recipe: Recipe
     info: video.VideoInfo
     spans: tuple[video.Span, ...]
     made: Path
-    parallel: int = 1
+    parallel: int = 0
     cluster: str | None = None
     files: str = "auto"
 
@@ -204,7 +204,6 @@ def _pool(job: Job, work: Workspace, engines: list[str]) -> Pool | ClusterPool:
     if job.cluster:
         from fastswap.cluster.pool import ClusterPool
 
-        count = job.parallel if job.parallel > 1 else 0
-        return ClusterPool(job.recipe, job.cluster, count, work.partial, job.files, engines)
+        return ClusterPool(job.recipe, job.cluster, job.parallel, work.partial, job.files, engines)
     threads = max(1, (job.recipe.threads or os.cpu_count() or 1) // job.parallel)
     return Pool(replace(job.recipe, threads=threads), job.parallel, work.partial)

@@ -93,11 +93,15 @@ class Workspace:
         return writing(self.output)
 
     def remove(self) -> None:
-        """Deletes the folder; its segments are joined, or there are none."""
+        """Deletes the folder; its segments are joined into an output that is on the disk, or there are none."""
+        if self.output.is_file():
+            sync_folder(self.output)
+        sync_folder(self.output.parent)
         shutil.rmtree(self.folder, ignore_errors=True)
 
     def _claim(self) -> None:
         self.folder.mkdir(exist_ok=True)
+        sync_folder(self.folder.parent)
         self._lock = os.open(self.folder / _LOCK, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
         try:
             fcntl.flock(self._lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -170,7 +174,7 @@ def write_durably(path: Path, data: bytes) -> None:
 
 
 def sync_folder(folder: Path) -> None:
-    """Waits until the names in a folder are on the disk."""
+    """Waits until the names in a folder, or the content of a file, are on the disk."""
     handle = os.open(folder, os.O_RDONLY)
     try:
         os.fsync(handle)

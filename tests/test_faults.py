@@ -1,0 +1,193 @@
+"""The fault matrix, on real processes: killed at random points, power cut, full disk, stopped, clock set, output lost.
+
+Whatever happens, the same command goes on, loses nothing that was finished, and ends with the bytes of a render that
+nothing happened to (before signing).
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import random
+import resource
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+import fastswap
+from fastswap import sidecar
+from test_segments import FAST, digest
+
+RUN = """
+import json, sys
+from pathlib import Path
+import disk_log
+if sys.argv[5]:
+    disk_log.start(Path(sys.argv[5]))
+import fastswap
+from fastswap import pipeline
+from fastswap.__main__ import main
+from fastswap.video import spans
+spans.SHORTEST, spans._LAST, spans._LONGEST = 16, 8, 32
+pipeline._sign = lambda *_: {}
+source, output, model, parallel = sys.argv[1:5]
+sys.argv = ["fastswap", "render", source, output, "-m", model, "-q", "--json", "--parallel", parallel,
+            "-o", "preset=ultrafast"]
+main()
+"""
+
+
+class Place:
+    """One clip, one output, one command that is run until it is through."""
+
+    def __init__(self, folder: Path, clip: Path, model: Path) -> None:
+        self.folder, self.model = folder, model
+        self.clip = Path(shutil.copy(clip, folder / "clip.mkv"))
+        self.out = folder / "out.mp4"
+        self.work = folder / "out.mp4.fastswap"
+
+    def start(
+        self, parallel: int = 1, log: Path | None = None, limit: Callable[[], None] | None = None
+    ) -> subprocess.Popen[str]:
+        """The command, with short segments and without the signature's time and nonce."""
+        arguments = [self.clip, self.out, self.model, parallel, log or ""]
+        environment = {**os.environ, "PYTHONPATH": str(Path(__file__).parent)}
+        return subprocess.Popen(
+            [sys.executable, "-c", RUN, *map(str, arguments)],
+            stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=environment,
+            preexec_fn=limit,  # noqa: PLW1509  (the tests have no other threads here)
+        )  # fmt: skip
+
+    def through(self, parallel: int = 1) -> dict[str, object]:
+        """Runs to the end; the report."""
+        out, err = self.start(parallel).communicate(timeout=120)
+        assert out, err
+        assert not self.work.exists()
+        report: dict[str, object] = json.loads(out)
+        return report
+
+    def finished(self) -> set[str]:
+        """Names of the segments that are finished."""
+        return {path.name for path in self.work.glob("[0-9]*.packets")}
+
+
+@pytest.fixture(scope="module")
+def expected(long_clip: Path, generator: Path, tmp_path_factory: pytest.TempPathFactory) -> str:
+    """The digest of a render that nothing happened to."""
+    place = Place(tmp_path_factory.mktemp("whole"), long_clip, generator)
+    place.through()
+    return digest(place.out)
+
+
+@pytest.fixture
+def place(tmp_path: Path, long_clip: Path, generator: Path) -> Place:
+    return Place(tmp_path, long_clip, generator)
+
+
+def _wait_for(seen: Callable[[], bool], process: subprocess.Popen[str]) -> None:
+    end = time.monotonic() + 60
+    while not seen() and process.poll() is None and time.monotonic() < end:
+        time.sleep(0.005)
+
+
+def test_killed_at_twenty_random_points(place: Place, expected: str) -> None:
+    """Each time a little after some file appeared in the work folder, so that the points lie within the work."""
+    rng = random.Random(6)
+    kills, before = 0, set[str]()
+    while kills < 20:
+        process = place.start(parallel=rng.choice((1, 1, 2)))
+        wanted = rng.randrange(1, 5)
+        _wait_for(lambda n=wanted: len(list(place.work.glob("*"))) > n, process)  # type: ignore[misc]
+        time.sleep(rng.random() * 0.4)
+        process.kill()
+        process.communicate()
+        kills += 1
+        if place.out.exists():  # it was through: from the start again
+            assert digest(place.out) == expected
+            place.out.unlink()
+            sidecar.default_path(place.clip).unlink(missing_ok=True)
+            shutil.rmtree(place.work, ignore_errors=True)
+            before = set()
+            continue
+        assert before <= place.finished(), "a finished segment is never lost"
+        before = place.finished()
+    place.through()
+    assert digest(place.out) == expected
+
+
+@pytest.mark.parametrize("segments", [1, 3])
+def test_a_power_failure(segments: int, place: Place, expected: str) -> None:
+    """Of each file only what was synced is left, and of each name only what its folder's sync made certain."""
+    import disk_log
+
+    log = place.folder / "log"
+    process = place.start(log=log)
+    _wait_for(lambda: len(place.finished()) >= segments, process)
+    process.kill()
+    process.communicate()
+    finished = place.finished()
+    kept = disk_log.crash(log, place.work)
+    assert "job.json" in kept
+    assert len(finished - kept) <= 1, "what was told to be finished before the last moment is on the disk"
+    sidecar.default_path(place.clip).unlink(missing_ok=True)
+    report = place.through()
+    assert digest(place.out) == expected
+    assert int(str(report["resumed"])) >= len(kept & finished) - 1
+
+
+def test_a_full_disk(place: Place, expected: str) -> None:
+    """A limit on the size of files stands in for it: segments fit, the joined file does not."""
+
+    def limit() -> None:
+        signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+        resource.setrlimit(resource.RLIMIT_FSIZE, (150_000, 150_000))
+
+    process = place.start(limit=limit)
+    _, err = process.communicate(timeout=120)
+    assert process.returncode == 4
+    assert len(err.strip().splitlines()) == 1
+    assert "disk full" in err
+    assert not place.out.exists()
+    finished = place.finished()
+    assert finished
+    report = place.through()
+    assert int(str(report["resumed"])) == len(finished)
+    assert digest(place.out) == expected
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_stopped(number: int, place: Place, expected: str) -> None:
+    process = place.start(parallel=2 if number == signal.SIGINT else 1)
+    _wait_for(lambda: bool(place.finished()), process)
+    process.send_signal(number)
+    _, err = process.communicate(timeout=60)
+    if process.returncode == 130:
+        assert "the same command goes on from there" in err
+        assert place.finished()
+        assert not list(place.folder.glob(".*.partial"))
+    place.through()
+    assert digest(place.out) == expected
+
+
+@pytest.mark.parametrize("moment", [0, 4_000_000_000])
+def test_the_clock_is_set(moment: int, place: Place, expected: str) -> None:
+    process = place.start()
+    _wait_for(lambda: len(place.finished()) >= 2, process)
+    process.kill()
+    process.communicate()
+    for path in [place.clip, *place.folder.rglob("*")]:
+        os.utime(path, (moment, moment))
+    finished = place.finished()
+    assert int(str(place.through()["resumed"])) >= len(finished) - 1
+    assert digest(place.out) == expected
+
+
+def test_the_same_bytes_from_the_library(place: Place, expected: str, short_spans: None, bare: None) -> None:
+    fastswap.render(place.clip, place.out, model=place.model, encoder_options=FAST)
+    assert digest(place.out) == expected
