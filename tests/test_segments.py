@@ -169,7 +169,7 @@ def test_other_settings_or_another_input_start_anew(
     clip: Path, generator: Path, bare: None, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     folder = _leave_all(clip, generator, monkeypatch)
-    look = fastswap.Look(color="mkl")
+    look = fastswap.Look(opacity=0.5)
     report, made = run(clip, "out.mp4", generator, look=look)
     assert report.resumed == 0
     assert any(str(folder) in notice for notice in report.notices)
