@@ -21,6 +21,12 @@ TESTS = ("crop", "blend", "seam", "color", "mask", "native", "properties", "rast
 """The test files that call the native modules directly; those of `formats` that do not are left out below."""
 LEFT_OUT = "lossless_file or nearest or alpha or named or pixel_format or pictures_keep or swapper or stub"
 
+START = (
+    "import sys; sys.meta_path[:] = [f for f in sys.meta_path if 'ScikitBuild' not in type(f).__name__];"
+    "import pytest; sys.exit(pytest.main(sys.argv[1:]))"
+)
+"""Runs pytest; a linked installation's finder would go before PYTHONPATH and hand out the modules of its own."""
+
 
 def compiler() -> str:
     """The C++ compiler that CMake takes too."""
@@ -88,7 +94,7 @@ def main() -> int:
         "-k",
         f"not ({LEFT_OUT})",
     ]
-    command = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", *tests]
+    command = [sys.executable, "-c", START, "-q", "-p", "no:cacheprovider", *tests]
     return subprocess.run(command, env=environment, cwd=ROOT, check=False).returncode
 
 
