@@ -6,6 +6,7 @@ Memory and streams are those of `host_runtime`; networks in half precision are t
 from __future__ import annotations
 
 import importlib.resources
+from collections.abc import Iterator
 from functools import cache
 from pathlib import Path
 
@@ -28,6 +29,15 @@ from host_runtime import HostRuntime
 torch = pytest.importorskip("torch")
 Floats = NDArray[np.float32]
 DEMO = importlib.resources.files("fastswap") / "data" / "demo.onnx"
+
+
+@pytest.fixture(scope="module", autouse=True)
+def _one_thread() -> Iterator[None]:
+    """Small networks gain nothing by more threads, and lose much on a machine that is busy."""
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(before)
 
 
 @cache
@@ -76,6 +86,11 @@ def loud() -> onnx.ModelProto:
         MASK,
         weights={"big": np.float32([3e5]), "tiny": np.float32([1 / 3e5]), **INTS},  # type: ignore[dict-item]
     )
+
+
+def plain() -> onnx.ModelProto:
+    """The smallest network that is one."""
+    return small(helper.make_node("Relu", ["face"], ["swap"]), MASK, weights=INTS)  # type: ignore[arg-type]
 
 
 @pytest.mark.parametrize("precision", ["f32", "f16"])
@@ -164,14 +179,14 @@ def _openvino(model: onnx.ModelProto, faces: Floats) -> dict[str, Floats]:
 
 
 def test_auto_takes_torch_where_tensorrt_is_missing(runtime: HostRuntime, no_tensorrt: None) -> None:
-    network = opening.open_network(job(demo(), 2), runtime)
+    network = opening.open_network(job(plain(), 2), runtime)
     assert network.name.startswith("torch ")
     assert network.notices == [
         "demo.onnx: run by torch, since TensorRT's lean run time is not installed: "
         "pip install tensorrt-lean-cu13-bindings tensorrt-lean-cu13-libs"
     ]
     with pytest.raises(DeviceError, match="is not installed: pip install"):
-        opening.open_network(job(demo(), 2), runtime, engine="tensorrt")
+        opening.open_network(job(plain(), 2), runtime, engine="tensorrt")
 
 
 @pytest.fixture
@@ -266,11 +281,11 @@ def test_what_tensorrt_cannot_parse_is_named_and_torch_takes_over(
         raise ModelError(f"TensorRT 11 cannot parse it: {words}")
 
     monkeypatch.setattr(opening, "open_tensorrt", refuses)
-    network = opening.open_network(job(demo(), 1), runtime)
+    network = opening.open_network(job(plain(), 1), runtime)
     assert network.name.startswith("torch ")
     assert network.notices == [f"demo.onnx: run by torch, since TensorRT 11 cannot parse it: {words}"]
     with pytest.raises(ModelError, match="GridSample"):
-        opening.open_network(job(demo(), 1), runtime, engine="tensorrt")
+        opening.open_network(job(plain(), 1), runtime, engine="tensorrt")
 
 
 def test_an_engine_that_the_library_does_not_take_is_built_again(
@@ -292,7 +307,7 @@ def test_an_engine_that_the_library_does_not_take_is_built_again(
     def network(engine: bytes, runtime: HostRuntime, **settings: object) -> object:
         if engine != b"good":
             raise tensorrt.UnusableEngine("made by another build")
-        return opening.open_torch(job(demo(), 2), runtime)
+        return opening.open_torch(job(plain(), 2), runtime)
 
     monkeypatch.setattr(
         tensorrt, "library", lambda lean=False: SimpleNamespace(__version__="11.4", __name__="trt")
@@ -300,15 +315,15 @@ def test_an_engine_that_the_library_does_not_take_is_built_again(
     monkeypatch.setattr(tensorrt_build, "build", build)
     monkeypatch.setattr(tensorrt, "TensorRtNetwork", network)
     cache = EngineCache(tmp_path)
-    key = opening.engine_key(job(demo(), 2), runtime, "11.4", False)
+    key = opening.engine_key(job(plain(), 2), runtime, "11.4", False)
     cache.get(key, lambda: (b"old", {}))
-    opened = opening.open_tensorrt(job(demo(), 2), runtime, cache)
+    opened = opening.open_tensorrt(job(plain(), 2), runtime, cache)
     assert built == [2]
     assert any("of no use (made by another build)" in notice for notice in opened.notices)
     assert any("TensorRT engine built in 1.5 s" in notice for notice in opened.notices)
     assert cache.find(key).details["precision"] == "f16"  # type: ignore[union-attr]
     assert cache.timing(key) == b"timing"
-    opening.open_tensorrt(job(demo(), 2), runtime, EngineCache(tmp_path))
+    opening.open_tensorrt(job(plain(), 2), runtime, EngineCache(tmp_path))
     assert built == [2]
 
 
@@ -327,7 +342,7 @@ def test_the_lean_run_time_alone_says_how_to_get_an_engine(
 
     monkeypatch.setattr(tensorrt, "library", library)
     with pytest.raises(DeviceError, match="run `fastswap compile --lean` with TensorRT"):
-        opening.open_tensorrt(job(demo(), 2), runtime, EngineCache(tmp_path))
+        opening.open_tensorrt(job(plain(), 2), runtime, EngineCache(tmp_path))
 
 
 def test_face_models_are_converted_once_and_again_when_damaged(
