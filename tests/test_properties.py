@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
@@ -23,6 +23,9 @@ from fastswap.frame import ColorSpec, Frame, identity_affine
 from fastswap.look import Look
 from fastswap.pixels import FORMATS
 from reference import Color
+
+SLOW = [HealthCheck.too_slow]
+"""Not checked: the sanitizers make everything slow."""
 
 LAYOUTS = (
     ((8, 0, (1, 1), "yuv")),
@@ -108,7 +111,7 @@ def sane(to_coded: NDArray[Any]) -> bool:
     return bool((np.abs(to_coded[:, :2]) <= 4096).all() and (np.abs(to_coded[:, 2]) <= 1e7).all())
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150, deadline=None, suppress_health_check=SLOW)
 @given(frames(), maps, st.integers(1, 20), st.sampled_from(["replicate", "black"]))
 def test_crops_of_anything(frame: Anything, to_coded: NDArray[Any], size: int, border: str) -> None:
     planes = frame.planes
@@ -128,7 +131,7 @@ def test_crops_of_anything(frame: Anything, to_coded: NDArray[Any], size: int, b
     assert all(np.array_equal(p, q) for p, q in zip(planes, before, strict=True))
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100, deadline=None, suppress_health_check=SLOW)
 @given(frames(), st.integers(1, 20), st.floats(0.05, 0.5), st.floats(-180, 180), st.booleans())
 def test_enlarging_crops_are_right(
     frame: Anything, size: int, scale: float, degrees: float, black: bool
@@ -148,7 +151,7 @@ def test_enlarging_crops_are_right(
     assert np.abs(out[0] - want).max() < compare.CROP_POINT
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150, deadline=None, suppress_health_check=SLOW)
 @given(frames(), maps, st.integers(1, 20), values, values, st.floats(0, 1))
 def test_blends_of_anything(
     frame: Anything, to_coded: NDArray[Any], size: int, color: float, alpha: float, opacity: float
@@ -171,7 +174,7 @@ def test_blends_of_anything(
         assert (p >> shift << shift == p).all()
 
 
-@settings(max_examples=120, deadline=None)
+@settings(max_examples=120, deadline=None, suppress_health_check=SLOW)
 @given(
     frames(),
     maps,
@@ -215,7 +218,7 @@ def test_composites_of_anything(
         assert p.max() >> shift <= frame.color.top
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60, deadline=None, suppress_health_check=SLOW)
 @given(
     st.lists(st.tuples(wild, wild), min_size=1, max_size=12),
     st.integers(1, 48),
@@ -238,7 +241,7 @@ def test_masks_of_anything(
     assert got.max() <= 1.0
 
 
-@settings(max_examples=80, deadline=None)
+@settings(max_examples=80, deadline=None, suppress_health_check=SLOW)
 @given(frames(), maps, st.integers(1, 20), values)
 def test_noise_of_anything(frame: Anything, to_coded: NDArray[Any], size: int, odd: float) -> None:
     masks = np.ones((1, size, size), np.float32)
@@ -253,7 +256,7 @@ def test_noise_of_anything(frame: Anything, to_coded: NDArray[Any], size: int, o
     assert (out >= 0.0).all()
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60, deadline=None, suppress_health_check=SLOW)
 @given(frames(), st.sampled_from([1, 2, 3, 7]), st.integers(8, 40))
 def test_any_number_of_threads_gives_the_same_bytes(frame: Anything, threads: int, size: int) -> None:
     planes = frame.planes
@@ -276,7 +279,7 @@ def test_any_number_of_threads_gives_the_same_bytes(frame: Anything, threads: in
     assert all(np.array_equal(p, q) for p, q in zip(*results, strict=True))
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60, deadline=None, suppress_health_check=SLOW)
 @given(frames(), st.integers(8, 40), st.floats(0.3, 3.0))
 def test_levels_agree(frame: Anything, size: int, scale: float) -> None:
     """Every SIMD level against the scalar one, for every layout."""
