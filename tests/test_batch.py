@@ -341,3 +341,54 @@ def test_two_models_in_one_pass_by_command(generator: Path, tmp_path: Path) -> N
     failed = subprocess.run(run[:-1], cwd=tmp_path, capture_output=True, text=True, check=False)
     assert failed.returncode == 10
     assert "two.mp4" in failed.stderr
+
+
+def write_recogniser(path: Path, side: int = 112) -> Path:
+    """A network that sees the mean colours of the aligned face, less their common part: an embedding of 27 numbers."""
+    import onnx
+    from onnx import TensorProto, helper
+
+    nodes = [
+        helper.make_node(
+            "AveragePool", ["face"], ["cells"], kernel_shape=[side // 4] * 2, strides=[side // 3] * 2
+        ),
+        helper.make_node("ReduceMean", ["cells"], ["mean"], keepdims=1),
+        helper.make_node("Sub", ["cells", "mean"], ["rest"]),
+        helper.make_node("Flatten", ["rest"], ["embedding"]),
+    ]
+    graph = helper.make_graph(
+        nodes, "recogniser",
+        [helper.make_tensor_value_info("face", TensorProto.FLOAT, ["N", 3, side, side])],
+        [helper.make_tensor_value_info("embedding", TensorProto.FLOAT, ["N", 27])],
+    )  # fmt: skip
+    onnx.save(helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=9), str(path))
+    return path
+
+
+def test_models_by_reference_pictures(generator: Path, tmp_path: Path) -> None:
+    from fastswap import match, sidecar
+
+    scene = actors.Scene(size=(640, 360), face_px=110)
+    people = {"bo": actors.BO, "anna": actors.ANNA}
+    for name, who in people.items():
+        pose = actors.Pose(yaw=4.0)
+        video.save_picture(tmp_path / f"{name}.png", actors.render_frame(who, pose, scene).rgb)
+    cast = [(actors.ANNA, actors.Pose(x=0.25)), (actors.BO, actors.Pose(x=0.75))]
+    video.write_video(tmp_path / "two.mp4", (actors.render_cast(cast, scene, index=i).rgb for i in range(4)))
+    recogniser = write_recogniser(tmp_path / "recogniser.onnx")
+    jobs = (
+        '[[job]]\ninput = "two.mp4"\noutput = "out.mp4"\nrecogniser = "recogniser.onnx"\n'
+        'faces = { "ref:bo.png" = "bo.onnx", "ref:anna.png" = "anna.onnx" }\n'
+    )
+    for name in people:
+        shutil.copy(generator, tmp_path / f"{name}.onnx")
+    report = batch.run(toml(tmp_path, jobs))
+    assert report.ok, report.lines
+    assert report.lines[0].faces == 8
+    faces = list(sidecar.read(tmp_path / "two.mp4.faces"))
+    left = next(face.track for face in faces[0].faces if face.box[0] < 320)
+    pictures = [tmp_path / "bo.png", tmp_path / "anna.png"]
+    found = match.tracks_like(tmp_path / "two.mp4", faces, pictures, match.Recogniser(recogniser))
+    assert found == [frozenset({1 - left}), frozenset({left})]
+    with pytest.raises(JobsError, match="needs a recogniser"):
+        batch.run(toml(tmp_path, jobs.replace('recogniser = "recogniser.onnx"\n', "")))

@@ -87,6 +87,6 @@ def test_no_face_there(text: str) -> None:
      "at:-1,2,3", "at:nan,1,1", "at:1,inf,1", "at:1,2,3,4"],
 )  # fmt: skip
 def test_what_makes_no_sense_is_named(text: str) -> None:
-    with pytest.raises(SettingsError, match="all, largest, track:N or at:SECONDS,X,Y") as caught:
+    with pytest.raises(SettingsError, match="all, largest, track:N, at:SECONDS,X,Y or ref:PICTURE") as caught:
         parse_selection(text)
     assert repr(text) in str(caught.value)

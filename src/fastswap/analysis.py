@@ -192,6 +192,13 @@ class Analysis:
             self._run_alone(progress)
         return selection.resolve(sidecar.read(self.path))
 
+    def whole(self) -> Iterable[FrameFaces]:
+        """All frames of the analysis, once it is complete; of a picture, made now."""
+        if self.path is not None:
+            return sidecar.read(self.path)
+        with self.reader(window=self.window) as reader:
+            return [faces for _, faces in analyse(self._arrive(reader), self.models())]
+
     def _run_alone(self, progress: ProgressCallback | None) -> None:
         begin = last = time.perf_counter()
         with self.reader(window=self.window) as reader:

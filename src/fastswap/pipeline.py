@@ -16,7 +16,7 @@ from pathlib import Path
 from fastswap import provenance, video
 from fastswap.analysis import Analysis
 from fastswap.atomic import Staging
-from fastswap.cast import Models, parse_cast
+from fastswap.cast import Models, parse_cast, resolve
 from fastswap.choice import Choice
 from fastswap.cluster.files import check_way
 from fastswap.device import Device, open_device
@@ -52,6 +52,7 @@ def render(
     look: Look | None = None,
     mask_file: str | Path | None = None,
     select: str = "all",
+    recogniser: str | Path | None = None,
     encoder: str | None = None,
     encoder_options: Mapping[str, str] | None = None,
     start: str | float | None = None,
@@ -77,22 +78,23 @@ def render(
     "track:1": "bo.onnx"}: a face goes to the first that wants it. device: "auto", "cpu", "cuda" or "cuda:N"; engine:
     "auto", "openvino", "tensorrt" or "torch", see `device.open_device`. mask_file: a picture, video or folder of
     pictures, white where new faces may show, see `mask_file.MaskFile`. select: "all", "largest", "track:N" or
-    "at:SECONDS,X,Y" (display pixels). encoder, encoder_options: FFmpeg's names, or a preset of `video.presets`. start,
-    end: the part to render, see `trim`; the output then begins at 0. deinterlace: True makes interlaced video
-    progressive, False takes its frames as they are, None refuses it. matte, layer: side outputs, how much of the new
-    faces shows and the new faces alone with alpha; see `sides`. report_page: an .html file that shows what was done,
-    see `page`. analysis: the sidecar with the faces, reused when it fits the input and written when it does not;
-    default `sidecar.default_path(source)`. batch: faces in one run of the network, 0 chooses. threads: CPU threads of
-    the network and the native operations, 0 takes all. parallel: processes that render segments, with the same bytes
-    out; 0 is this one alone, or as many as a cluster has room for. cluster: "auto" or the address of a Ray cluster
-    whose workers render them, see `cluster`; cluster_files: how the input gets there, "auto", "shared" or "store".
-    certificate, private_key: PEM files to sign with in place of the local certificate.
+    "at:SECONDS,X,Y" (display pixels), or "ref:PICTURE" with a recogniser, an ONNX file (see `match`). encoder,
+    encoder_options: FFmpeg's names, or a preset of `video.presets`. start, end: the part to render, see `trim`; the
+    output then begins at 0. deinterlace: True makes interlaced video progressive, False takes its frames as they
+    are, None refuses it. matte, layer: side outputs, how much of the new faces shows and the new faces alone with
+    alpha; see `sides`. report_page: an .html file that shows what was done, see `page`. analysis: the sidecar with
+    the faces, reused when it fits the input and written when it does not; default `sidecar.default_path(source)`.
+    batch: faces in one run of the network, 0 chooses. threads: CPU threads of the network and the native
+    operations, 0 takes all. parallel: processes that render segments, with the same bytes out; 0 is this one alone,
+    or as many as a cluster has room for. cluster: "auto" or the address of a Ray cluster whose workers render them,
+    see `cluster`; cluster_files: how the input gets there, "auto", "shared" or "store". certificate, private_key:
+    PEM files to sign with in place of the local certificate.
 
     Raises SettingsError, InputError, OutputError, ModelError, WeightsError, DeviceError or ProvenanceError, each with
     one line that names what is wrong.
     """
     source, output, look = Path(source), Path(output), look or Look()
-    cast = parse_cast(model, select)
+    cast = parse_cast(model, select, recogniser)
     models = tuple(role.model for role in cast)
     parallel = _processes(batch, threads, parallel, device, cluster_files)
     settings = {
@@ -129,7 +131,7 @@ def render(
         )
         page = held.enter_context(Page(swaps, info, _optional(report_page), [output, *sides.paths], total))
         known = Analysis(info, _optional(analysis), window, deinterlace, place)
-        selections = [known.resolve(role.selection, progress) for role in cast]
+        selections = resolve(cast, known, recogniser, progress)
         stages = Stages()
         tick = Clock(total, stages, progress).tick
         target = video.Target(

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable
+from pathlib import Path
 from typing import Final
 
 from fastswap.errors import SettingsError
 from fastswap.faces import Face, FrameFaces
 
-_FORMS: Final = "all, largest, track:N or at:SECONDS,X,Y"
+_FORMS: Final = "all, largest, track:N, at:SECONDS,X,Y or ref:PICTURE"
 _STAY: Final = 1.3
 """How many times larger another face must be before "largest" moves on to it: two people of about the same
 size would otherwise take turns."""
@@ -22,7 +23,8 @@ class Selection:
 
     "all": every face. "largest": the largest of each frame, staying with a track within a shot until another
     face is clearly larger. "track:N": one track. "at:SECONDS,X,Y": the track that shows a face at this point
-    (display pixels) at this time; `needs_full_analysis` is then true and `resolve` must be called first.
+    (display pixels) at this time; `needs_full_analysis` is then true and `resolve` must be called first. "ref:PICTURE":
+    the tracks that show the person of a picture; `match.tracks_like` finds them, `of_tracks` makes the choice.
     """
 
     def __init__(
@@ -32,15 +34,22 @@ class Selection:
         largest: bool = False,
         track: int | None = None,
         at: tuple[float, float, float] | None = None,
+        reference: Path | None = None,
+        tracks: frozenset[int] | None = None,
     ) -> None:
-        self.text = text
+        self.text, self.reference = text, reference
+        self._tracks = tracks
         self._largest, self._track, self._at = largest, track, at
         self._current: int | None = None
 
     @property
     def needs_full_analysis(self) -> bool:
         """Whether the choice depends on frames other than the one it is applied to."""
-        return self._at is not None
+        return self._at is not None or self.reference is not None
+
+    def of_tracks(self, tracks: frozenset[int]) -> Selection:
+        """This choice as one of tracks."""
+        return Selection(self.text, tracks=tracks)
 
     def resolve(self, frames: Iterable[FrameFaces]) -> Selection:
         """This choice with a point in time turned into the track found there; other choices as they are.
@@ -61,8 +70,10 @@ class Selection:
 
     def __call__(self, frame: FrameFaces) -> tuple[Face, ...]:
         """The chosen faces of a frame."""
-        if self._at is not None:
+        if self.needs_full_analysis:
             raise SettingsError(f"select {self.text!r} needs the analysis of the whole video")
+        if self._tracks is not None:
+            return tuple(face for face in frame.faces if face.track in self._tracks)
         if self._track is not None:
             return tuple(face for face in frame.faces if face.track == self._track)
         return self._stay_with_largest(frame) if self._largest else frame.faces
@@ -83,6 +94,8 @@ class Selection:
 def parse_selection(text: str) -> Selection:
     """The choice that a text means, see `Selection`. Raises SettingsError when it means none."""
     kind, _, value = text.strip().partition(":")
+    if kind == "ref" and value:
+        return Selection(text, reference=Path(value))
     if kind in ("all", "largest") and not value and ":" not in text:
         return Selection(text, largest=kind == "largest")
     try:

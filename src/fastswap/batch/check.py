@@ -78,7 +78,7 @@ def _value_faults(job: Job) -> Iterator[str]:
     render = job.render
     checks = (
         lambda: look_of(job),
-        lambda: parse_cast(job.models, render.get("select", "all")),
+        lambda: parse_cast(job.models, render.get("select", "all"), render.get("recogniser")),
         lambda: parse_trim(render.get("start"), render.get("end")),
         lambda: _check_encoder(render.get("encoder")),
     )

@@ -31,11 +31,11 @@ from typing import Any
 
 from fastswap.errors import InputError
 
-PATHS = ("input", "model", "analysis", "matte", "layer", "certificate", "private_key")
+PATHS = ("input", "model", "analysis", "matte", "layer", "certificate", "private_key", "recogniser")
 RENDER = {
     "select": str, "device": str, "encoder": str, "start": (str, int, float), "end": (str, int, float),
     "deinterlace": bool, "analysis": str, "matte": str, "layer": str, "batch": int, "threads": int, "parallel": int,
-    "certificate": str, "private_key": str,
+    "certificate": str, "private_key": str, "recogniser": str, "engine": str, "cluster": str,
 }  # fmt: skip
 """Keys that go to `fastswap.render` as they are, and their types."""
 KEYS: dict[str, Any] = {

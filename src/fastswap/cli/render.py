@@ -24,11 +24,20 @@ def render(
         Path,
         typer.Argument(metavar="OUT", help="What to write; the suffix chooses the container; - for a pipe."),
     ],
-    model: options.Model,
+    model: Annotated[
+        Path | None, typer.Option("--model", "-m", help="The trained face, an ONNX file.")
+    ] = None,
     device: options.Device = "auto",
     engine: options.Engine = "auto",
     select: options.Select = "all",
     mask_file: options.MaskFile = None,
+    face: Annotated[
+        list[str] | None,
+        typer.Option(help="SELECT=MODEL in place of --model and --select; repeat it for several people."),
+    ] = None,
+    recogniser: Annotated[
+        Path | None, typer.Option(help="A face recogniser (ONNX) of your own, for --select ref:PICTURE.")
+    ] = None,
     encoder: Annotated[
         str | None,
         typer.Option(
@@ -104,6 +113,7 @@ def render(
     """Puts the model's face on the faces of IN, writes OUT and signs it as synthetic."""
     from fastswap.pipeline import render as run
 
+    models = _models(model, face or [])
     if "-" in (str(source), str(output)):
         fixed: dict[str, Any] = {"--start": start, "--end": end, "--matte": matte, "--layer": layer}
         fixed |= {
@@ -113,7 +123,7 @@ def render(
         }
         _check_pipes(source, output, fixed)
         common = {
-            "model": model, "device": device, "engine": engine, "look": look, "select": select, "encoder": encoder,
+            "model": models, "device": device, "engine": engine, "look": look, "select": select, "encoder": encoder,
             "encoder_options": options.key_values(option or [], "--option"), "deinterlace": deinterlace,
             "batch": batch, "threads": threads, "certificate": certificate, "private_key": private_key,
         }  # fmt: skip
@@ -125,12 +135,13 @@ def render(
         result = run(
             source,
             output,
-            model=model,
+            model=models,
             device=device,
             engine=engine,
             look=look,
             mask_file=mask_file,
             select=select,
+            recogniser=recogniser,
             encoder=encoder,
             encoder_options=options.key_values(option or [], "--option"),
             start=start,
@@ -154,6 +165,16 @@ def render(
         show.as_json(result.as_dict())
     else:
         show.pairs(f"{output}", result.as_dict())
+
+
+def _models(model: Path | None, faces: list[str]) -> Path | dict[str, str]:
+    if model is not None and faces:
+        raise SettingsError("--model and --face exclude each other: --face names a model for each selection")
+    if model is not None:
+        return model
+    if not faces:
+        raise SettingsError("name a model: --model FILE, or --face SELECT=FILE for several people")
+    return options.key_values(faces, "--face")
 
 
 def _check_pipes(source: Path, output: Path, fixed: dict[str, Any]) -> None:
