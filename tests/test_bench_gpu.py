@@ -1,0 +1,61 @@
+"""`fastswap bench gpu` without a GPU: it says so; and what it makes of figures."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from typing import Any
+
+from fastswap.bench import gpu, gpu_kernels
+
+
+def test_without_a_gpu_one_line_says_so() -> None:
+    done = subprocess.run(
+        [sys.executable, "-m", "fastswap", "bench", "gpu", "--json"],
+        env={**os.environ, "CUDA_VISIBLE_DEVICES": ""},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode != 0
+    assert not done.stdout.strip()
+    assert len(done.stderr.strip().splitlines()) == 1
+    assert "CUDA module" in done.stderr or "GPU" in done.stderr or "driver" in done.stderr
+
+
+def test_an_unknown_part_is_named() -> None:
+    done = subprocess.run(
+        [sys.executable, "-m", "fastswap", "bench", "gpu", "--part", "network2"],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode != 0
+    assert "network2" in done.stderr
+
+
+def test_limits_are_held_against_what_was_measured() -> None:
+    result: dict[str, Any] = {
+        "kernels": {
+            "kernels": {"crop_composite": {"us_per_face": 5.0}, "poisson": {"us_per_face": 31.0}},
+            "difference": {"feather": 1.0},
+        },
+        "network": {"of_eager": 2.0},
+        "render": {"failed": "no encoder"},
+    }
+    kept = {name: row["kept"] for name, row in gpu.reached(result).items()}
+    assert kept == {
+        "crop_composite_us": True,
+        "poisson_us": False,
+        "feather_codes": True,
+        "network_of_eager": False,
+    }
+
+
+def test_least_bytes_name_the_timed_operations() -> None:
+    needed = gpu_kernels.least_bytes()
+    assert min(needed.values()) >= 2 * 4 * gpu_kernels.SIZE**2
+    assert (
+        needed["crop_composite"] < needed["crop"] + needed["mask"] + needed["match_color"] + needed["blend"]
+    )
