@@ -83,8 +83,8 @@ def train(
     if not subject.strip():
         raise TrainingError("subject is missing: name the person whose face is trained (--subject)")
     require_torch()
+    from fastswap.training.session import run
     from fastswap.training.settings import TrainSettings
-    from fastswap.training.trainer import run
 
     settings = TrainSettings(
         subject=subject.strip(),

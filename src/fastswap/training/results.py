@@ -11,6 +11,7 @@ from fastswap.model import Contract
 from fastswap.training import checkpoint
 from fastswap.training.device import to_numpy
 from fastswap.training.export import export
+from fastswap.training.making import COVERAGE
 from fastswap.training.page import write_page
 
 if TYPE_CHECKING:
@@ -30,8 +31,6 @@ def write_results(training: Training) -> None:
 
 def contract_of(training: Training) -> Contract:
     """What the model file says about itself."""
-    from fastswap.training.trainer import COVERAGE
-
     report, settings = training.report, training.settings
     summary: dict[str, Any] = {
         **settings.shown(),

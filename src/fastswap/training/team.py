@@ -79,8 +79,9 @@ def _work(
     settings: TrainSettings,
 ) -> None:
     """A process other than the first: it steps as the first does and writes nothing."""
+    from fastswap.training.making import load
     from fastswap.training.stop import StopSignal
-    from fastswap.training.trainer import Training, load
+    from fastswap.training.trainer import Training
 
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches all processes; the first one decides
     torch.set_num_threads(threads)

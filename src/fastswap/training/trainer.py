@@ -1,22 +1,18 @@
-"""Training from start to end: load, resume, step, look, save, export."""
+"""Training: resume, step, look, save."""
 
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
-from dataclasses import replace
-from functools import partial
 from pathlib import Path
 
 import torch
 
-from fastswap.errors import InputError, OutputError, TrainingError
+from fastswap.errors import InputError, OutputError
 from fastswap.progress import Progress, ProgressCallback
-from fastswap.training import checkpoint, memory
-from fastswap.training.checks import coverage_notices
-from fastswap.training.device import pick_device, wants_bf16
+from fastswap.training import checkpoint
 from fastswap.training.guard import Guard
-from fastswap.training.learner import SHOWN, Learner
+from fastswap.training.learner import SHOWN
+from fastswap.training.making import make_learner
 from fastswap.training.parallel import ALONE, World
 from fastswap.training.preview import preview_grid
 from fastswap.training.report import TrainReport
@@ -25,107 +21,14 @@ from fastswap.training.schedule import Budget, Course, rate_factor
 from fastswap.training.seeing import Seeing
 from fastswap.training.settings import TrainSettings
 from fastswap.training.stop import StopSignal
-from fastswap.training.store import FaceArrays, load_faces
-from fastswap.training.team import Team, device_of
+from fastswap.training.store import FaceArrays
 
-COVERAGE = 1.0
 PREVIEW_ROWS = 6
 LOOK_EVERY = 20
 """Steps after which the losses are looked at, which waits for the device."""
 _LOOK_S = 0.5
 _REPORT_S = 0.1
 _RETRY_S = 60.0
-
-
-def run(
-    source: Sequence[Path],
-    target: Sequence[Path],
-    out: Path,
-    settings: TrainSettings,
-    progress: ProgressCallback | None = None,
-) -> TrainReport:
-    """See `training.train`."""
-    _check_output(out, settings)
-    device = pick_device(settings.device)
-    if settings.threads:
-        torch.set_num_threads(settings.threads)
-    own, other = load(source, target, settings)
-    settings = _fitted(own, other, settings, device)
-    report = _train(source, target, own, other, out, settings, device, progress)
-    if report is None:
-        memory.free()
-        raise TrainingError(_too_large(own, other, settings, device))
-    return report
-
-
-def _train(
-    source: Sequence[Path],
-    target: Sequence[Path],
-    own: FaceArrays,
-    other: FaceArrays,
-    out: Path,
-    settings: TrainSettings,
-    device: torch.device,
-    progress: ProgressCallback | None,
-) -> TrainReport | None:
-    """The whole training; None when memory ran out. Then nothing of it is left in memory."""
-    with StopSignal() as stop, Team(source, target, out, settings, device) as world:
-        device = device_of(device, 0) if world.size > 1 else device
-        try:
-            training = Training(own, other, out, settings, device, world=world, progress=progress)
-            try:
-                training.resume()
-                training.loop(stop)
-                return training.finish(stop)
-            finally:
-                training.seeing.close()
-        except (MemoryError, RuntimeError) as error:
-            if not memory.lacks_memory(error):
-                raise
-            return None
-
-
-def load(
-    source: Sequence[Path], target: Sequence[Path], settings: TrainSettings
-) -> tuple[FaceArrays, FaceArrays]:
-    """The faces of both persons; a pretraining draws both from the same mixed faces."""
-    resolution = settings.size.shape.resolution
-    own = load_faces(source, resolution, COVERAGE)
-    if settings.pretrain:
-        return own, replace(own, notices=())
-    other = load_faces(target, resolution, COVERAGE)
-    return own, replace(other, notices=(*other.notices, *coverage_notices(own, other)))
-
-
-def make_learner(
-    source: FaceArrays,
-    target: FaceArrays,
-    settings: TrainSettings,
-    device: torch.device,
-    world: World = ALONE,
-    *,
-    batch: int | None = None,
-) -> Learner:
-    """The learner that the settings ask for. batch: in place of theirs."""
-    size = settings.size
-    changes = replace(size.changes, flip=0.5) if settings.flip else size.changes
-    compiled = settings.compiled if settings.compiled is not None else device.type == "cuda"
-    return Learner(
-        size.shape,
-        source,
-        target,
-        batch=batch or settings.faces,
-        seed=settings.seed,
-        device=device,
-        bf16=wants_bf16(settings.precision, device),
-        changes=changes,
-        weights=size.weights,
-        accumulate=min(settings.accumulate, batch or settings.faces),
-        adversary=size.stages.gan > 0 and size.weights.gan > 0,
-        compiled=compiled,
-        by_pose=settings.by_pose,
-        world=world,
-    )
 
 
 class Training:
@@ -332,40 +235,3 @@ class Training:
             self.folder.mkdir(exist_ok=True)
         except OSError as error:
             raise OutputError(f"{self.folder}: cannot make the folder ({error.strerror})") from None
-
-
-def _fitted(
-    source: FaceArrays, target: FaceArrays, settings: TrainSettings, device: torch.device
-) -> TrainSettings:
-    """With `--fit` the settings with as many parts of a step as memory asks for."""
-    if not settings.fit:
-        return settings
-    parts = settings.accumulate
-    while not memory.fits(partial(make_learner, source, target, replace(settings, accumulate=parts), device)):
-        if parts >= settings.faces:
-            raise TrainingError(
-                f"out of memory on {device}: preset {settings.preset} does not fit with a single face"
-            )
-        parts = min(parts * 2, settings.faces)
-    return replace(settings, accumulate=parts)
-
-
-def _too_large(source: FaceArrays, target: FaceArrays, settings: TrainSettings, device: torch.device) -> str:
-    start = f"out of memory on {device} with {settings.faces} faces of each person in a step"
-    batch = memory.largest_batch(
-        lambda size: make_learner(source, target, settings, device, batch=size),
-        -(-settings.faces // settings.accumulate),
-    )
-    if not batch:
-        return f"{start}; not even one fits, choose a smaller preset"
-    return f"{start}; {batch} fit: use --batch {batch}, or --fit to work on {settings.faces} in parts"
-
-
-def _check_output(out: Path, settings: TrainSettings) -> None:
-    suffix, kind = (".pt", "a pretrained checkpoint") if settings.pretrain else (".onnx", "a model file")
-    if out.suffix.lower() != suffix:
-        raise OutputError(f"{out}: {kind} has to end in {suffix}")
-    if out.is_dir():
-        raise OutputError(f"{out}: is a folder; name a file for the model")
-    if not out.parent.is_dir():
-        raise OutputError(f"{out}: the folder {out.parent} does not exist")

@@ -1,0 +1,107 @@
+"""A training from the question to the answer: its processes, their memory, and what is said when that lacks."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+from functools import partial
+from pathlib import Path
+
+import torch
+
+from fastswap.errors import OutputError, TrainingError
+from fastswap.progress import ProgressCallback
+from fastswap.training import memory
+from fastswap.training.device import pick_device
+from fastswap.training.making import load, make_learner
+from fastswap.training.report import TrainReport
+from fastswap.training.settings import TrainSettings
+from fastswap.training.stop import StopSignal
+from fastswap.training.store import FaceArrays
+from fastswap.training.team import Team, device_of
+from fastswap.training.trainer import Training
+
+
+def run(
+    source: Sequence[Path],
+    target: Sequence[Path],
+    out: Path,
+    settings: TrainSettings,
+    progress: ProgressCallback | None = None,
+) -> TrainReport:
+    """See `training.train`."""
+    _check_output(out, settings)
+    device = pick_device(settings.device)
+    if settings.threads:
+        torch.set_num_threads(settings.threads)
+    own, other = load(source, target, settings)
+    settings = fitted(own, other, settings, device)
+    report = _train(source, target, own, other, out, settings, device, progress)
+    if report is None:
+        memory.free()
+        raise TrainingError(_too_large(own, other, settings, device))
+    return report
+
+
+def _train(
+    source: Sequence[Path],
+    target: Sequence[Path],
+    own: FaceArrays,
+    other: FaceArrays,
+    out: Path,
+    settings: TrainSettings,
+    device: torch.device,
+    progress: ProgressCallback | None,
+) -> TrainReport | None:
+    """The whole training; None when memory ran out. Then nothing of it is left in memory."""
+    with StopSignal() as stop, Team(source, target, out, settings, device) as world:
+        device = device_of(device, 0) if world.size > 1 else device
+        try:
+            training = Training(own, other, out, settings, device, world=world, progress=progress)
+            try:
+                training.resume()
+                training.loop(stop)
+                return training.finish(stop)
+            finally:
+                training.seeing.close()
+        except (MemoryError, RuntimeError) as error:
+            if not memory.lacks_memory(error):
+                raise
+            return None
+
+
+def fitted(
+    source: FaceArrays, target: FaceArrays, settings: TrainSettings, device: torch.device
+) -> TrainSettings:
+    """With `--fit` the settings with as many parts of a step as memory asks for."""
+    if not settings.fit:
+        return settings
+    parts = settings.accumulate
+    while not memory.fits(partial(make_learner, source, target, replace(settings, accumulate=parts), device)):
+        if parts >= settings.faces:
+            raise TrainingError(
+                f"out of memory on {device}: preset {settings.preset} does not fit with a single face"
+            )
+        parts = min(parts * 2, settings.faces)
+    return replace(settings, accumulate=parts)
+
+
+def _too_large(source: FaceArrays, target: FaceArrays, settings: TrainSettings, device: torch.device) -> str:
+    start = f"out of memory on {device} with {settings.faces} faces of each person in a step"
+    batch = memory.largest_batch(
+        lambda size: make_learner(source, target, settings, device, batch=size),
+        -(-settings.faces // settings.accumulate),
+    )
+    if not batch:
+        return f"{start}; not even one fits, choose a smaller preset"
+    return f"{start}; {batch} fit: use --batch {batch}, or --fit to work on {settings.faces} in parts"
+
+
+def _check_output(out: Path, settings: TrainSettings) -> None:
+    suffix, kind = (".pt", "a pretrained checkpoint") if settings.pretrain else (".onnx", "a model file")
+    if out.suffix.lower() != suffix:
+        raise OutputError(f"{out}: {kind} has to end in {suffix}")
+    if out.is_dir():
+        raise OutputError(f"{out}: is a folder; name a file for the model")
+    if not out.parent.is_dir():
+        raise OutputError(f"{out}: the folder {out.parent} does not exist")
