@@ -35,8 +35,8 @@ struct BlendRow {
   std::uint32_t seed[2];
 };
 
-// A number in about -1.7..1.7 steps of deviation 1 from a sample's position: the sum of four evenly spread
-// bytes of a hash, near to a Gaussian and cut off at 3.4. The hash's mixer is C. Wellons' "lowbias32".
+// A number of mean 0 and deviation 1 from a sample's position: the sum of four evenly spread bytes of a hash,
+// near to a Gaussian and cut off at 3.45. The hash's mixer is C. Wellons' "lowbias32".
 FS_HD float grain_at(int x, int y, std::uint32_t seed) {
   std::uint32_t h = static_cast<std::uint32_t>(x) * 0x9e3779b1u + static_cast<std::uint32_t>(y) * 0x85ebca77u;
   h ^= seed;
