@@ -23,6 +23,7 @@ except SettingsError as missing:
     pytest.skip(str(missing), allow_module_level=True)
 
 from fastswap.hosts import gstreamer
+from fastswap.hosts.buffers import FORMATS, planes_of
 
 Gst = gstreamer.Gst
 SIZE = (322, 242)  # rows that GStreamer pads
@@ -72,7 +73,7 @@ def _frames(data: bytes, form: str) -> list[tuple[np.ndarray, ...]]:
     )
     assert len(data) % info.size == 0
     wrapped = (Gst.Buffer.new_wrapped(data[i : i + info.size]) for i in range(0, len(data), info.size))
-    return [gstreamer._planes(buffer, info) for buffer in wrapped]
+    return [planes_of(buffer, info) for buffer in wrapped]
 
 
 @pytest.mark.parametrize("form", ["I420", "NV12", "Y42B", "I420_10LE", "P010_10LE", "RGB", "BGRA"])
@@ -84,7 +85,7 @@ def test_the_element_gives_what_a_stream_gives(
     after = _frames(_raw(shots, form, tmp_path / "after.raw", swap), form)
     assert len(before) == len(after) == 14
     color = ColorSpec("bt709", False, "left")
-    with fastswap.Swapper(generator, batch=3, layout=gstreamer.FORMATS[form], color=color) as plain:
+    with fastswap.Swapper(generator, batch=3, layout=FORMATS[form], color=color) as plain:
         expected = list(plain.stream(before))
     changed = 0
     for old, new, wanted in zip(before, after, expected, strict=True):

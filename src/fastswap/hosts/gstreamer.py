@@ -20,35 +20,18 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, Final
 
-import numpy as np
 from numpy.typing import NDArray
 
 from fastswap import provenance
 from fastswap.errors import FastswapError, OutputError, SettingsError
-from fastswap.frame import ColorSpec, Matrix
+from fastswap.hosts.buffers import FORMATS, buffer_of, color_of, planes_of
 from fastswap.hosts.gobject import bindings
 from fastswap.look import Look
 from fastswap.model import load_contract, model_hash
-from fastswap.pixels import PixelFormat, pixel_format
 from fastswap.swapper import Swapper
 
 Gst, GstVideo, GObject, GLib = bindings()
 
-FORMATS: Final = {
-    "I420": "yuv420p",
-    "NV12": "nv12",
-    "Y42B": "yuv422p",
-    "Y444": "yuv444p",
-    "I420_10LE": "yuv420p10le",
-    "I422_10LE": "yuv422p10le",
-    "Y444_10LE": "yuv444p10le",
-    "P010_10LE": "p010le",
-    "RGB": "rgb24",
-    "BGR": "bgr24",
-    "RGBA": "rgba",
-    "BGRA": "bgra",
-}
-"""GStreamer's names of the formats that are taken, and FFmpeg's."""
 _AHEAD: Final = 8
 _POLL_NS: Final = 100_000_000
 _CAPS = Gst.Caps.from_string(f"video/x-raw, format={{ {', '.join(FORMATS)} }}, interlace-mode=progressive")
@@ -151,7 +134,7 @@ class FastSwap(Gst.Element):  # type: ignore[misc, name-defined]  # the bindings
             self._worker = threading.Thread(target=self._work, name="fastswap-gst", daemon=True)
             self._worker.start()
         stamps = {name: getattr(buffer, name) for name in _STAMPS}
-        item = (_planes(buffer, self._info), stamps)
+        item = (planes_of(buffer, self._info), stamps)
         while self._flow == Gst.FlowReturn.OK:
             try:
                 self._line.put(item, timeout=0.1)
@@ -173,10 +156,10 @@ class FastSwap(Gst.Element):  # type: ignore[misc, name-defined]  # the bindings
                 batch=self.batch,
                 threads=self.threads,
                 layout=FORMATS[info.finfo.name],
-                color=_color(info),
+                color=color_of(info),
             ) as swap:
                 for planes in swap.stream(self._frames(stamps)):
-                    made = _buffer(planes, info)
+                    made = buffer_of(planes, info)
                     for name, value in stamps.popleft().items():
                         setattr(made, name, value)
                     flow = self._src.push(made) if self._flow == Gst.FlowReturn.OK else self._flow
@@ -219,60 +202,6 @@ class FastSwap(Gst.Element):  # type: ignore[misc, name-defined]  # the bindings
         text = " ".join(str(error).split())
         problem = GLib.Error.new_literal(Gst.LibraryError.quark(), text, int(Gst.LibraryError.SETTINGS))
         self.post_message(Gst.Message.new_error(self, problem, text))
-
-
-def _color(info: Any) -> ColorSpec:
-    """What the caps' colorimetry says, or the usual reading where it says nothing."""
-    matrices = GstVideo.VideoColorMatrix
-    names: dict[Any, Matrix] = {matrices.BT601: "bt601", matrices.BT709: "bt709", matrices.BT2020: "bt2020"}
-    hd = info.width >= 1280 or info.height > 576
-    matrix = names.get(info.colorimetry.matrix, "bt709" if hd else "bt601")
-    full = info.colorimetry.range == GstVideo.VideoColorRange(1)  # "0-255", a name that Python cannot spell
-    centred = info.chroma_site == GstVideo.VideoChromaSite.JPEG
-    return ColorSpec(matrix, full, "center" if centred else "left")
-
-
-def _layout(info: Any) -> tuple[PixelFormat, list[tuple[int, int, int]]]:
-    """The pixel format, and for each plane its rows, its samples in a row and FFmpeg's number of it."""
-    kind = pixel_format(FORMATS[info.finfo.name])
-    shapes = []
-    for number in range(1 + max(c.plane for c in kind.components)):
-        index = next(i for i, c in enumerate(kind.components) if c.plane == number)
-        rows, columns = kind.shape(index, info.width, info.height)
-        shapes.append((rows, columns * kind.components[index].step, number))
-    return kind, shapes
-
-
-def _planes(buffer: Any, info: Any) -> tuple[NDArray[Any], ...]:
-    """Copies of a buffer's planes, packed R'G'B' as [H, W, channels]."""
-    meta = GstVideo.buffer_get_video_meta(buffer)
-    place = meta or info
-    kind, shapes = _layout(info)
-    good, mapped = buffer.map(Gst.MapFlags.READ)
-    if not good:
-        raise OutputError("GStreamer: a buffer cannot be read")
-    try:
-        found = []
-        for rows, columns, number in shapes:
-            strides = (place.stride[number], kind.dtype.itemsize)
-            view = np.ndarray((rows, columns), kind.dtype, mapped.data, place.offset[number], strides)
-            found.append(view.copy())
-    finally:
-        buffer.unmap(mapped)
-    if kind.rgb:
-        return (found[0].reshape(info.height, info.width, -1),)
-    return tuple(found)
-
-
-def _buffer(planes: tuple[NDArray[Any], ...], info: Any) -> Any:
-    """A new buffer that holds the planes as the caps lay them out."""
-    kind, shapes = _layout(info)
-    made = bytearray(info.size)
-    for (rows, columns, number), plane in zip(shapes, planes, strict=True):
-        strides = (info.stride[number], kind.dtype.itemsize)
-        view = np.ndarray((rows, columns), kind.dtype, made, info.offset[number], strides)
-        view[...] = plane.reshape(rows, columns)
-    return Gst.Buffer.new_wrapped(bytes(made))
 
 
 def register() -> None:
