@@ -140,13 +140,6 @@ def test_work_that_is_not_ordered_is_noticed(runtime: HostRuntime, device: GpuDe
     assert isinstance(frame.owner, OnDevice)
 
 
-@pytest.fixture
-def kernels() -> None:
-    """Skips where `_cuda` has no composite yet."""
-    if not hasattr(host_runtime.module(), "composite"):
-        pytest.skip("_cuda has no composite")
-
-
 def works(frames: list[Frame], found: list[FrameFaces]) -> list[Work]:
     return [
         Work(frame, drawing_order(faces.faces), faces) for frame, faces in zip(frames, found, strict=True)
@@ -155,7 +148,7 @@ def works(frames: list[Frame], found: list[FrameFaces]) -> list[Work]:
 
 @pytest.mark.parametrize("batch", [1, 3])
 def test_a_swap_is_what_the_cpu_makes(
-    kernels: None, runtime: HostRuntime, device: GpuDevice, generator: Path, batch: int
+    runtime: HostRuntime, device: GpuDevice, generator: Path, batch: int
 ) -> None:
     """Crops, network and composite of the same faces on both, batches that do not divide the clip."""
     frames = actor(5)
@@ -179,7 +172,7 @@ def test_a_swap_is_what_the_cpu_makes(
 
 
 @pytest.fixture
-def gpu(kernels: None, monkeypatch: pytest.MonkeyPatch) -> HostRuntime:
+def gpu(monkeypatch: pytest.MonkeyPatch) -> HostRuntime:
     """What `open_device` finds when a GPU is asked for."""
     from fastswap import device as devices
 
