@@ -22,7 +22,7 @@ test: $(VENV)/.test
 sanitize: $(VENV)/.test
 	$(BIN)/python tools/sanitize.py
 
-lint: $(VENV)/.lint
+lint: $(VENV)/.test
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
@@ -41,12 +41,8 @@ $(VENV)/.fastswap: $(VENV)/bin/python $(SOURCES)
 	$(BIN)/python -m pip install --quiet .
 	touch $@
 
+# What tests, linters and benchmarks need, in one go: the native modules are built once for all of them.
 $(VENV)/.test: $(VENV)/bin/python $(SOURCES) tools/install_torch.py
-	$(BIN)/python tools/install_torch.py
-	$(BIN)/python -m pip install --quiet '.[test]'
-	touch $@
-
-$(VENV)/.lint: $(VENV)/bin/python pyproject.toml
 	$(BIN)/python tools/install_torch.py
 	$(BIN)/python -m pip install --quiet '.[test,lint]'
 	touch $@
