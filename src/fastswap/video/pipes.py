@@ -20,12 +20,11 @@ from av.stream import Stream
 
 from fastswap.errors import InputError, OutputError
 from fastswap.frame import Frame
-from fastswap.video import encoder as encoders
 from fastswap.video.clock import Clock
-from fastswap.video.info import VideoInfo
+from fastswap.video.decoder import Decoder
 from fastswap.video.muxing import Target, VideoSink, writing
 from fastswap.video.opening import reason
-from fastswap.video.stream import Decoder, StreamSource
+from fastswap.video.stream import StreamSource
 
 FORMATS = {"y4m": "yuv4mpegpipe", "nut": "nut"}
 """Containers that a pipe can carry, and FFmpeg's names for them."""
@@ -232,6 +231,3 @@ def form_of(reader: PipeReader, wanted: str | None) -> str:
         raise OutputError(f"{STDOUT}: container is {wanted!r}; a pipe carries {' or '.join(FORMATS)}")
     kept = next((name for name, form in FORMATS.items() if form == reader.container.format.name), "nut")
     return wanted or kept
-
-
-__all__ = ["FORMATS", "STDIN", "STDOUT", "PipeReader", "PipeSink", "VideoInfo", "encoders", "form_of"]

@@ -10,24 +10,18 @@ from pathlib import Path
 from typing import Any, cast
 
 import av
-from av.packet import Packet
 
 from fastswap.errors import InputError
 from fastswap.frame import Frame
 from fastswap.video import nvidia
-from fastswap.video.clock import Clock
 from fastswap.video.convert import Normaliser
+from fastswap.video.decoder import Decoder
 from fastswap.video.deinterlace import progressive
 from fastswap.video.describe import describe
 from fastswap.video.info import VideoInfo, snap_matrix
-from fastswap.video.opening import main_stream, open_container, reason
+from fastswap.video.opening import reason
 from fastswap.video.planes import shared_planes
 from fastswap.video.spans import Span
-
-_READ_ERRORS = 32
-"""Read errors in a row after which the rest of the file counts as lost."""
-
-_AVFMT_FLAG_GENPTS = 0x0001
 
 _MARGINS_S = (0.0, 2.0, 10.0, 60.0)
 """How far before the wanted place to look for a key frame, seconds: containers without an index land behind it."""
@@ -35,71 +29,6 @@ _MARGINS_S = (0.0, 2.0, 10.0, 60.0)
 _NOWHERE = 1 << 62
 _NO_TIMES = frozenset({"mpeg", "mpegvideo", "h264", "hevc", "m4v", "vc1", "mjpeg"})
 """Formats in which few packets or none have a time stamp: after a seek the others are guesses."""
-
-
-class Decoder:
-    """Decodes one stream from where its container stands. A damaged packet costs its own frames, not the rest."""
-
-    def __init__(self, path: Path, threads: int, gpu: int | None = None) -> None:
-        self.container = open_container(path, hwaccel=None if gpu is None else nvidia.hwaccel(gpu))
-        has_pts = self.container.format.name != "avi"
-        if not has_pts:  # what FFmpeg makes up for them at PyAV's wish is wrong, see Clock
-            self.container.flags &= ~_AVFMT_FLAG_GENPTS
-        self._clock = Clock(keeps_pts=has_pts)
-        self._begin(path, threads, gpu)
-
-    def _begin(self, path: Path, threads: int, gpu: int | None = None) -> None:
-        """Finds the stream in the open container."""
-        try:
-            self.stream = main_stream(self.container, path)
-        except BaseException:
-            self.container.close()
-            raise
-        self._context = self.stream.codec_context
-        self._context.thread_type = "AUTO"  # frame threads too; PyAV's default is slices alone
-        self._context.thread_count = (
-            threads if gpu is None else 1
-        )  # each thread would want surfaces of its own
-        self.packets, self.damaged, self.cut_off = 0, 0, False
-
-    def frames(self) -> Generator[av.VideoFrame, None, None]:
-        """All frames from here to the end, each with the most credible PTS."""
-        self._clock.restart()
-        for packet in self._demux():
-            try:
-                decoded = self._context.decode(packet)
-            except av.EOFError:
-                return
-            except av.BlockingIOError:
-                self._lost()
-                self._context.flush_buffers()  # full of frames that it will not give after an error
-            except av.FFmpegError:
-                self._lost()
-            else:
-                for frame in decoded:
-                    frame.pts = self._clock.frame(frame.pts)
-                    yield frame
-
-    def _lost(self) -> None:
-        self.damaged += 1
-        self._clock.lost()
-
-    def _demux(self) -> Iterator[Packet[Any] | None]:
-        """The stream's packets, then None, which flushes the decoder."""
-        failures = 0
-        while failures < _READ_ERRORS:
-            try:
-                for packet in self.container.demux(self.stream):
-                    if packet.size:  # PyAV's own flush packet is empty
-                        self.packets += 1
-                        failures = 0
-                        self._clock.packet(packet.dts)
-                        yield packet
-                break
-            except av.FFmpegError:
-                failures += 1
-                self.cut_off = True
-        yield None
 
 
 class StreamSource:
