@@ -4,12 +4,16 @@
 # Builds fastswap for the card at hand, runs the GPU tests with a missing GPU counted as a failure and the kernel tests
 # again under compute-sanitizer, times kernels, network and decoding, renders a clip of synthetic actors on the GPU and
 # on the CPU, and leaves OUT/checks.json, a picture of both renders and all logs. The machine needs Python 3.11 to 3.13,
-# nvcc, CMake, pybind11 and scikit-build-core; it needs no network: wheels in .whl/ are used for what else is missing
+# nvcc, CMake, pybind11 and scikit-build-core; it needs no network: wheels in .whl/1 are used for what else is missing
 # (benchmarks/gpu_wheels.sh fetches them), and PyCUDA is built there from its source package.
 #
 # A step that fails is written down, and the next one runs. STEPS="build tests ..." runs these alone, LIMIT (seconds,
-# default 400) ends a step that hangs, SITE names a folder to install into and keep, WHEELS another folder of wheels:
-# where all of them are too large to be sent at once, install them in several calls with the same SITE.
+# default 400) ends a step that hangs, SITE names a folder to install into and keep, WHEELS another folder of wheels than
+# .whl/1. Where all wheels are too large to be sent at once, and where a call may last ten minutes only:
+#
+#   for each of .whl/1 .whl/2 .whl/3:  SITE=/tmp/site STEPS="wheels pycuda" WHEELS=.whl/N benchmarks/gpu_checks.sh OUT
+#   SITE=/tmp/site STEPS="build doctor kernels bench render resources" WHEELS=none benchmarks/gpu_checks.sh OUT
+#   SITE=/tmp/site STEPS="tests memcheck racecheck" WHEELS=none benchmarks/gpu_checks.sh OUT
 set -uo pipefail
 cd "$(dirname "$0")/.."
 out=$(mkdir -p "${1:?usage: benchmarks/gpu_checks.sh OUT}" && cd "$1" && pwd)
@@ -40,8 +44,9 @@ step() {  # step NAME COMMAND...: runs it, keeps its output, notes how it ended
 } >"$out/card.txt" 2>&1
 cat "$out/card.txt"
 
-wheels=${WHEELS:-.whl}
-if [ -d "$wheels/weights" ]; then export FASTSWAP_WEIGHTS=$PWD/$wheels/weights; fi
+wheels=${WHEELS:-.whl/1}
+if [ -d "$wheels/weights" ]; then mkdir -p "$site" && cp -r "$wheels/weights" "$site"; fi
+if [ -d "$site/weights" ]; then export FASTSWAP_WEIGHTS=$site/weights; fi
 if compgen -G "$wheels/*.whl" >/dev/null; then
   step wheels "$python" -m pip install -q --no-index --no-deps --no-compile --no-cache-dir --upgrade --target "$site" "$wheels"/*.whl
 fi

@@ -9,10 +9,11 @@
 
 namespace fs::cuda {
 
-inline constexpr std::size_t kMostFaces = 16384;  // in one call: launches count faces in the third dimension
+// In one call: launches count faces, and up to five planes of each, in the third dimension.
+inline constexpr std::size_t kMostFaces = 12000;
 
 inline void require_count(std::int64_t count) {
-  if (count > static_cast<std::int64_t>(kMostFaces)) throw bad_argument("over 16384 faces in one call");
+  if (count > static_cast<std::int64_t>(kMostFaces)) throw bad_argument("over 12000 faces in one call");
 }
 
 // A plane in device memory; as plane_from.

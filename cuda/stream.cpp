@@ -1,5 +1,7 @@
 #include "stream.h"
 
+#include <algorithm>
+#include <iterator>
 #include <stdexcept>
 
 namespace fs::cuda {
@@ -19,7 +21,9 @@ std::unique_ptr<Stream> Stream::create(int device) {
 
 Stream::~Stream() {
   try {
-    if (reserved() == 0 && !owns_) return;
+    if (!owns_ &&
+        std::none_of(std::begin(stagings_), std::end(stagings_), [](const Staging& s) { return s.read; }))
+      return;  // never used
     const OnDeviceNumber device(device_);
     cudaStreamSynchronize(handle_);  // what is queued may still use the memory
     for (Staging& staging : stagings_) {
