@@ -57,13 +57,13 @@ step build "$python" -m pip install -q --no-index --no-deps --no-build-isolation
   --config-settings=cmake.define.FASTSWAP_CUDA_ARCHITECTURES=native \
   --config-settings=cmake.define.FASTSWAP_WERROR=ON .
 step doctor "$python" -m fastswap doctor --json
-step kernels "$python" -m pytest -q -p no:cacheprovider tests/test_cuda_ops.py
+step kernels "$python" -m pytest -q -p no:cacheprovider tests/test_kernels_*.py
 step tests "$python" -m pytest -q -p no:cacheprovider tests/test_cuda.py tests/test_gpu*.py
 step bench "$python" -m fastswap bench gpu --json
 if command -v compute-sanitizer >/dev/null; then
   for tool in memcheck racecheck; do
     step "$tool" compute-sanitizer --tool "$tool" --error-exitcode 1 \
-      "$python" -m pytest -q -x -p no:cacheprovider tests/test_cuda_ops.py
+      "$python" -m pytest -q -x -p no:cacheprovider tests/test_kernels_*.py
   done
 fi
 step render "$python" benchmarks/gpu_render.py "$out"
