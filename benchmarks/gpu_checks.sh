@@ -7,7 +7,7 @@
 # nvcc, CMake, pybind11 and scikit-build-core; it needs no network: wheels in .whl/1 are used for what else is missing
 # (benchmarks/gpu_wheels.sh fetches them), and PyCUDA is built there from its source package.
 #
-# A step that fails is written down, and the next one runs. STEPS="build tests ..." runs these alone, LIMIT (seconds,
+# ARCH names other architectures to build for. A step that fails is written down, and the next one runs. STEPS="build tests ..." runs these alone, LIMIT (seconds,
 # default 400) ends a step that hangs, SITE names a folder to install into and keep, WHEELS another folder of wheels than
 # .whl/1. Where all wheels are too large to be sent at once, and where a call may last ten minutes only:
 #
@@ -54,7 +54,7 @@ if compgen -G "$wheels/pycuda-*.tar.gz" >/dev/null; then
   step pycuda benchmarks/gpu_pycuda.sh "$site" "$wheels"/pycuda-*.tar.gz
 fi
 step build "$python" -m pip install -q --no-index --no-deps --no-build-isolation --no-cache-dir --upgrade --target "$site" \
-  --config-settings=cmake.define.FASTSWAP_CUDA_ARCHITECTURES=native \
+  --config-settings=cmake.define.FASTSWAP_CUDA_ARCHITECTURES="${ARCH:-native}" \
   --config-settings=cmake.define.FASTSWAP_WERROR=ON .
 step doctor "$python" -m fastswap doctor --json
 step kernels "$python" -m pytest -q -p no:cacheprovider tests/test_kernels_*.py
