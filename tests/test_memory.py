@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import re
 import sys
 import threading
@@ -10,6 +11,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from fastswap import video
 from fastswap.memory import release
 
 
@@ -17,6 +19,24 @@ def _resident() -> int:
     found = re.search(r"VmRSS:\s+(\d+)", Path("/proc/self/status").read_text())
     assert found
     return int(found[1]) << 10
+
+
+def test_a_frame_that_was_written_to_goes_at_once(face_clip: Path) -> None:
+    """Not when Python's collector comes by: by then hundreds of frames would wait for it."""
+    gc.collect()
+    gc.disable()
+    gc.set_debug(gc.DEBUG_SAVEALL)
+    try:
+        with video.Reader(face_clip) as reader:
+            for frame in reader:
+                video.writable(frame)
+        gc.collect()
+        waited = [kind for item in gc.garbage if (kind := type(item).__name__) == "VideoFrame"]
+    finally:
+        gc.set_debug(0)
+        gc.garbage.clear()
+        gc.enable()
+    assert len(waited) <= 2, "the first frame's description may hold one"
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="reads /proc")

@@ -7,6 +7,7 @@ from typing import Any
 
 import av
 import numpy as np
+from av.sidedata.sidedata import SideDataContainer
 from numpy.lib.stride_tricks import as_strided
 from numpy.typing import NDArray
 
@@ -113,7 +114,9 @@ def writable(frame: Frame) -> Frame:
 
 def _has_side_data(frame: av.VideoFrame) -> bool:
     try:
-        return len(frame.side_data) > 0
+        # Not `frame.side_data`: that keeps the container in the frame and the frame in the container, and both would
+        # stay in memory until Python's collector comes by, hundreds of frames later.
+        return len(SideDataContainer(frame)) > 0  # type: ignore[call-arg]  # PyAV's stub lacks it
     except ValueError:  # a kind that PyAV has no name for
         return True
 
