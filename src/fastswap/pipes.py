@@ -18,7 +18,6 @@ from fastswap.device import open_device
 from fastswap.errors import FastswapError, OutputError, SettingsError
 from fastswap.frame import Frame
 from fastswap.look import Look
-from fastswap.memory import release
 from fastswap.model import model_hash
 from fastswap.pipeline import Clock
 from fastswap.progress import ProgressCallback
@@ -27,8 +26,6 @@ from fastswap.report import Report
 from fastswap.stages import Stages
 from fastswap.swap import FaceSwap, chain_swaps
 from fastswap.video.pipes import STDIN, STDOUT, PipeReader, PipeSink, form_of
-
-_RELEASE_EVERY = 250  # frames
 
 
 def render_pipe(
@@ -99,8 +96,6 @@ def render_pipe(
                 ):
                     report.frames += 1
                     tick(report)
-                    if report.frames % _RELEASE_EVERY == 0:
-                        release()
             sink.close()
         except FastswapError as error:
             failure = error

@@ -9,7 +9,6 @@ from itertools import chain, islice
 from fastswap import video
 from fastswap.choice import Choice, Chosen
 from fastswap.frame import Frame
-from fastswap.memory import release
 from fastswap.segments.faces import SpanFaces, Unsuited
 from fastswap.segments.task import Recipe, Task, mark, marks_of, paired, tail, tasks
 from fastswap.segments.workspace import Workspace
@@ -225,4 +224,3 @@ class Encoder:
         writer.finish(record)
         self.notices += writer.notices
         self._work.publish(self._work.partial(number), number, record)
-        release()

@@ -17,7 +17,6 @@ from fastswap.choice import Chosen
 from fastswap.device import open_device
 from fastswap.frame import Frame
 from fastswap.look import Look
-from fastswap.memory import release
 from fastswap.segments.faces import Unsuited
 from fastswap.stages import Stages
 from fastswap.swap import Work, chain_swaps
@@ -180,7 +179,6 @@ class SegmentRenderer:
             record = {"key": task.key, "frames": len(task.frames), **task.marks}
             writer.finish(record)
         self.notices = [*self._device.notices, *self._reader.notices, *writer.notices]
-        release()
         return {**record, "seconds": {name: round(value, 4) for name, value in stages.busy.items()}}
 
     def _works(self, task: Task) -> Iterator[Work]:
