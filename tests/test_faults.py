@@ -78,11 +78,17 @@ class Place:
 
 
 @pytest.fixture(scope="module")
-def expected(long_clip: Path, generator: Path, tmp_path_factory: pytest.TempPathFactory) -> str:
-    """The digest of a render that nothing happened to."""
+def whole(long_clip: Path, generator: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A render that nothing happened to."""
     place = Place(tmp_path_factory.mktemp("whole"), long_clip, generator)
     place.through()
-    return digest(place.out)
+    return place.out
+
+
+@pytest.fixture(scope="module")
+def expected(whole: Path) -> str:
+    """The digest of a render that nothing happened to."""
+    return digest(whole)
 
 
 @pytest.fixture
@@ -141,12 +147,14 @@ def test_a_power_failure(segments: int, place: Place, expected: str) -> None:
     assert int(str(report["resumed"])) >= len(kept & finished) - 1
 
 
-def test_a_full_disk(place: Place, expected: str) -> None:
-    """A limit on the size of files stands in for it: segments fit, the joined file does not."""
+def test_a_full_disk(place: Place, whole: Path, expected: str) -> None:
+    """A limit on the size of files stands in for it: segments and the analysis fit, the joined file does not."""
+    most = int(0.95 * whole.stat().st_size)
+    assert sidecar.default_path(whole.with_name(place.clip.name)).stat().st_size < most
 
     def limit() -> None:
         signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
-        resource.setrlimit(resource.RLIMIT_FSIZE, (150_000, 150_000))
+        resource.setrlimit(resource.RLIMIT_FSIZE, (most, most))
 
     process = place.start(limit=limit)
     _, err = process.communicate(timeout=120)
