@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from copy import copy
 from dataclasses import replace
 from typing import Any
 
@@ -174,7 +175,9 @@ def _move(samples: NDArray[Any], shift: int, to: NDArray[Any], to_shift: int) ->
 
 def copy_properties(source: av.VideoFrame, target: av.VideoFrame) -> None:
     """Times, colour tags and what travels with the frame; PyAV cannot copy side data."""
-    target.pts, target.duration, target.opaque = source.pts, source.duration, source.opaque
+    target.pts, target.duration = source.pts, source.duration
+    # A copy: PyAV forgets the very object of a frame when that frame is freed.
+    target.opaque = copy(source.opaque)
     if source.time_base is not None:
         target.time_base = source.time_base
     target.colorspace, target.color_range = source.colorspace, source.color_range
