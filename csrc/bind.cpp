@@ -7,6 +7,7 @@
 #include "bind_look.h"
 #include "bind_names.h"
 #include "bind_seam.h"
+#include "bind_steady.h"
 #include "blend.h"
 #include "composite.h"
 #include "kernels.h"
@@ -220,6 +221,8 @@ PYBIND11_MODULE(_cpu, m) {
         "statistics"_a.noconvert().none(true), "join"_a, "erode"_a, "feather"_a, "mode"_a, "strength"_a,
         "blend"_a, "opacity"_a, "enlarge"_a, "grain"_a.noconvert().none(true), "seeds"_a);
   fs::bind_look(m);
+  m.def("median_residual", &fs::bind_median_residual, "samples"_a, "fit"_a);
+  m.def("steady", &fs::bind_steady, "samples"_a, "fits"_a, "now"_a, "noise"_a);
   m.def("set_threads", &fs::set_threads, "count"_a);
   m.def("get_threads", &fs::get_threads);
   m.def("simd_levels", &fs::simd_levels);

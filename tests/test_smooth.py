@@ -9,7 +9,7 @@ import pytest
 from numpy.typing import NDArray
 
 import compare
-from fastswap import align
+from fastswap import _cpu, align
 from fastswap.errors import SettingsError
 from fastswap.faces import LANDMARK_STEP, Face, FrameFaces
 from fastswap.smooth import Smoother, SmootherSettings
@@ -227,3 +227,51 @@ def test_times_that_do_not_grow() -> None:
 def test_settings_that_make_no_sense(wrong: dict[str, float]) -> None:
     with pytest.raises(SettingsError, match=next(iter(wrong))):
         SmootherSettings(**wrong)  # type: ignore[arg-type]
+
+
+def polynomial(times: F64, degree: int) -> tuple[F64, F64]:
+    """basis [n, d] and solve [d, n] of the least squares polynomial over these times."""
+    basis = np.vander(times, degree + 1, increasing=True)
+    return basis, np.linalg.pinv(basis)
+
+
+def test_native_steadying_follows_its_definition() -> None:
+    rng = np.random.default_rng(5)
+    samples = rng.normal(0, 1, (7, 3, 41)).astype(np.float32)
+    fits = [(2, *polynomial(np.arange(3.0), 1)), (0, *polynomial(np.linspace(-1, 1, 7), 2))]
+    noise, expected = 2.5, samples[3].astype(np.float64)
+    for first, basis, solve in fits:
+        part = samples[first : first + len(basis)].astype(np.float64)
+        fitted = np.einsum("ij,jk,kcp->icp", basis, solve, part)
+        distance = ((fitted - part)[:, :2] ** 2).sum(axis=1).max(axis=0)
+        trust = np.exp(-((distance / noise**2) ** 2))
+        expected += trust * (fitted[3 - first] - expected)
+    given = [(f, b.astype(np.float32), np.ascontiguousarray(s, np.float32)) for f, b, s in fits]
+    got = _cpu.steady(list(samples), given, 3, noise)
+    np.testing.assert_allclose(got, expected, atol=2e-5)
+
+    first, basis, solve = fits[1]
+    off = np.einsum("ij,jk,kcp->icp", basis, solve, samples) - samples
+    median = np.median((off[:, :2] ** 2).sum(axis=(0, 1)))
+    assert _cpu.median_residual(list(samples), given[1]) == pytest.approx(median, rel=1e-5)
+
+
+@pytest.mark.parametrize(
+    ("shapes", "first", "now", "noise", "text"),
+    [
+        ([(3, 5)] * 3, 1, 1, 1.0, "beyond the samples"),
+        ([(3, 5)] * 2 + [(3, 4)], 0, 1, 1.0, "samples"),
+        ([(1, 5)] * 3, 0, 1, 1.0, "samples"),
+        ([], 0, 0, 1.0, "there are none"),
+        ([(3, 5)] * 3, 0, 3, 1.0, "outside a fit"),
+        ([(3, 5)] * 3, 0, 1, -1.0, "negative"),
+        ([(3, 5)] * 3, 0, 1, float("nan"), "negative"),
+    ],
+)
+def test_native_steadying_refuses(
+    shapes: list[tuple[int, int]], first: int, now: int, noise: float, text: str
+) -> None:
+    basis, solve = (np.ascontiguousarray(m, np.float32) for m in polynomial(np.arange(3.0), 1))
+    samples = [np.zeros(shape, np.float32) for shape in shapes]
+    with pytest.raises(ValueError, match=text):
+        _cpu.steady(samples, [(first, basis, solve)], now, noise)

@@ -203,6 +203,8 @@ def _joined(a: Floats | None, b: Floats | None) -> Floats | None:
 def nearer(work: Work, face: Face) -> list[Face]:
     """Faces of a frame whose boxes overlap this one's and that are taken to be nearer, for they are larger."""
     known = work.found.faces if work.found else work.faces
+    if len(known) < 2:
+        return []
     return [other for other in known if _order(other) > _order(face) and _overlap(other, face)]
 
 

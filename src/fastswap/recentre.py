@@ -62,7 +62,7 @@ def moved(statistics: Doubles, way: Doubles, mode: ColorMode) -> Doubles:
 
 
 def recentred(statistics: Doubles, like: Doubles, mode: ColorMode) -> Doubles:
-    """Statistics [..., K] moved to the mean of others of the same shape."""
+    """Statistics [..., K] moved to the mean of others, whose shape broadcasts to theirs."""
     if mode == "none":
         return statistics
     return moved(statistics, mean_of(like, mode) - mean_of(statistics, mode), mode)

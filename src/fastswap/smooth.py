@@ -21,13 +21,14 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
+from fastswap import _cpu
 from fastswap.align import apply, fit_similarity, invert
 from fastswap.errors import SettingsError
 from fastswap.faces import LANDMARK_STEP, Face, FrameFaces
 
 Floats = NDArray[np.float64]
-_Fit = tuple[int, int, NDArray[np.float32]]
-"""First frame of a window, its end, and the matrix that fits a polynomial to the values in it."""
+_Fit = tuple[int, NDArray[np.float32], NDArray[np.float32]]
+"""First frame of a window of n, then basis [n, d] and solve [d, n]: the polynomial is basis @ solve @ values there."""
 
 # Points that move with the skull.
 _FOREHEAD: Final = (10, 338, 297, 332, 284, 251, 389, 356, 454, 127, 162, 21, 54, 103, 67, 109, 234)
@@ -128,16 +129,18 @@ class Smoother:
         samples, times, now = self._run(face.track)
         if len(samples) == 1:
             return face
-        origin = samples[now].place
-        places = np.stack([sample.place for sample in samples]) - origin
-        # Scaled so that both columns tell how far the rigid points moved.
-        moves = (places * (1.0, _LEVER)).astype(np.float32)
-        shapes = np.stack([sample.shape for sample in samples])
         fits = _fits(tuple(np.rint(times * 1e4).astype(int).tolist()), now)
-        noise = _noise(shapes, fits)
-        size = float(np.hypot(*origin[:, 1]))
-        place = origin + _steady(moves, fits, now, min(noise, self.settings.motion) * size) / (1.0, _LEVER)
-        shape = _steady(shapes, fits, now, min(noise, self.settings.shape))
+        if not fits:
+            return face
+        origin = samples[now].place
+        # Scaled so that both columns tell how far the rigid points moved.
+        moves = [((sample.place - origin) * (1.0, _LEVER)).astype(np.float32) for sample in samples]
+        shapes = [sample.shape for sample in samples]
+        noise = _noise(shapes, fits[0])
+        size = math.hypot(*origin[:, 1])
+        moved = _cpu.steady(moves, fits, now, min(noise, self.settings.motion) * size)
+        place = origin + moved / (1.0, _LEVER)
+        shape = _cpu.steady(shapes, fits, now, min(noise, self.settings.shape))
         return replace(face, landmarks=_join(place, shape))
 
     def _run(self, track: int) -> tuple[list[_Sample], Floats, int]:
@@ -180,42 +183,21 @@ def _join(place: Floats, shape: NDArray[np.float32]) -> NDArray[np.float32]:
     return (np.rint(landmarks / LANDMARK_STEP) * LANDMARK_STEP).astype(np.float32)
 
 
-def _noise(shapes: NDArray[np.float32], fits: Sequence[_Fit]) -> float:
+def _noise(shapes: Sequence[NDArray[np.float32]], fit: _Fit) -> float:
     """How far off a fit a point may lie by noise alone, in face sizes, from what the shortest fit leaves
     over.
 
     Most points of a face move smoothly or not at all, so the middle one of the 468 tells the mesh's noise,
     which depends on light, focus and compression.
     """
-    if not fits:
-        return 0.0
-    first, end, fit = fits[0]
-    points = shapes.shape[2]
-    flat = shapes[first:end].reshape(end - first, -1)[:, : 2 * points]
-    off = ((fit @ flat - flat) ** 2).sum(axis=0)
-    free = (end - first) - float(np.trace(fit))  # degrees of freedom left
-    variance = float(np.median(off[:points] + off[points:])) / (2.0 * free)
-    return float(max(_SIGMAS * variance**0.5, _LEAST_NOISE))
-
-
-def _steady(values: NDArray[np.float32], fits: Sequence[_Fit], now: int, noise: float) -> NDArray[np.float32]:
-    """Smoothed values at one time of [frames, x y or x y z, points]; what is noise is judged in x and y."""
-    points = values.shape[2]
-    flat = values.reshape(len(values), -1)
-    result = values[now]
-    for first, end, fit in fits:
-        off = (fit @ flat[first:end, : 2 * points] - flat[first:end, : 2 * points]) ** 2
-        worst = (off[:, :points] + off[:, points:]).max(axis=0)
-        trust = np.exp(-((worst / np.float32(noise * noise)) ** 2))
-        fitted = (fit[now - first] @ flat[first:end]).reshape(result.shape)
-        result = result + trust * (fitted - result)
-    return np.asarray(result)
+    frames, terms = fit[1].shape
+    variance = _cpu.median_residual(shapes, fit) / (2.0 * (frames - terms))
+    return max(_SIGMAS * math.sqrt(variance), _LEAST_NOISE)
 
 
 @lru_cache(maxsize=64)
 def _fits(ticks: tuple[int, ...], now: int) -> list[_Fit]:
-    """Windows around `now`, from short to long: first frame, end, and the matrix that fits a polynomial to
-    them.
+    """Polynomials over windows around `now`, from short to long.
 
     Times come in tenths of milliseconds, so a constant frame rate needs few entries.
     """
@@ -230,5 +212,6 @@ def _fits(ticks: tuple[int, ...], now: int) -> list[_Fit]:
         basis = np.vander(t, degree + 1, increasing=True)
         weights = 1.0 - (np.arange(first - now, end - now) / (reach + 1)) ** 2
         root = np.sqrt(weights)[:, None]
-        fits.append((first, end, (basis @ np.linalg.pinv(basis * root) * root.T).astype(np.float32)))
+        solve = np.linalg.pinv(basis * root) * root.T
+        fits.append((first, basis.astype(np.float32), np.ascontiguousarray(solve, np.float32)))
     return fits

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
+from functools import cache
 from typing import TypeVar
 
 import numpy as np
@@ -21,7 +22,7 @@ Doubles = NDArray[np.float64]
 Item = TypeVar("Item")
 Result = TypeVar("Result")
 Adapt = Callable[[tuple[Doubles, ...], tuple[Doubles, ...]], tuple[Doubles, ...]]
-"""Takes a frame's numbers and those of the frame they are averaged for."""
+"""Takes the numbers of several frames, stacked, and those of the frame they are averaged for."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,6 +48,7 @@ def follows(frames: Sequence[Seen], index: int, track: int) -> bool:
     return not frames[index].cut and all(track in frames[i].faces for i in (index - 1, index))
 
 
+@cache
 def weights(reach: int) -> Doubles:
     """Weight of a frame by its distance, float64 [reach + 1]: Epanechnikov's parabola, which falls to 0 beyond."""
     return np.asarray(1.0 - (np.arange(reach + 1) / (reach + 1)) ** 2)
@@ -58,24 +60,27 @@ def average(
     """The weighted mean over the unbroken run of `track` around frame `now`, at most `reach` frames to either side.
 
     A run ends at a cut and where the track is missing. The sum goes from the first frame to the last. adapt: what
-    becomes of a frame's numbers before they are averaged with those of `now`.
+    becomes of the frames' numbers before they are averaged.
     """
-    own = frames[now].faces[track].measured
     first = last = now
     while first > now - reach and follows(frames, first, track):
         first -= 1
     while last < now + reach and follows(frames, last + 1, track):
         last += 1
-    by_distance = weights(reach)
-    total: list[Doubles] = []
-    whole = 0.0
-    for i in range(first, last + 1):
-        weight = float(by_distance[abs(i - now)])
-        measured = frames[i].faces[track].measured
-        parts = [weight * values for values in (adapt(measured, own) if adapt else measured)]
-        total = [a + b for a, b in zip(total, parts, strict=True)] if total else parts
-        whole += weight
-    return tuple(values / whole for values in total)
+    run = range(first, last + 1)
+    kinds = tuple(
+        np.stack(kind) for kind in zip(*(frames[i].faces[track].measured for i in run), strict=True)
+    )
+    if adapt:
+        kinds = adapt(kinds, frames[now].faces[track].measured)
+    shares = weights(reach)[[abs(i - now) for i in run]]
+    return tuple(_mean(kind, shares) for kind in kinds)
+
+
+def _mean(values: Doubles, shares: Doubles) -> Doubles:
+    """The mean of values [N, ...] by their shares [N]."""
+    weighted = values * shares.reshape(-1, *[1] * (values.ndim - 1))
+    return np.asarray(weighted.sum(axis=0) / shares.sum())
 
 
 def motion(frames: Sequence[Seen], now: int, track: int) -> Affine:

@@ -137,7 +137,7 @@ class VideoSink:
         picture.time_base = self._plan.time_base
         picture.pict_type = 0  # the input's I, P and B are not the output's
         if duration:
-            self._durations[picture.pts] = round(duration * self._info.time_base / self._plan.time_base)
+            self._durations[picture.pts] = self._ticks(duration)
         with writing(self._path):
             self._mux(self._stream.encode(picture))
 
@@ -284,12 +284,18 @@ class VideoSink:
         if frame.pts is None:
             pts = round((frame.index - first) / self._info.fps / self._plan.time_base)
         else:
-            pts = round((frame.pts - origin) * self._info.time_base / self._plan.time_base)
+            pts = self._ticks(frame.pts - origin)
         if self._last_pts is not None and pts <= self._last_pts:
             pts = self._last_pts + 1
             self._moved += 1
         self._last_pts = pts
         return pts
+
+    def _ticks(self, count: int) -> int:
+        """The input's ticks in the encoder's."""
+        if self._info.time_base == self._plan.time_base:
+            return count
+        return round(count * self._info.time_base / self._plan.time_base)
 
     def _flush(self) -> None:
         self._mux(self._stream.encode(None))
@@ -304,5 +310,6 @@ class VideoSink:
     def _store(self, packet: Packet[Any]) -> None:
         """Muxes a packet, after what of the other streams comes before it."""
         if self._copier and packet.dts is not None:
-            self._copier.advance(float(packet.dts * self._plan.time_base))
+            base = self._plan.time_base
+            self._copier.advance(packet.dts * base.numerator / base.denominator)
         self._container.mux_one(packet)

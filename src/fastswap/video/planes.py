@@ -101,9 +101,9 @@ def writable(frame: Frame) -> Frame:
         return replace(frame, **array_planes(owner.copy()))
     if (
         isinstance(owner, av.VideoFrame)
+        and _has_side_data(owner)
         and owns(owner, frame)
         and _is_exported(owner)
-        and _has_side_data(owner)
     ):
         # PyAV cannot copy side data (captions, for example). The read-only views hold references, so this always
         # moves the owner to fresh memory.
@@ -133,10 +133,17 @@ def owns(owner: av.VideoFrame, frame: Frame) -> bool:
         return False
     if native_name(owner.format.name) != frame.format:
         return False
+    kind = frame.pixels
     return all(
-        mine.ctypes.data == other.ctypes.data and mine.strides == other.strides
-        for mine, other in zip(frame.planes, own_planes(owner), strict=True)
+        _at(owner, kind, component) == (mine.__array_interface__["data"][0], *mine.strides)
+        for mine, component in zip(frame.planes, kind.components, strict=True)
     )
+
+
+def _at(frame: av.VideoFrame, kind: PixelFormat, component: Component) -> tuple[int, int, int]:
+    """Where a component's first sample lies in memory, and its strides in bytes."""
+    plane, item = frame.planes[component.plane], kind.dtype.itemsize
+    return plane.buffer_ptr + component.offset * item, plane.line_size, component.step * item
 
 
 def copy_to_av(frame: Frame, name: str | None = None) -> av.VideoFrame:
