@@ -46,6 +46,12 @@ def test_the_truth_has_full_marks_and_the_target_has_not(exam: Exam) -> None:
     assert not Figures(1.0, 1.0, 0.1, 0.3).beats(Figures(0.9, 0.9, 0.2, 0.2))
 
 
+def test_marks_do_not_depend_on_what_was_marked_before(exam: Exam) -> None:
+    untouched, first = exam.untouched(), exam.mark(demo_model())
+    assert exam.mark(demo_model()) == first
+    assert exam.untouched() == untouched
+
+
 def test_the_average_face_is_pasted_whatever_is_shown(
     exam: Exam, facesets: tuple[Path, Path], tmp_path: Path
 ) -> None:

@@ -112,6 +112,8 @@ class Exam:
 
     def _question(self, shown: NDArray[np.uint8], truth: NDArray[np.uint8]) -> _Question | None:
         frame, true_frame = video.frame_from_rgb(shown), video.frame_from_rgb(truth)
+        for plane in frame.planes:
+            plane.flags.writeable = False  # swaps go into copies: all models see the same question
         landmarks, true_landmarks = self._find(frame), self._find(true_frame)
         if landmarks is None or true_landmarks is None:
             return None
