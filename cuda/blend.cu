@@ -193,7 +193,11 @@ class Rounds {
   }
 
   void draw(Call& call) const {
-    for (const auto& round : rounds_) {
+    std::vector<const DrawPlanes<T>*>
+        sent;  // all before the first launch: memory that is not there stops nothing
+    for (const auto& round : rounds_) sent.push_back(call.send(round));  // that was begun
+    for (std::size_t r = 0; r < rounds_.size(); ++r) {
+      const auto& round = rounds_[r];
       int widest = 0, highest = 0;
       for (const DrawPlanes<T>& p : round) {
         widest = std::max(widest, p.columns.end - p.columns.begin);
@@ -201,7 +205,7 @@ class Rounds {
       }
       const dim3 grid(blocks_for(widest, kTileX), blocks_for(highest, kTileY),
                       static_cast<unsigned>(round.size()));
-      FS_LAUNCH(draw_tiles<T>, grid, dim3(kTileX, kTileY), 0, call.stream(), call.send(round));
+      FS_LAUNCH(draw_tiles<T>, grid, dim3(kTileX, kTileY), 0, call.stream(), sent[r]);
     }
   }
 

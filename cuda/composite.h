@@ -1,6 +1,7 @@
 // The composite on the GPU: mask, colour match and blend of a batch of faces.
 #pragma once
 
+#include "../csrc/composite.h"
 #include "blend.h"
 #include "color.h"
 #include "mask.h"
@@ -13,15 +14,6 @@ struct CompositeBatch {
   FaceBatch pixels;     // with ready masks, or null
   MaskSources sources;  // where there are no ready masks
   StatisticsView statistics;
-};
-
-struct CompositeParams {
-  MaskParams mask;
-  ColorMode color;
-  double strength;  // of the colour match
-  BlendMode blend;
-  float opacity;
-  Enlarge enlarge;
 };
 
 // As fs::composite. The jobs' `reached` is set here.

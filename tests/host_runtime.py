@@ -82,6 +82,7 @@ class HostRuntime:
         self.module = module
         self.index, self.name, self.capability, self.driver = 0, "emulated", "9.0", "13.0"
         self.torch_device = "cpu"
+        self.recording = threading.RLock()
         self.streams: dict[int, HostStream] = {}
         self.known: Clock = {}
         self.depth = threading.local()
@@ -91,6 +92,8 @@ class HostRuntime:
         self.lock = threading.Lock()
         self.native: Any = _Checked(self)
         self.left: int | None = None  # bytes of memory; None is no limit
+        self.spilled: list[int] = []  # sizes of what went to host memory
+        self.trimmed = 0
 
     @contextmanager
     def current(self) -> Iterator[None]:
@@ -118,10 +121,14 @@ class HostRuntime:
         self.check_current()
         return HostEvent(self, {})
 
-    def empty(self, shape: tuple[int, ...], typestr: str, stream: HostStream) -> Any:
+    def empty(
+        self, shape: tuple[int, ...], typestr: str, stream: HostStream, *, spilled: bool = False
+    ) -> Any:
         self.check_current()
         memory = np.full(shape, 0xA5 if np.dtype(typestr).kind == "u" else np.nan, typestr)
-        if self.left is not None:
+        if spilled:
+            self.spilled.append(memory.nbytes)
+        elif self.left is not None:
             if memory.nbytes > self.left:
                 raise MemoryError("GPU memory is exhausted: emulated")
             self.left -= memory.nbytes
@@ -133,6 +140,10 @@ class HostRuntime:
     def _freed(self, size: int) -> None:
         assert self.left is not None
         self.left += size
+
+    def trim(self) -> bool:
+        self.trimmed += 1
+        return False
 
     def release(self, array: Any, after: HostEvent | None) -> None:
         assert after is None or isinstance(after, HostEvent)
@@ -214,9 +225,8 @@ class _Checked:
         return getattr(self._module, name)
 
     def crop(self, pictures: Any, maps: Any, out: Any, border: str, stream: Any) -> None:
-        self._runtime.check_current()
         planes = [plane for picture in pictures for plane in picture[:3]]
-        self._runtime.touch(self._runtime.streams[stream.handle], read=_blocks(planes), written=[out])
+        self._note(stream, _blocks(planes), [out])
         self._module.crop(pictures, maps, out, border, stream)
 
     def order(self, first: int, then: int) -> None:
@@ -228,26 +238,40 @@ class _Checked:
             streams[then].wait(streams[first].record())
 
     def mask(self, outlines: Any, generated: Any, mattes: Any, *rest: Any) -> None:
-        self._runtime.check_current()
         *_, out, stream = rest
-        read = [array for array in (generated, mattes) if array is not None]
-        self._runtime.touch(self._runtime.streams[stream.handle], read=read, written=[out])
+        self._note(stream, [array for array in (generated, mattes) if array is not None], [out])
         self._module.mask(outlines, generated, mattes, *rest)
 
     def color_statistics(
         self, faces: Any, targets: Any, masks: Any, mode: str, out: Any, stream: Any
     ) -> None:
-        self._runtime.check_current()
-        on = self._runtime.streams[stream.handle]
-        self._runtime.touch(on, read=[faces, targets, masks], written=[out])
+        self._note(stream, [faces, targets, masks], [out])
         self._module.color_statistics(faces, targets, masks, mode, out, stream)
 
-    def composite(self, pictures: Any, maps: Any, targets: Any, faces: Any, *rest: Any) -> None:
-        self._runtime.check_current()
-        stream = rest[-1]
-        arrays = [a for a in (targets, faces, *rest[:-1]) if hasattr(a, "__cuda_array_interface__")]
+    def detail_statistics(self, pictures: Any, masks: Any, out: Any, stream: Any) -> None:
+        self._note(stream, [pictures, masks], [out])
+        self._module.detail_statistics(pictures, masks, out, stream)
+
+    def noise_statistics(self, pictures: Any, maps: Any, masks: Any, out: Any, stream: Any) -> None:
         planes = _blocks([plane for picture in pictures for plane in picture[:3]])
-        self._runtime.touch(self._runtime.streams[stream.handle], read=arrays, written=planes)
+        self._note(stream, [*planes, masks], [out])
+        self._module.noise_statistics(pictures, maps, masks, out, stream)
+
+    def sharpen(self, pictures: Any, gains: Any, out: Any, stream: Any) -> None:
+        self._note(stream, [pictures], [out])
+        self._module.sharpen(pictures, gains, out, stream)
+
+    def motion_blur(self, faces: Any, masks: Any, motions: Any, out: Any, stream: Any) -> None:
+        self._note(stream, [faces, masks], [out])
+        self._module.motion_blur(faces, masks, motions, out, stream)
+
+    def _note(self, stream: Any, read: list[Any], written: list[Any]) -> None:
+        self._runtime.check_current()
+        self._runtime.touch(self._runtime.streams[stream.handle], read=read, written=written)
+
+    def composite(self, pictures: Any, maps: Any, targets: Any, faces: Any, *rest: Any) -> None:
+        arrays = [a for a in (targets, faces, *rest[:-1]) if hasattr(a, "__cuda_array_interface__")]
+        self._note(rest[-1], arrays, _blocks([plane for picture in pictures for plane in picture[:3]]))
         self._module.composite(pictures, maps, targets, faces, *rest)
 
 

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 import pictures
 from fastswap import align, ops, video
+from fastswap import finish as finishing
 from fastswap.errors import InputError
 from fastswap.faces import MESH_POINTS, Face, FrameFaces
 from fastswap.finish import finished, nearer, within_frames
@@ -63,9 +64,10 @@ def frame(height: int = 200, width: int = 260, index: int = 0) -> Frame:
     )
 
 
-def finish(batch: Batch, look: Look | None = None, **more: Any) -> Batch:
+def finish(batch: Batch, look: Look | None = None, mask_file: MaskFile | None = None) -> Batch:
     """One batch through the whole stage."""
-    (done,) = finished([batch], look or Look(feather=0.05), 0.5, **more)
+    look = look or Look(feather=0.05)
+    (done,) = finished([batch], look, 0.5, mask_file, finishing.measure, finishing.finish)
     return done
 
 
@@ -165,7 +167,8 @@ def test_a_part_of_a_video_gives_the_same_bytes(look: Look) -> None:
     def made(first: int, last: int, group: int) -> list[Batch]:
         cuts = range(first, last, group)
         parts = [slice(i, min(last, i + group)) for i in cuts]
-        return list(finished([batch_of(film[p], faces[p], faces[p], p.start) for p in parts], look, 0.5))
+        batches = [batch_of(film[p], faces[p], faces[p], p.start) for p in parts]
+        return list(finished(batches, look, 0.5, None, finishing.measure, finishing.finish))
 
     def rows(batches: list[Batch]) -> dict[int, list[NDArray[Any]]]:
         result = {}

@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Iterator
+from functools import cache
 from pathlib import Path
+from typing import Any
 
+import cv2
 import numpy as np
 import pytest
 
@@ -17,6 +21,7 @@ from fastswap.actors import BO
 from fastswap.cuts import ShotCuts
 from fastswap.device.gpu import GpuDevice
 from fastswap.device.layout import blocks_of, host_planes, on_host
+from fastswap.device.pictures import NO_STREAM
 from fastswap.device.plane import OnDevice, is_on_device
 from fastswap.device.transfer import DEPTH, Downloader, Uploader
 from fastswap.errors import DeviceError, SettingsError
@@ -146,27 +151,66 @@ def works(frames: list[Frame], found: list[FrameFaces]) -> list[Work]:
     ]
 
 
-@pytest.mark.parametrize("batch", [1, 3])
-def test_a_swap_is_what_the_cpu_makes(
-    runtime: HostRuntime, device: GpuDevice, generator: Path, batch: int
-) -> None:
-    """Crops, network and composite of the same faces on both, batches that do not divide the clip."""
-    frames = actor(5)
+@cache
+def found(count: int = 5) -> list[FrameFaces]:
+    """The actor's faces, found on the CPU."""
     tracker = Tracker()
-    found = [tracker.update(frame) for frame in frames]
-    look = Look(steady=0)
-    cpu = FaceSwap(generator, look=look, batch=batch, threads=1)
-    want = list(cpu.composite(cpu.generate(cpu.cut(works(frames, found)))))
-    gpu = device.swap(generator, look=look, batch=batch, threads=1)
-    there = list(device.arrive(actor(5)))
-    made = gpu.composite(gpu.generate(gpu.cut(works(there, found))))
-    got = list(device.leave(made))
+    return [tracker.update(frame) for frame in actor(count)]
+
+
+def swapped_on_gpu(device: GpuDevice, swap: FaceSwap, count: int = 5) -> list[Frame]:
+    """The actor's frames through crop, network and composite on the device, back in host memory."""
+    cut = swap.cut(works(list(device.arrive(actor(count))), found(count)))
+    return list(device.leave(swap.composite(swap.generate(cut))))
+
+
+def swapped_on_cpu(swap: FaceSwap, count: int = 5) -> list[Frame]:
+    return list(swap.composite(swap.generate(swap.cut(works(actor(count), found(count))))))
+
+
+def check_alike(got: list[Frame], want: list[Frame], most: int = compare.GPU_SWAP_CODE) -> None:
     assert len(got) == len(want)
-    for a, b, before in zip(got, want, actor(5), strict=True):
+    for a, b, before in zip(got, want, actor(len(want)), strict=True):
         assert (a.index, a.pts, a.format) == (b.index, b.pts, b.format)
         for plane, other, old in zip(a.planes, b.planes, before.planes, strict=True):
             assert (other != old).any()
-            assert np.abs(plane.astype(int) - other).max() <= compare.GPU_SWAP_CODE
+            assert np.abs(plane.astype(int) - other).max() <= most
+
+
+LOOKS = {
+    "plain": Look(steady=0),
+    "texture": Look(steady=1, sharpness=1.0, grain=0.7, motion_blur=0.6),
+    "scale": Look(steady=0, scale=1.15, color="histogram", blend="poisson"),
+    "small": Look(steady=2, scale=0.8, grain=1.0, mask="mesh+generator", enlarge="lanczos"),
+}
+
+
+@pytest.mark.parametrize(("batch", "look"), [(1, "plain"), *((3, name) for name in LOOKS)])
+def test_a_swap_is_what_the_cpu_makes(device: GpuDevice, generator: Path, batch: int, look: str) -> None:
+    """Crops, network and composite of the same faces on both, batches that do not divide the clip."""
+    settings = {"look": LOOKS[look], "batch": batch, "threads": 1}
+    cpu, gpu = FaceSwap(generator, **settings), device.swap(generator, **settings)
+    check_alike(swapped_on_gpu(device, gpu), swapped_on_cpu(cpu))
+    gpu.close()
+    cpu.close()
+
+
+def test_a_mask_file_is_what_it_is_on_the_cpu(device: GpuDevice, generator: Path, tmp_path: Path) -> None:
+    rgb = people.person(BO).rgb
+    half = np.zeros_like(rgb)
+    half[:, : rgb.shape[1] // 2] = 255
+    video.save_picture(tmp_path / "half.png", half)
+    settings = {"look": Look(steady=0), "batch": 4, "threads": 1}
+    cpu, gpu = FaceSwap(generator, **settings), device.swap(generator, **settings)
+    cpu.masked_with(tmp_path / "half.png")
+    gpu.masked_with(tmp_path / "half.png")
+    (whole,) = swapped_on_gpu(device, device.swap(generator, **settings), 1)
+    got = swapped_on_gpu(device, gpu, 1)
+    (want,) = swapped_on_cpu(cpu, 1)
+    assert np.abs(got[0].planes[0].astype(int) - want.planes[0]).max() <= compare.GPU_SWAP_CODE
+    assert (got[0].planes[0] != whole.planes[0]).any()
+    middle = rgb.shape[1] // 2 + 8  # crop pixels are wider than the frame's
+    assert (got[0].planes[0][:, middle:] == actor(1)[0].planes[0][:, middle:]).all()
     gpu.close()
     cpu.close()
 
@@ -220,23 +264,49 @@ def test_a_gpu_that_goes_away_ends_the_render_in_one_line(
     assert not list(tmp_path.iterdir())
 
 
-def test_what_the_gpu_lacks_is_refused(
+def test_side_outputs_are_what_the_cpu_writes(
     gpu: HostRuntime, face_clip: Path, generator: Path, tmp_path: Path
 ) -> None:
-    settings = {"model": generator, "device": "cuda", "engine": "torch", "look": Look(sharpness=1.0)}
-    with pytest.raises(SettingsError, match="look: sharpness"):
-        fastswap.render(face_clip, tmp_path / "a.mkv", **settings)
-    assert not list(tmp_path.iterdir())
+    for name, settings in (("gpu", {"device": "cuda", "engine": "torch"}), ("cpu", {"device": "cpu"})):
+        sides = {"matte": tmp_path / f"{name}_matte.mkv", "layer": tmp_path / f"{name}_layer.mkv"}
+        look = {"look": Look(grain=0.5), "batch": 3, "threads": 1, "encoder": "ffv1", "end": "4f"}
+        known = {"analysis": tmp_path / f"{name}.faces"}
+        report = fastswap.render(
+            face_clip, tmp_path / f"{name}.mkv", model=generator, **settings, **sides, **look, **known
+        )
+        assert report.device.startswith("cuda" if name == "gpu" else "cpu")
+    for kind in ("matte", "layer"):
+        with (
+            video.Reader(tmp_path / f"gpu_{kind}.mkv") as a,
+            video.Reader(tmp_path / f"cpu_{kind}.mkv") as b,
+        ):
+            for one, other in zip(a, b, strict=True):
+                scale = 1 << (one.pixels.bits - 8)
+                assert other.planes[0].max() > 200 * scale
+                for p, q in zip(one.planes, other.planes, strict=True):
+                    assert np.abs(p.astype(int) - q).mean() < compare.GPU_RENDER_MEAN * scale
 
 
-def test_memory_that_runs_out_is_told(runtime: HostRuntime, device: GpuDevice) -> None:
-    (frame,) = actor(1)
-    runtime.left = 1000
-    try:
-        with pytest.raises(MemoryError):
-            Uploader(runtime, device.reader)(frame)
-    finally:
-        runtime.left = None
+@pytest.mark.parametrize(
+    ("settings", "words"),
+    [
+        ({"report_page": "page.html"}, "a report page shows frames as they were before"),
+        ({"gray": True}, "the GPU takes no gray pictures"),
+    ],
+)
+def test_what_the_gpu_lacks_is_rendered_on_the_cpu(
+    gpu: HostRuntime, face_clip: Path, generator: Path, tmp_path: Path, settings: dict[str, str], words: str
+) -> None:
+    source, extra = face_clip, {}
+    if "gray" in settings:
+        source = tmp_path / "gray.png"
+        cv2.imwrite(str(source), people.person(BO).rgb[..., 1])
+    else:
+        extra = {"report_page": tmp_path / settings["report_page"], "end": "2f"}
+    made = tmp_path / f"made{'.png' if 'gray' in settings else '.mkv'}"
+    report = fastswap.render(source, made, model=generator, device="cuda", engine="torch", **extra)
+    assert report.device == "cpu"
+    assert f"rendered on the CPU: {words}" in report.notices
 
 
 class CudaArray:
@@ -273,5 +343,40 @@ def test_frames_of_others_on_their_stream(
             swap(CudaArray(np.ascontiguousarray(rgb.transpose(1, 0, 2)).transpose(1, 0, 2)))
         with pytest.raises(SettingsError, match="uint8 or uint16"):
             swap(CudaArray(rgb.astype(np.float32)))
+        count = len(gpu.native.ordered)
+        made = swap(CudaArray(rgb.copy()), stream=NO_STREAM)
+        assert len(gpu.native.ordered) == count  # the host waited instead
+        assert (
+            np.abs(np.asarray(host_runtime._host(made)).astype(int) - want).mean() < compare.GPU_RENDER_MEAN
+        )
         streamed = list(swap.stream([CudaArray(rgb.copy()) for _ in range(3)]))
         assert len(streamed) == 3
+
+
+@pytest.mark.parametrize(
+    ("caller", "consumer", "ordered"),
+    [(7, 9, (7, 9)), (7, 7, None), (0, 1, None), (0, None, None), (7, None, (7, 0)), (7, -1, None)],
+)
+def test_a_library_that_takes_the_result_on_another_stream(
+    gpu: HostRuntime,
+    generator: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    caller: int,
+    consumer: int | None,
+    ordered: tuple[int, int] | None,
+) -> None:
+    """DLPack's consumer names its stream, on which the memory has to be ready: 1 is the default one, -1 none."""
+
+    def from_dlpack(array: Any) -> Any:
+        assert array.__dlpack_device__()[0] == 2
+        return array.__dlpack__(stream=consumer, max_version=(1, 0))
+
+    library = type(sys)("cudalibrary")
+    library.from_dlpack = from_dlpack  # type: ignore[attr-defined]
+    monkeypatch.setitem(sys.modules, "cudalibrary", library)
+    monkeypatch.setattr(CudaArray, "__module__", "cudalibrary.core")
+    with fastswap.Swapper(generator, device="cuda", engine="torch", look=Look(steady=0)) as swap:
+        capsule = swap(CudaArray(people.person(BO).rgb.copy()), stream=caller)
+        assert type(capsule).__name__ == "PyCapsule"
+        last = gpu.native.ordered[-1]
+        assert last == ordered if ordered else last[1] == caller

@@ -6,6 +6,7 @@ What is asked of PyAV exists, and what cannot be had falls back and says so.
 from __future__ import annotations
 
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import av
@@ -14,8 +15,9 @@ import pytest
 from av.codec.hwaccel import HWAccel, HWDeviceType
 
 from fastswap import video
-from fastswap.errors import OutputError
+from fastswap.errors import DeviceError, OutputError
 from fastswap.video import nvidia
+from fastswap.video.decoder import Decoder
 
 
 class NoGpu:
@@ -63,6 +65,44 @@ def test_a_decoder_that_is_not_there_falls_back(face_clip: Path) -> None:
         (notice,) = reader.notices
     assert notice.startswith("face.mp4: decoded on the CPU: the GPU's decoder cannot be opened (")
     assert "not a video" not in notice  # that is not what is wrong
+
+
+class Fails(NoGpu):
+    """A GPU whose decoder is FFmpeg's own, so that packets are read, and which is gone when one of them is lost."""
+
+    def __init__(self, words: str) -> None:
+        self.words, self.told = words, list[av.FFmpegError]()
+
+    def lost(self, error: av.FFmpegError) -> None:
+        self.told.append(error)
+        if self.words:
+            raise DeviceError(self.words)
+
+
+@pytest.mark.parametrize("words", ["", "cuda:0: the GPU failed: device lost"])
+def test_a_packet_is_lost_by_itself_and_by_a_gpu_that_is_gone(
+    face_clip: Path, monkeypatch: pytest.MonkeyPatch, words: str
+) -> None:
+    """The first is counted and decoding goes on, the second must not cost frame after frame."""
+    gpu = Fails(words)
+    decoder = Decoder(face_clip, 1)
+    decoder._landing = gpu
+    real, count = decoder._context, iter(range(100))
+
+    def decode(packet: Any) -> Any:
+        if next(count) == 5:
+            raise av.ExternalError(1, "a decoder's own error")
+        return real.decode(packet)
+
+    decoder._context = SimpleNamespace(decode=decode)
+    if words:
+        with pytest.raises(DeviceError, match="device lost"):
+            list(decoder.frames())
+    else:
+        assert len(list(decoder.frames())) < 20
+        assert decoder.damaged == 1
+    assert len(gpu.told) == 1
+    decoder.container.close()
 
 
 def test_an_encoder_that_is_not_there_falls_back(face_clip: Path, tmp_path: Path) -> None:

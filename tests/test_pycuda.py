@@ -118,6 +118,54 @@ with runtime.current():
     assert said.strip() == "cuda:0: GPU memory is exhausted, 7 MiB more asked"
 
 
+def test_memory_of_the_host_takes_over(driver: dict[str, str]) -> None:
+    """Spilled blocks are page-locked, come from a pool of their own, and outlast a trim."""
+    said = pycuda_stand_in.run(
+        HEAD
+        + """
+stream = runtime.stream()
+with runtime.current():
+    device = runtime.empty((1 << 20,), "|u1", stream)
+    host = runtime.empty((1 << 20,), "|u1", stream, spilled=True)
+    data = runtime.pinned((1 << 20,), np.uint8)
+    data[...] = 7
+    runtime.upload(host, data, stream)
+    back = runtime.pinned((1 << 20,), np.uint8)
+    runtime.download(back, host, stream)
+    print(left()[2:4], back.min(), back.max())
+    for array in (device, host):
+        runtime.release(array, stream.record())
+    place = host.pointer
+    del device, host, array
+    print(runtime.trim(), runtime.trim(), left()[2:4])
+    again = runtime.empty((1 << 20,), "|u1", stream, spilled=True)
+    print(again.pointer == place, left()[2:4])
+""",
+        driver,
+    )
+    assert said.splitlines() == ["[1, 3] 7 7", "True False [0, 3]", "True [0, 3]"]
+
+
+def test_blocks_in_use_come_back_after_a_trim(driver: dict[str, str]) -> None:
+    said = pycuda_stand_in.run(
+        HEAD
+        + """
+stream = runtime.stream()
+with runtime.current():
+    idle, kept = (runtime.empty((1 << 20,), "|u1", stream) for _ in range(2))
+    place = kept.pointer
+    runtime.release(idle, None)
+    del idle
+    print(runtime.trim(), left()[2])
+    runtime.release(kept, stream.record())
+    del kept
+    print(runtime.empty((1 << 20,), "|u1", stream).pointer == place, left()[2])
+""",
+        driver,
+    )
+    assert said.splitlines() == ["True 1", "True 1"]
+
+
 def test_threads_come_and_go(driver: dict[str, str]) -> None:
     """PyCUDA ends the process when a thread dies with a context pushed; ours never does."""
     said = pycuda_stand_in.run(

@@ -71,7 +71,7 @@ def _compiled(job: Job, runtime: Any, lean: bool, progress: ProgressCallback | N
     def opened(batch: int) -> Any:
         return open_tensorrt(job.sized(batch), runtime, cache, step, lean=lean)
 
-    network = halving(job.batch, opened, notices, job.name)
+    network = halving(job.batch, opened, notices, job.name, runtime.trim)
     try:
         notices += network.notices
         return {

@@ -22,7 +22,10 @@ if TYPE_CHECKING:
     from fastswap.swap import Batch, Work
 
 Floats = NDArray[np.float32]
-Measure = Callable[["Batch", Look, float], Doubles]
+Measures = tuple[Doubles, Doubles, Doubles]
+"""What is measured of a batch's faces: `Measured.color`, `.detail` and `.noise`."""
+Measure = Callable[["Batch", Look, float, MaskFile | None], Measures]
+Change = Callable[["Batch", "Measured", Look], None]
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,14 +50,14 @@ def finished(
     batches: Iterable[Batch],
     look: Look,
     face_width: float,
-    measure: Measure | None = None,
-    mask_file: MaskFile | None = None,
+    mask_file: MaskFile | None,
+    measure: Measure,
+    finish: Change,
 ) -> Iterator[Batch]:
     """Batches with their faces as they are drawn, and `shown` and `measured` set; each `look.reach` frames late.
 
-    face_width: of the crop's side. measure: sets `shown` and gives the color statistics [N, 2, K] of a batch's faces,
-    in place of all that measures and changes them in host memory. mask_file: multiplies the masks. Drawing then takes
-    what is in the batch and nothing else.
+    face_width: of the crop's side. mask_file: multiplies the masks. measure, finish: the functions of this module, or
+    what does their work where the pixels lie. Drawing then takes what is in the batch and nothing else.
     """
 
     def adapt(kinds: tuple[Doubles, ...], own: tuple[Doubles, ...]) -> tuple[Doubles, ...]:
@@ -67,10 +70,7 @@ def finished(
         # A frame of which nothing is known may be one of any video: it stands alone.
         seen = [Seen(work.found is None or work.found.cut) for work in batch.works]
         if batch.owner:
-            if measure:
-                _note(batch, seen, (measure(batch, look, face_width), *_nothing(batch)))
-            else:
-                _note(batch, seen, _measure(batch, look, face_width, mask_file))
+            _note(batch, seen, measure(batch, look, face_width, mask_file))
         return seen
 
     for batch, steady in with_neighbours(batches, see, look.reach, result):
@@ -79,8 +79,7 @@ def finished(
             rows = [steady[i][track] for i, track in zip(batch.owner, tracks, strict=True)]
             batch.measured = Measured(*(np.stack(kind) for kind in zip(*rows, strict=True)))
             batch.seeds = seeds_of(batch)
-            if measure is None:
-                _finish(batch, batch.measured, look)
+            finish(batch, batch.measured, look)
         yield batch
 
 
@@ -92,31 +91,27 @@ def _note(batch: Batch, seen: list[Seen], measured: tuple[Doubles, ...]) -> None
         seen[owner].faces[track] = SeenFace(tuple(kind[row] for kind in measured), place)
 
 
-def _nothing(batch: Batch) -> tuple[Doubles, Doubles]:
+def nothing(count: int) -> tuple[Doubles, Doubles]:
     """Detail and noise of faces where neither is asked for."""
-    count = len(batch.owner)
     return np.zeros((count, 2, texture.DETAIL_NUMBERS)), np.zeros((count, texture.NOISE_NUMBERS))
 
 
-def _measure(
-    batch: Batch, look: Look, face_width: float, mask_file: MaskFile | None
-) -> tuple[Doubles, Doubles, Doubles]:
+def measure(batch: Batch, look: Look, face_width: float, mask_file: MaskFile | None) -> Measures:
+    """What the look goes by of a batch's faces in host memory; sets `shown`, and crops anew what is drawn in another
+    size."""
     size = batch.targets.shape[-1]
     frames = [batch.works[i].frame for i in batch.owner]
     if look.scale != 1.0:
-        batch.to_coded = np.stack(
-            [align.compose(crop, _scaling(look.scale, size)) for crop in batch.to_coded]
-        )
+        batch.to_coded = scaled(batch.to_coded, look.scale, size)
         batch.targets = ops.crop(frames, batch.to_coded, size)
     shapes, drawn = ops.mask_sources(batch.outlines, batch.masks, look)
     erode, feather = ops.mask_lengths(look, face_width)
-    outside = _from_outside(batch, mask_file) if mask_file else None
-    mattes = _joined(without_nearer(batch, feather), outside)
+    mattes = mattes_of(batch, feather, mask_file)
     batch.shown = ops.mask(
         shapes, drawn, size, erode=erode, feather=feather, join=look.mask_join, mattes=mattes
     )
     counted = within_frames(frames, batch.to_coded, batch.shown)
-    detail, noise = _nothing(batch)
+    detail, noise = nothing(len(frames))
     if look.sharpness > 0.0:
         both = [texture.detail_statistics(faces, counted) for faces in (batch.swaps, batch.targets)]
         detail = np.stack(both, axis=1)
@@ -125,8 +120,8 @@ def _measure(
     return ops.color_statistics(batch.swaps, batch.targets, counted, look.color), detail, noise
 
 
-def _finish(batch: Batch, measured: Measured, look: Look) -> None:
-    """The faces as sharp and as smeared as the target."""
+def finish(batch: Batch, measured: Measured, look: Look) -> None:
+    """The faces of a batch in host memory as sharp and as smeared as the target."""
     assert batch.shown is not None
     if look.sharpness > 0.0:
         gains = texture.sharpness_gains(measured.detail, look.sharpness)
@@ -144,10 +139,11 @@ def seeds_of(batch: Batch) -> list[int]:
     return seeds
 
 
-def _scaling(scale: float, size: int) -> Affine:
-    """Larger about the crop's middle."""
+def scaled(to_coded: Doubles, scale: float, size: int) -> Doubles:
+    """Maps [N, 2, 3] of crops that are larger about their middle."""
     rest = size / 2 * (1.0 - scale)
-    return np.array([[scale, 0.0, rest], [0.0, scale, rest]])
+    larger = np.array([[scale, 0.0, rest], [0.0, scale, rest]])
+    return np.stack([align.compose(crop, larger) for crop in to_coded])
 
 
 def within_frames(frames: Sequence[Frame], to_coded: Doubles, masks: Floats) -> Floats:
@@ -166,6 +162,15 @@ def within_frames(frames: Sequence[Frame], to_coded: Doubles, masks: Floats) -> 
             result = masks.copy()
         result[n] *= ((at >= least) & (at <= most)).all(axis=-1)
     return result
+
+
+def mattes_of(batch: Batch, feather: float, mask_file: MaskFile | None) -> Floats | None:
+    """What multiplies the masks of a batch's faces, [N, S, S], None for nothing: nearer faces and the mask file."""
+    inside = without_nearer(batch, feather)
+    if mask_file is None:
+        return inside
+    outside = _from_outside(batch, mask_file)
+    return outside if inside is None else inside * outside
 
 
 def without_nearer(batch: Batch, feather: float) -> Floats | None:
@@ -193,11 +198,6 @@ def _from_outside(batch: Batch, mask_file: MaskFile) -> Floats:
             places = [align.invert(crop_from_display(crop, work.frame)) for crop in maps]
             crops.append(mask_file.crops(work.frame, places, size))
     return np.concatenate(crops)
-
-
-def _joined(a: Floats | None, b: Floats | None) -> Floats | None:
-    """The product of those that there are."""
-    return a if b is None else b if a is None else a * b
 
 
 def nearer(work: Work, face: Face) -> list[Face]:

@@ -20,7 +20,7 @@ from fastswap.cast import Models, parse_cast, resolve
 from fastswap.choice import Choice
 from fastswap.cluster.files import check_way
 from fastswap.device import Device, open_device
-from fastswap.device.choice import beyond_gpu, names_of
+from fastswap.device.choice import names_of
 from fastswap.errors import SettingsError
 from fastswap.frame import Frame
 from fastswap.look import Look
@@ -40,6 +40,8 @@ from fastswap.swap import FaceSwap, Watcher, chain_swaps
 from fastswap.trim import parse_trim
 
 _REPORT_S = 0.1
+_GRAY = ("gray", "mono", "ya")
+"""How FFmpeg's names of formats without colour begin."""
 
 
 def render(
@@ -117,7 +119,7 @@ def render(
     trim, info = parse_trim(start, end), video.probe(source)
     window = video.window_of(trim, info) if trim else None
     total = window.count if window else info.frames
-    place = _open(device, engine, report, look, watched=any((matte, layer, report_page, mask_file)))
+    place = _open(device, engine, report, info, paged=report_page is not None)
     with ExitStack() as held:
         held.callback(place.close)
         staging = held.enter_context(Staging(source, output))
@@ -243,12 +245,12 @@ def _processes(batch: int, threads: int, parallel: int, device: str, cluster_fil
     return max(parallel, gpus) if gpus > 1 else parallel
 
 
-def _open(device: str, engine: str, report: Report, look: Look, *, watched: bool) -> Device:
-    """The device; the CPU in place of a GPU for what looks at frames in host memory, and what only it can do."""
+def _open(device: str, engine: str, report: Report, info: video.VideoInfo, *, paged: bool) -> Device:
+    """The device; the CPU in place of a GPU for what only it can do."""
     place = open_device(device, engine)
-    why = ["mattes, layers, report pages and mask files are at home there"] if watched else []
-    if device == "auto":
-        why += [f"the GPU does not have the look's {name} yet" for name in beyond_gpu(look)]
+    why = ["a report page shows frames as they were before"] if paged else []
+    if info.pixel_format.startswith(_GRAY):
+        why.append("the GPU takes no gray pictures")
     if why and place.name != "cpu":
         place.close()
         place = open_device("cpu", engine if engine in ("auto", "torch") else "auto")

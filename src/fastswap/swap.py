@@ -15,7 +15,7 @@ from fastswap import align, ops, texture, video
 from fastswap.engines import Engine, open_engine
 from fastswap.errors import DeviceError
 from fastswap.faces import Face, FrameFaces
-from fastswap.finish import Measured, drawing_order, finished
+from fastswap.finish import Measured, drawing_order, finish, finished, measure
 from fastswap.frame import Affine, Frame
 from fastswap.look import Look
 from fastswap.mask_file import MaskFile
@@ -148,19 +148,23 @@ class FaceSwap:
         Where batches begin follows from the frames alone, never from timing, so the same input always meets the
         same batches.
         """
+        return (self._cut(group) for group in self._groups(works))
+
+    def _groups(self, works: Iterable[Work]) -> Iterator[list[Work]]:
+        """The frames of each batch."""
         waiting: list[Work] = []
         faces = 0
         for work in works:
             if waiting and waiting[0].span != work.span:
-                yield self._cut(waiting)
+                yield waiting
                 waiting, faces = [], 0
             waiting.append(work)
             faces += len(work.faces)
             if faces >= self.engine.batch or len(waiting) >= MAX_WAITING * self.engine.batch:
-                yield self._cut(waiting)
+                yield waiting
                 waiting, faces = [], 0
         if waiting:
-            yield self._cut(waiting)
+            yield waiting
 
     def _cut(self, works: list[Work]) -> Batch:
         size = self.contract.resolution
@@ -204,7 +208,8 @@ class FaceSwap:
         self, batches: Iterable[Batch], watchers: Sequence[Watcher] = (), number: int = 0
     ) -> Iterator[Work]:
         """As `composite`, with what the next model has to do in each frame. number: of this model, from 0."""
-        for batch in self._finish(batches):
+        for whole in self._finish(batches):
+            batch = self._without_warm(whole)
             made = self._composite(batch) if batch.owner else [work.frame for work in batch.works]
             for watcher in watchers:
                 watcher.see(batch, made, number)
@@ -215,7 +220,7 @@ class FaceSwap:
 
     def _finish(self, batches: Iterable[Batch]) -> Iterator[Batch]:
         """What is measured of the faces before they are drawn."""
-        return finished(batches, self.look, self.face_width, mask_file=self.mask_file)
+        return finished(batches, self.look, self.face_width, self.mask_file, measure, finish)
 
     @property
     def face_width(self) -> float:
@@ -240,8 +245,10 @@ class FaceSwap:
             seeds=batch.seeds if grains else (),
         )
 
+    def _without_warm(self, batch: Batch) -> Batch:
+        return batch.without_warm()
+
     def _composite(self, batch: Batch) -> Sequence[Frame]:
-        batch = batch.without_warm()
         changed = set(batch.owner)
         frames = [
             video.writable(work.frame) if index in changed else work.frame

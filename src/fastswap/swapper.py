@@ -106,7 +106,8 @@ class Swapper:
     def __call__(self, picture: Picture, *, stream: int | None = None) -> Picture:
         """Swaps one frame at once. Landmarks are not smoothed, since that looks a few frames ahead: see `stream`.
 
-        stream: of a picture in a GPU's memory, the CUDA stream that it was made on and that the result is ready on.
+        stream: of a picture in a GPU's memory, the CUDA stream that it was made on and that the result is ready on; 0
+        is the default one, and -1 stands for none: what goes in and what comes out is finished.
         """
         with self._lock:
             self._check_open()

@@ -174,6 +174,11 @@ CUresult cuMemHostAlloc(void** at, std::size_t size, unsigned) {
   pinned[*at] = size;
   return CUDA_SUCCESS;
 }
+CUresult cuMemHostGetDevicePointer_v2(CUdeviceptr* to, void* at, unsigned) {
+  const std::lock_guard<std::mutex> lock(mutex);
+  if (!pinned.count(at)) return CUDA_ERROR_INVALID_VALUE;
+  return *to = reinterpret_cast<CUdeviceptr>(at), current();
+}
 CUresult cuMemFreeHost(void* at) {
   const std::lock_guard<std::mutex> lock(mutex);
   if (current() != CUDA_SUCCESS) return current();

@@ -14,7 +14,6 @@ from fastswap.errors import DeviceError, SettingsError
 
 if TYPE_CHECKING:
     from fastswap.device.cuda import CudaRuntime
-    from fastswap.look import Look
 
 OLDEST: Final = (8, 0)
 """Compute capability that the kernels are built for at least: Ampere."""
@@ -100,13 +99,6 @@ def _open(index: int) -> CudaRuntime:
     runtime = CudaRuntime(index, native)
     check_capability(runtime.capability, f"cuda:{index} ({runtime.name})")
     return runtime
-
-
-def beyond_gpu(look: Look) -> list[str]:
-    """Settings of a look that only the CPU has so far."""
-    plain = type(look)()
-    names = ("scale", "sharpness", "grain", "motion_blur")
-    return [name for name in names if getattr(look, name) != getattr(plain, name)]
 
 
 def native_module() -> ModuleType:

@@ -11,7 +11,6 @@ import atexit
 import gc
 import threading
 import weakref
-from collections import defaultdict
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from importlib import import_module
@@ -21,14 +20,13 @@ from typing import Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
+from fastswap.device.pool import Pool
 from fastswap.device.runtime import device_errors
 from fastswap.errors import DeviceError
 
 _NON_BLOCKING: Final = 1  # CU_STREAM_NON_BLOCKING: not ordered with the legacy default stream
 _DISABLE_TIMING: Final = 2  # CU_EVENT_DISABLE_TIMING
 _BLOCKING_SYNC: Final = 1  # CU_EVENT_BLOCKING_SYNC: a waiting thread sleeps
-_ROUND: Final = 1 << 16
-"""Bytes that a block's size is a multiple of, so that frames of about one size share blocks."""
 
 
 class CudaEvent:
@@ -78,16 +76,6 @@ class CudaStream:
             self._stream.synchronize()
 
 
-class _Block:
-    """A piece of the pool's memory while somebody uses it. after: the event from which it is free again."""
-
-    __slots__ = ("__weakref__", "memory", "size", "state")
-
-    def __init__(self, memory: Any, size: int) -> None:
-        self.memory, self.size = memory, size
-        self.state: list[Any] = [None, False]  # event, told
-
-
 class CudaRuntime:
     """See `runtime.Runtime`. Raises DeviceError, one line, when the device cannot be used."""
 
@@ -107,9 +95,8 @@ class CudaRuntime:
         self.driver = f"{version // 1000}.{version % 1000 // 10}"
         self.events: list[Any] = []
         self._streams: list[CudaStream] = []
-        self._lock = threading.Lock()
-        self._free: defaultdict[int, list[tuple[Any, Any, bool]]] = defaultdict(list)
-        self._live: weakref.WeakValueDictionary[int, _Block] = weakref.WeakValueDictionary()
+        self.recording = threading.RLock()
+        self._pool = Pool(self._driver, index, self.recording)
         self._pinned: list[Any] = []
         self._closed = False
 
@@ -150,49 +137,21 @@ class CudaRuntime:
         """See `runtime.Runtime`."""
         return self.event(None)
 
-    def empty(self, shape: tuple[int, ...], typestr: str, stream: Any) -> Any:
+    def empty(self, shape: tuple[int, ...], typestr: str, stream: Any, *, spilled: bool = False) -> Any:
         """See `runtime.Runtime`."""
         size = int(np.prod(shape, dtype=np.int64)) * np.dtype(typestr).itemsize
-        size = max(_ROUND, -(-size // _ROUND) * _ROUND)
         with self.current():
-            block = self._take(size, stream)
-        self._live[int(block.memory)] = block
-        return self.native.Array(int(block.memory), list(shape), None, typestr, block)
+            block = self._pool.take(size, stream, spilled)
+        return self.native.Array(block.pointer, list(shape), None, typestr, block)
 
-    def _take(self, size: int, stream: Any) -> _Block:
-        """A free block of this size, which `stream` then waits for, or a new one."""
-        with self._lock:
-            free = self._free[size]
-            memory, after, told = free.pop() if free else (None, None, True)
-        if memory is None:
-            memory = self._allocate(size)
-        elif told:
-            stream.wait(after)
-        else:  # dropped by somebody who did not say when he was done: everything has to be
-            self._driver.Context.synchronize()
-        block = _Block(memory, size)
-        weakref.finalize(block, _give_back, self._free[size], memory, block.state).atexit = False
-        return block
-
-    def _allocate(self, size: int) -> Any:
-        try:
-            return self._driver.mem_alloc(size)
-        except self._driver.MemoryError as error:
-            with self._lock:  # blocks of other sizes may lie about unused
-                unused, self._free = self._free, defaultdict(list)
-            unused.clear()
-            try:
-                return self._driver.mem_alloc(size)
-            except self._driver.MemoryError:
-                raise MemoryError(
-                    f"cuda:{self.index}: GPU memory is exhausted, {size >> 20} MiB more asked"
-                ) from error
+    def trim(self) -> bool:
+        """See `runtime.Runtime`."""
+        with self.current():
+            return self._pool.trim()
 
     def release(self, array: Any, after: Any) -> None:
         """See `runtime.Runtime`."""
-        block = self._live.get(_pointer(array))
-        if block is not None:
-            block.state[:] = [after, True]
+        self._pool.release(_pointer(array), after)
 
     def pinned(self, shape: tuple[int, ...], dtype: Any) -> NDArray[Any]:
         """See `runtime.Runtime`."""
@@ -235,11 +194,11 @@ class CudaRuntime:
             return
         self._closed = True
         with self.current():
-            self._driver.Context.synchronize()
+            self._pool.wait_for_all()
             for stream in self._streams:
                 stream.close()
             self._streams.clear()
-            self._free.clear()
+            self._pool.clear()
             self._pinned.clear()
             self.events.clear()  # last: the others held some
 
@@ -263,11 +222,6 @@ def _release_contexts() -> None:
         _, context = _contexts.popitem()
         context.push()
         context.detach()
-
-
-def _give_back(free: list[tuple[Any, Any, bool]], memory: Any, state: list[Any]) -> None:
-    """Puts a dropped block's memory back; runs wherever the last reference goes, so it calls nothing of CUDA's."""
-    free.append((memory, *state))
 
 
 def _pointer(array: Any) -> int:

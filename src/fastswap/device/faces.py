@@ -15,6 +15,7 @@ from fastswap.align import compose
 from fastswap.detect import Detector, Mesh, _anchors
 from fastswap.device.ops import crop
 from fastswap.device.plane import wait_for
+from fastswap.engines.network import run_with_room
 from fastswap.engines.opening import Job, digest, open_network
 from fastswap.errors import ModelError, OutputError
 from fastswap.frame import Affine, Frame
@@ -96,7 +97,7 @@ class FaceNetwork:
                 maps = np.stack([compose(frame.to_coded, region) for region in part])
                 taken = self.network.taken(0, len(part))
                 crop(self._runtime, self._stream, [frame] * len(part), maps, taken, border=border)
-                self.network.run(0, len(part), self._stream)
+                run_with_room(self.network, len(part), self._stream)
                 results = [
                     self.network.given(0, name, len(part)).download(self._stream.native)
                     for name in sorted(self.network.outputs)

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import weakref
 from collections.abc import Iterable, Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 from fastswap.device import GPU_BATCH
 from fastswap.device.faces import DeviceDetector, DeviceMesh, FaceNetwork, face_jobs
@@ -13,6 +14,7 @@ from fastswap.device.plane import Look as Reader
 from fastswap.device.plane import OnDevice, is_on_device, split
 from fastswap.device.swap import DeviceSwap
 from fastswap.device.transfer import Downloader, Uploader
+from fastswap.errors import DeviceError
 from fastswap.frame import Frame
 from fastswap.look import Look
 
@@ -23,6 +25,13 @@ if TYPE_CHECKING:
     from fastswap.video.nvidia import Landing
 
 
+SPILLED: Final = (
+    "frames for which the GPU's memory has no room stay in host memory, where the GPU reaches them slowly"
+)
+_CALM: Final = 128
+"""Frames after which those have left that were on their way when batches were halved."""
+
+
 class GpuDevice:
     """See `device.Device`."""
 
@@ -31,7 +40,10 @@ class GpuDevice:
         self.name, self.batch, self.notices = f"cuda:{runtime.index} ({runtime.name})", GPU_BATCH, list[str]()
         self._faces: tuple[FaceNetwork, FaceNetwork] | None = None
         self.reader = Reader(runtime)
-        self._upload, self._download = Uploader(runtime, self.reader), Downloader(runtime)
+        self._upload = Uploader(runtime, self.reader, self._spilled)
+        self._download = Downloader(runtime)
+        self._swaps: weakref.WeakSet[DeviceSwap] = weakref.WeakSet()
+        self._since = _CALM  # frames since batches were last halved for the sake of frames
         self.gpu: int | None = runtime.index
         self.landing: Landing | None = self
         self.pictures: Pictures | None = Pictures(runtime, self.reader)
@@ -47,7 +59,21 @@ class GpuDevice:
     def arrive(self, frames: Iterable[Frame]) -> Iterator[Frame]:
         """Uploads the frames that were decoded on the CPU; while one is copied the next is decoded."""
         for frame in frames:
+            if frame.pixels.gray:
+                raise DeviceError(
+                    f"{self.name}: frame {frame.index} is gray, which the GPU path does not take"
+                )
+            self._since += 1
             yield frame if is_on_device(frame) else self._upload(frame)
+
+    def _spilled(self) -> None:
+        """The GPU has no room for a frame: fewer of them will wait where batches are smaller."""
+        if SPILLED not in self.notices:
+            self.notices.append(SPILLED)
+        if self._since >= _CALM:
+            self._since = 0
+            for swap in list(self._swaps):
+                swap.room.halve()
 
     def leave(self, frames: Iterable[Frame], *, direct: bool = False) -> Iterator[Frame]:
         """Downloads what the encoder cannot take; while one is copied the next is drawn."""
@@ -65,6 +91,14 @@ class GpuDevice:
             blocks = [self.runtime.native.Array.from_dlpack(plane) for plane in decoded.planes]
             return split(blocks, self.runtime, self.reader, owner), owner
 
+    def lost(self, error: Exception) -> None:
+        """Raises DeviceError for a packet that was lost since the GPU is full or gone; see `video.nvidia.Landing`."""
+        if isinstance(error, MemoryError):
+            raise DeviceError(
+                f"{self.name}: the GPU's memory has no room for decoded frames; use a smaller batch"
+            ) from error
+        self.runtime.memory()  # raises when the GPU does not answer
+
     def swap(self, model: Path, *, look: Look, batch: int, threads: int) -> DeviceSwap:
         """See `device.Device`."""
         made = DeviceSwap(
@@ -74,8 +108,9 @@ class GpuDevice:
             look=look,
             batch=batch,
             threads=threads,
+            notices=self.notices,
         )
-        self.notices += made.notices
+        self._swaps.add(made)
         return made
 
     def close(self) -> None:

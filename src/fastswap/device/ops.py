@@ -12,8 +12,6 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from fastswap import ops
-from fastswap.device.choice import beyond_gpu
-from fastswap.errors import SettingsError
 from fastswap.look import Look
 
 if TYPE_CHECKING:
@@ -60,12 +58,31 @@ def color_statistics(
     runtime.native.color_statistics(faces, targets, masks, mode, out, stream.native)
 
 
-def check_look(look: Look) -> None:
-    """Raises SettingsError, naming the setting, for what the GPU cannot do yet."""
-    for name in beyond_gpu(look):
-        raise SettingsError(
-            f"look: {name} {getattr(look, name)!r} is not there on the GPU yet; use --device cpu"
-        )
+def detail_statistics(runtime: Runtime, stream: Stream, pictures: Any, masks: Any, out: Any) -> None:
+    """How much fine detail pictures have, float64 [N, 5]; see `texture.detail_statistics`."""
+    runtime.native.detail_statistics(pictures, masks, out, stream.native)
+
+
+def noise_statistics(
+    runtime: Runtime, stream: Stream, frames: Sequence[Frame], to_coded: ArrayLike, masks: Any, out: Any
+) -> None:
+    """How noisy frames are where faces are, float64 [N, 4]; see `texture.noise_statistics`."""
+    maps = np.ascontiguousarray(to_coded, np.float64)
+    runtime.native.noise_statistics(
+        [ops.picture_of(frame) for frame in frames], maps, masks, out, stream.native
+    )
+
+
+def sharpen(runtime: Runtime, stream: Stream, pictures: Any, gains: ArrayLike) -> None:
+    """Multiplies the two finest bands of pictures by gains [N, 2], in place; see `texture.sharpen`."""
+    runtime.native.sharpen(pictures, np.ascontiguousarray(gains, np.float32), pictures, stream.native)
+
+
+def motion_blur(
+    runtime: Runtime, stream: Stream, faces: Any, masks: Any, motions: ArrayLike, out: Any
+) -> None:
+    """Faces smeared along motions [N, 2, 3], into `out`, which is not `faces`; see `texture.motion_blur`."""
+    runtime.native.motion_blur(faces, masks, np.ascontiguousarray(motions, np.float64), out, stream.native)
 
 
 def composite(
@@ -78,9 +95,10 @@ def composite(
     masks: Any,
     statistics: ArrayLike | None,
     look: Look,
+    grain: ArrayLike | None = None,
+    seeds: Sequence[int] = (),
 ) -> None:
     """Colour match and blend of faces whose masks are known, as `look` says; see `ops.composite`."""
-    check_look(look)
     runtime.native.composite(
         [ops.picture_of(frame) for frame in frames],
         np.ascontiguousarray(to_coded, np.float64),
@@ -101,7 +119,7 @@ def composite(
         look.blend,
         look.opacity,
         look.enlarge,
-        None,
-        [],
+        None if grain is None else np.ascontiguousarray(grain, np.float32),
+        seeds,
         stream.native,
     )

@@ -25,6 +25,8 @@ if TYPE_CHECKING:
 _CUDA = 2
 """DLPack's device type."""
 LEGACY_STREAM = 0
+NO_STREAM = -1
+"""DLPack's word for memory that no stream works on."""
 
 
 def is_cuda(picture: Any) -> bool:
@@ -51,9 +53,30 @@ class DeviceTaken:
         """The picture with the swapped frame, as the kind that came in."""
         self.pictures.hand_back(swapped, self.caller)
         if isinstance(self.given, (tuple, list)):
-            parts = [_as_given(given, made) for given, made in zip(self.given, self.made, strict=True)]
+            parts = [self._as_given(given, made) for given, made in zip(self.given, self.made, strict=True)]
             return tuple(parts) if isinstance(self.given, tuple) else parts
-        return _as_given(self.given, self.made[0])
+        return self._as_given(self.given, self.made[0])
+
+    def _as_given(self, given: Any, made: Any) -> Any:
+        """By the given array's own library, where it reads DLPack."""
+        module = sys.modules.get(type(given).__module__.partition(".")[0])
+        importer = getattr(module, "from_dlpack", None)
+        return made if importer is None else importer(Handed(made, self.pictures, self.caller))
+
+
+class Handed:
+    """An array on its way to another library by DLPack, whose stream waits for the caller's if it is not the same."""
+
+    def __init__(self, array: Any, pictures: Pictures, caller: int) -> None:
+        self._array, self._pictures, self._caller = array, pictures, caller
+
+    def __dlpack_device__(self) -> tuple[int, int]:
+        where: tuple[int, int] = self._array.__dlpack_device__()
+        return where
+
+    def __dlpack__(self, *, stream: int | None = None, **_: Any) -> Any:
+        self._pictures.pass_on(self._caller, LEGACY_STREAM if stream is None else stream)
+        return self._array.__dlpack__()
 
 
 class Pictures:
@@ -66,13 +89,18 @@ class Pictures:
     def take(
         self, picture: Any, index: int, layout: str, color: ColorSpec, stream: int | None = None
     ) -> DeviceTaken:
-        """A picture as a frame. stream: the caller's, on which it was made; None takes what the array says, or the
-        default stream. Raises SettingsError for what is no picture in this layout, or lies on another device."""
+        """A picture as a frame.
+
+        stream: the caller's, on which it was made; None takes what the array says, or the default stream. `NO_STREAM`
+        is for a picture that is finished; what goes back is finished then too. Raises SettingsError for what is no
+        picture in this layout, or lies on another device.
+        """
         parts = picture if isinstance(picture, (tuple, list)) else (picture,)
         with self._runtime.current():
             sources = [self._source(part) for part in parts]
             caller = _stream_of(parts[0]) if stream is None else stream
-            self._runtime.native.order(caller, self._stream.handle)
+            if caller != NO_STREAM:
+                self._runtime.native.order(caller, self._stream.handle)
             made = tuple(self._copy(source) for source in sources)
             owner = OnDevice(ready=self._stream.record(), arrays=list(made))
         name = _format(layout, {array.typestr for array in made})
@@ -97,10 +125,19 @@ class Pictures:
         return DeviceTaken(frame, picture, made, caller, self)
 
     def hand_back(self, frame: Frame, caller: int) -> None:
-        """Makes the caller's stream wait for what was drawn."""
+        """Makes the caller's stream wait for what was drawn, or the host where there is no such stream."""
+        if caller == NO_STREAM:
+            frame.owner.wait()
+            return
         with self._runtime.current():
             self._stream.wait(frame.owner.ready)
             self._runtime.native.order(self._stream.handle, caller)
+
+    def pass_on(self, caller: int, stream: int) -> None:
+        """Makes another stream wait for what the caller's has."""
+        if NO_STREAM not in (caller, stream) and stream not in _same(caller):
+            with self._runtime.current():
+                self._runtime.native.order(caller, stream)
 
     def _source(self, part: Any) -> Any:
         interface = getattr(part, "__cuda_array_interface__", None)
@@ -155,8 +192,6 @@ def _format(layout: str, types: set[str]) -> str:
     return name
 
 
-def _as_given(given: Any, made: Any) -> Any:
-    """By the given array's own library, where it reads DLPack."""
-    module = sys.modules.get(type(given).__module__.partition(".")[0])
-    importer = getattr(module, "from_dlpack", None)
-    return made if importer is None else importer(made)
+def _same(stream: int) -> tuple[int, ...]:
+    """A stream's numbers: the legacy default stream has two, CUDA's 0 and DLPack's 1."""
+    return (LEGACY_STREAM, 1) if stream in (LEGACY_STREAM, 1) else (stream,)

@@ -13,6 +13,7 @@ from typing import Any, Protocol
 
 from numpy.typing import NDArray
 
+from fastswap.engines.exhausted import is_exhausted
 from fastswap.errors import DeviceError
 
 
@@ -48,7 +49,8 @@ class Runtime(Protocol):
     """One GPU. Calls are made inside `current()`, which any thread may enter, and leave before it ends.
 
     native: the `_cuda` module. index: of the device. name, capability ("9.0"), driver ("13.0"): what it is.
-    torch_device: torch's name for it.
+    torch_device: torch's name for it. recording: held by whoever records a CUDA graph or waits for the whole device,
+    since CUDA refuses the second while the first goes on in another thread.
     """
 
     native: ModuleType
@@ -58,6 +60,8 @@ class Runtime(Protocol):
     driver: str
     torch_device: str
 
+    @property
+    def recording(self) -> AbstractContextManager[Any]: ...
     def current(self) -> AbstractContextManager[None]:
         """Makes the device's primary context the thread's own, for as long as the block lasts."""
         ...
@@ -70,10 +74,18 @@ class Runtime(Protocol):
         """An event after all that has been queued in the legacy default stream, which FFmpeg's decoder uses."""
         ...
 
-    def empty(self, shape: tuple[int, ...], typestr: str, stream: Stream) -> Any:
+    def empty(self, shape: tuple[int, ...], typestr: str, stream: Stream, *, spilled: bool = False) -> Any:
         """Device memory for use on `stream`, a `_cuda.Array` from the pool. It returns there when it is dropped.
 
-        Raises MemoryError when there is no more.
+        spilled: page-locked host memory instead, which kernels read and write across the bus. Raises MemoryError when
+        there is no more.
+        """
+        ...
+
+    def trim(self) -> bool:
+        """Frees what nobody uses of the pool's device memory, for libraries that allocate by themselves.
+
+        True when there was any. Waits for all work on the device.
         """
         ...
 
@@ -108,11 +120,16 @@ class Runtime(Protocol):
 
 @contextmanager
 def device_errors(name: str) -> Iterator[None]:
-    """Turns what a GPU that fails or goes away makes of a call into DeviceError, one line with the call."""
+    """Turns what a GPU that fails or goes away makes of a call into DeviceError, one line with the call.
+
+    Memory that is not there becomes MemoryError.
+    """
     try:
         yield
     except RuntimeError as error:
         words = (str(error).strip().splitlines() or ["no reason given"])[0]
-        if "CUDA" not in words and "cuda" not in words:
+        if is_exhausted(error):
+            raise MemoryError(f"{name}: {words}") from error
+        if "cuda" not in words.lower():
             raise
         raise DeviceError(f"{name}: the GPU failed: {words}") from error

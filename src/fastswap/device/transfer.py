@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections import deque
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
@@ -44,20 +44,24 @@ class Staging:
 
 
 class Uploader:
-    """Copies frames into the GPU's memory; the host copies into page-locked memory, no more."""
+    """Copies frames into the GPU's memory; the host copies into page-locked memory, no more.
 
-    def __init__(self, runtime: Runtime, look: Look) -> None:
-        self._runtime, self._look = runtime, look
+    spilled: told of each frame for which the GPU has no room; it stays in page-locked memory that kernels reach across
+    the bus, which is slow and yet goes on.
+    """
+
+    def __init__(self, runtime: Runtime, look: Look, spilled: Callable[[], None] = lambda: None) -> None:
+        self._runtime, self._look, self._spilled = runtime, look, spilled
         self._stream, self._lock = runtime.stream(), threading.Lock()
         self._staging = Staging(runtime)
 
     def __call__(self, frame: Frame) -> Frame:
-        """The frame on the GPU. Raises MemoryError when it does not fit."""
-        owner = OnDevice(before=frame)
+        """The frame on the GPU."""
+        owner, room = OnDevice(before=frame), True
         planes: dict[int, DevicePlane] = {}
         with self._lock, self._runtime.current():
             for block in blocks_of(frame.planes):
-                array = self._runtime.empty((block.rows, block.width), "|u1", self._stream)
+                array, room = self._room_for((block.rows, block.width), room)
                 buffer = self._staging.take(block.size)
                 staged = buffer[: block.size].reshape(block.rows, block.width)
                 np.copyto(staged, on_host(block))
@@ -68,7 +72,18 @@ class Uploader:
                     view = self._runtime.native.Array(pointer, list(shape), list(strides), typestr, array)
                     planes[index] = DevicePlane(view, self._look, owner)
             owner.ready = self._stream.record()
+        if not room:
+            self._spilled()
         return placed(frame, tuple(planes[index] for index in sorted(planes)), owner)
+
+    def _room_for(self, shape: tuple[int, int], room: bool) -> tuple[Any, bool]:
+        """Memory for a block, and whether the GPU has any left. room: whether it had for the blocks before."""
+        if room:
+            try:
+                return self._runtime.empty(shape, "|u1", self._stream), True
+            except MemoryError:
+                pass
+        return self._runtime.empty(shape, "|u1", self._stream, spilled=True), False
 
 
 class Downloader:

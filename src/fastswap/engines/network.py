@@ -43,7 +43,10 @@ class DeviceNetwork(Protocol):
         ...
 
     def run(self, slot: int, count: int, stream: Stream) -> None:
-        """Queues the network over the slot's first `count` pictures. Raises DeviceError when the device refuses."""
+        """Queues the network over the slot's first `count` pictures.
+
+        Raises DeviceError when the device refuses, MemoryError when it has no room to prepare this size.
+        """
         ...
 
     def close(self) -> None:
@@ -59,6 +62,28 @@ def batch_sizes(batch: int) -> tuple[int, ...]:
 def padded(count: int, sizes: tuple[int, ...]) -> int:
     """The smallest prepared size that holds `count` pictures."""
     return next(size for size in sizes if size >= count)
+
+
+def smaller(name: str, size: int, asked: int) -> str:
+    """What to tell of a batch that was halved."""
+    return f"{name}: batches of {size} instead of {asked}: the GPU's memory has no room for more"
+
+
+def too_small(name: str, error: MemoryError) -> DeviceError:
+    """What to raise when halving came to an end."""
+    return DeviceError(f"{name}: the GPU's memory is too small even for one face ({error})")
+
+
+def run_with_room(network: DeviceNetwork, count: int, stream: Stream) -> None:
+    """Runs the network over `count` pictures in its slot.
+
+    A size that is met for the first time takes memory. Where there is none the largest size runs, which was prepared
+    when the network was opened; what it makes of the places beyond `count` is of no matter.
+    """
+    try:
+        network.run(0, count, stream)
+    except MemoryError:
+        network.run(0, network.sizes[-1], stream)
 
 
 class GeneratorEngine:
@@ -98,7 +123,7 @@ def run_on_host(
         for start in range(0, len(pictures), most):
             part = np.ascontiguousarray(pictures[start : start + most], np.float32)
             network.taken(0, len(part)).upload(part, stream.native)
-            network.run(0, len(part), stream)
+            run_with_room(network, len(part), stream)
             for name, results in found.items():
                 results.append(network.given(0, name, len(part)).download(stream.native))
     return {name: np.concatenate(results) for name, results in found.items()}

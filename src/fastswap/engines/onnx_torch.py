@@ -13,6 +13,7 @@ import torch
 from torch import Tensor
 
 from fastswap.engines import graph as graphs
+from fastswap.engines.exhausted import is_exhausted
 from fastswap.engines.graph import Graph
 from fastswap.engines.onnx_ops import OPERATORS, Operator
 from fastswap.errors import ModelError
@@ -77,7 +78,7 @@ class OnnxModule(torch.nn.Module):
             try:
                 made = operator([values[name] for name in names], attributes)
             except (RuntimeError, TypeError, ValueError, IndexError, NotImplementedError) as error:
-                if isinstance(error, torch.OutOfMemoryError):
+                if is_exhausted(error) or "CUDA error" in str(error):  # not the node's fault
                     raise
                 first = (str(error).strip().splitlines() or [type(error).__name__])[0]
                 raise ModelError(f"node {label!r}: {first}") from error

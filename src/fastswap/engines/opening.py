@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import closing, contextmanager
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Final, Literal, TypeVar
 
@@ -14,7 +15,7 @@ from fastswap.engines import graph as graphs
 from fastswap.engines import precision as precisions
 from fastswap.engines.accept import Outputs, differences, refused
 from fastswap.engines.cache import EngineCache, EngineKey, Stored
-from fastswap.engines.network import DeviceNetwork, batch_sizes, run_on_host
+from fastswap.engines.network import DeviceNetwork, batch_sizes, run_on_host, smaller, too_small
 from fastswap.engines.precision import Precision
 from fastswap.errors import DeviceError, FastswapError, ModelError
 
@@ -71,8 +72,8 @@ def open_network(
     def opened(batch: int) -> DeviceNetwork:
         return _open(job.sized(batch), runtime, engine, cache or EngineCache(), step, notices)
 
-    network = halving(job.batch, opened, notices, job.name)
-    network.notices[:0] = notices
+    network = halving(job.batch, opened, notices, job.name, runtime.trim)
+    network.notices[:0] = dict.fromkeys(notices)  # each try had the same to say
     return network
 
 
@@ -89,24 +90,38 @@ def _open(
     return open_torch(job, runtime)
 
 
-def halving(batch: int, work: Callable[[int], T], notices: list[str], name: str) -> T:
-    """Does `work` with a batch that the GPU's memory has room for: the one asked for, or half, a quarter, ... of it."""
-    size = batch
+def halving(
+    batch: int, work: Callable[[int], T], notices: list[str], name: str, trim: Callable[[], bool]
+) -> T:
+    """Does `work` with a batch that the GPU's memory has room for: the one asked for, or half, a quarter, ... of it.
+
+    trim: frees memory that lies about, see `runtime.Runtime`; tried before the batch is halved.
+    """
+    size, trimmed = batch, False
     while True:
         try:
             made = work(size)
         except MemoryError as error:
+            if not trimmed and trim():
+                trimmed = True
+                continue
             if size == 1:
-                raise DeviceError(
-                    f"{name}: the GPU's memory is too small even for one face ({error})"
-                ) from error
+                raise too_small(name, error) from error
             size //= 2
             continue
         if size != batch:
-            notices.append(
-                f"{name}: batches of {size} instead of {batch}: the GPU's memory has no room for more"
-            )
+            notices.append(smaller(name, size, batch))
         return made
+
+
+@contextmanager
+def closed_on_error(network: DeviceNetwork) -> Iterator[None]:
+    """Closes the network when it fails, so that the next try has its memory."""
+    try:
+        yield
+    except BaseException:
+        network.close()
+        raise
 
 
 def open_torch(job: Job, runtime: Runtime) -> DeviceNetwork:
@@ -129,7 +144,8 @@ def open_torch(job: Job, runtime: Runtime) -> DeviceNetwork:
             precision=precision,
             keep=keep,
         )
-        refusal = refused(truth, _outputs(network, job, runtime), precision)
+        with closed_on_error(network):
+            refusal = refused(truth, _outputs(network, job, runtime), precision)
         if not refusal:
             if precision != job.precision:
                 network.notices.append(f"{job.name}: computed in float32; {job.precision} differed too much")
@@ -169,7 +185,8 @@ def open_tensorrt(
             continue
         network.notices += [*cache.notices, *stored_notices(stored, job)]
         cache.notices.clear()
-        _outputs(network, job, runtime)  # memory is taken now, or found to be too small
+        with closed_on_error(network):
+            _outputs(network, job, runtime)  # memory is taken now, or found to be too small
         return network
     raise DeviceError(f"{job.name}: {trt.__name__} {trt.__version__} does not take the engine that it built")
 
@@ -224,8 +241,8 @@ def _build(
         network = TensorRtNetwork(
             made.engine, runtime, trt=trt, sizes=batch_sizes(job.batch), precision=precision
         )
-        found = _outputs(network, job, runtime)
-        network.close()
+        with closing(network):
+            found = _outputs(network, job, runtime)
         refusal = refused(truth, found, precision)
         if not refusal:
             details = {"seconds": round(made.seconds, 1), "precision": precision, "asked": job.precision}

@@ -6,6 +6,7 @@ from importlib import import_module
 from types import ModuleType
 from typing import TYPE_CHECKING, Any, Final
 
+from fastswap.engines.exhausted import says_exhausted
 from fastswap.engines.network import SLOTS, padded
 from fastswap.errors import DeviceError
 
@@ -38,16 +39,26 @@ class UnusableEngine(Exception):
 
 
 def messages(trt: ModuleType) -> Any:
-    """A logger that keeps TensorRT's last complaint and prints nothing. `last`: the complaint or "no reason given"."""
+    """A logger that keeps TensorRT's complaints and prints nothing.
+
+    last: the last one, or "no reason given". `failure` makes an error of a call that failed: MemoryError where a
+    complaint since the last failure was that the GPU's memory is too small, which TensorRT seldom says last.
+    """
 
     class Messages(trt.ILogger):  # type: ignore[misc,name-defined]
         def __init__(self) -> None:
             trt.ILogger.__init__(self)
-            self.last = "no reason given"
+            self.last, self._exhausted = "no reason given", ""
 
         def log(self, severity: Any, msg: str) -> None:
             if severity in (trt.ILogger.Severity.ERROR, trt.ILogger.Severity.INTERNAL_ERROR):
                 self.last = (msg.strip().splitlines() or [self.last])[0]
+                if says_exhausted(msg):
+                    self._exhausted = self.last
+
+        def failure(self, words: str, kind: type[Exception] = DeviceError) -> Exception:
+            told, self._exhausted = self._exhausted, ""
+            return MemoryError(f"{words} ({told})") if told else kind(f"{words} ({self.last})")
 
     return Messages()
 
@@ -86,7 +97,7 @@ class TensorRtNetwork:
         self._library.engine_host_code_allowed = True
         self._engine = self._library.deserialize_cuda_engine(engine)
         if self._engine is None:
-            raise UnusableEngine(self._log.last)
+            raise self._log.failure("it cannot be deserialised", UnusableEngine)
         names = [self._engine.get_tensor_name(index) for index in range(self._engine.num_io_tensors)]
         inputs = [name for name in names if self._engine.get_tensor_mode(name) == trt.TensorIOMode.INPUT]
         self._input = inputs[0]
@@ -120,20 +131,23 @@ class TensorRtNetwork:
         size = padded(count, self.sizes)
         graph = self._graphs.get((slot, size))
         if graph is None:
-            context = self._bound(slot, size, stream)
-            self._execute(
-                context, stream
-            )  # this batch, and what TensorRT sets up at the first run of a shape
-            stream.synchronize()
-            graph = self._runtime.native.Graph()
+            self._graphs[slot, size] = self._recorded(slot, size, stream)
+        else:
+            graph.launch(stream.handle)
+
+    def _recorded(self, slot: int, size: int, stream: Stream) -> Any:
+        """Runs a batch, and records the same work as a graph for the next ones."""
+        context = self._bound(slot, size, stream)
+        self._execute(context, stream)  # with what TensorRT sets up at the first run of a shape
+        stream.synchronize()
+        graph = self._runtime.native.Graph()
+        with self._runtime.recording:
             graph.begin(stream.handle)
             try:
                 self._execute(context, stream)
             finally:
                 graph.end(stream.handle)
-            self._graphs[slot, size] = graph
-        else:
-            graph.launch(stream.handle)
+        return graph
 
     def _bound(self, slot: int, size: int, stream: Stream) -> Any:
         """The context of a size's profile, pointed at the slot's memory."""
@@ -142,23 +156,21 @@ class TensorRtNetwork:
         if context is None:
             context = self._engine.create_execution_context()
             if context is None:
-                raise MemoryError(
-                    f"cuda:{self._runtime.index}: TensorRT has no room for its work ({self._log.last})"
-                )
+                raise self._log.failure(f"cuda:{self._runtime.index}: TensorRT cannot prepare its work")
             if not context.set_optimization_profile_async(profile, stream.handle):
-                raise DeviceError(f"TensorRT: profile {profile} cannot be used ({self._log.last})")
+                raise self._log.failure(f"TensorRT: profile {profile} cannot be used")
             self._contexts[profile] = context
         shape = (size, *tuple(self._engine.get_tensor_shape(self._input))[1:])
         done = context.set_input_shape(self._input, shape)
         for name, array in self._slots[slot].items():
             done = done and context.set_tensor_address(name, array.__cuda_array_interface__["data"][0])
         if not done:
-            raise DeviceError(f"TensorRT refuses a batch of {size} ({self._log.last})")
+            raise self._log.failure(f"TensorRT refuses a batch of {size}")
         return context
 
     def _execute(self, context: Any, stream: Stream) -> None:
         if not context.execute_async_v3(stream.handle):
-            raise DeviceError(f"TensorRT cannot run the network ({self._log.last})")
+            raise self._log.failure("TensorRT cannot run the network")
 
     def close(self) -> None:
         """See `network.DeviceNetwork`."""

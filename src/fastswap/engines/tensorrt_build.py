@@ -9,7 +9,7 @@ from types import ModuleType
 from typing import TYPE_CHECKING, Any, Final
 
 from fastswap.engines.tensorrt import messages
-from fastswap.errors import DeviceError, ModelError
+from fastswap.errors import ModelError
 
 if TYPE_CHECKING:
     from onnx import ModelProto
@@ -70,7 +70,7 @@ def build(
             shape = tuple(tensor.shape)[1:]
             profile.set_shape(tensor.name, (smallest, *shape), (usual, *shape), (batch, *shape))
         if config.add_optimization_profile(profile) < 0:
-            raise DeviceError(f"TensorRT refuses a batch of {batch} ({log.last})")
+            raise log.failure(f"TensorRT refuses a batch of {batch}")
     cache = config.create_timing_cache(timing)
     if not config.set_timing_cache(cache, False):  # measured by another TensorRT or on another GPU
         config.set_timing_cache(config.create_timing_cache(b""), False)
@@ -80,7 +80,7 @@ def build(
     if monitor.caught is not None:
         raise monitor.caught
     if plan is None:
-        _raise_failure(log.last)
+        raise log.failure("TensorRT cannot build the engine")
     measured = config.get_timing_cache()
     kept = bytes(measured.serialize()) if measured is not None else b""
     return Built(bytes(plan), kept, time.perf_counter() - begin)
@@ -95,12 +95,6 @@ def _parse_error(parser: Any, log: Any) -> str:
         f"node {error.node_name() or error.node()!r} ({error.node_operator()}): " if error.node() >= 0 else ""
     )
     return where + (str(error.desc()).strip().splitlines() or ["no reason given"])[0]
-
-
-def _raise_failure(reason: str) -> None:
-    if "memory" in reason.lower():
-        raise MemoryError(f"the GPU's memory is too small to build the engine ({reason})")
-    raise DeviceError(f"TensorRT cannot build the engine: {reason}")
 
 
 def _monitor(trt: ModuleType, step: Step) -> Any:

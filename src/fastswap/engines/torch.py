@@ -5,12 +5,15 @@ Rendering imports this module only when the torch engine is asked for, or chosen
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 import torch
 from torch import Tensor
 
 from fastswap.engines import precision as precisions
+from fastswap.engines.exhausted import is_exhausted
 from fastswap.engines.network import SLOTS, padded
 from fastswap.engines.onnx_torch import OnnxModule
 from fastswap.engines.precision import Precision
@@ -55,11 +58,12 @@ class TorchNetwork:
             raise ModelError(f"the network has {len(module.inputs)} inputs; one is supported")
         self.outputs = tuple(module.outputs)
         shape = tuple(dim.dim_value for dim in model.graph.input[0].type.tensor_type.shape.dim)[1:]
-        with torch.inference_mode(), _memory(runtime):
+        self._recording = runtime.recording
+        with torch.inference_mode(), _errors(self._device):
             self._module: OnnxModule | None = module.to(self._device).eval()
             self._slots = [self._slot(shape) for _ in range(slots)]
             if self._device.type == "cuda":  # filled on torch's stream, and next used on others
-                torch.cuda.synchronize(self._device)
+                torch.cuda.current_stream(self._device).synchronize()
         self._graphs: dict[tuple[int, int], Any] = {}
 
     def _slot(self, shape: tuple[int, ...]) -> dict[str, Tensor]:
@@ -88,17 +92,12 @@ class TorchNetwork:
         if self._module is None:
             raise DeviceError("this engine is closed")
         size = padded(count, self.sizes)
-        try:
-            with torch.inference_mode():
-                if self._device.type == "cuda":
-                    with torch.cuda.stream(self._torch_stream(stream)):
-                        self._graph(slot, size).replay()
-                else:
-                    self._forward(slot, size)
-        except torch.OutOfMemoryError as error:
-            raise MemoryError(f"{self._device}: GPU memory is exhausted") from error
-        except RuntimeError as error:
-            raise DeviceError(f"{self._device}: {str(error).strip().splitlines()[0]}") from error
+        with torch.inference_mode(), _errors(self._device):
+            if self._device.type == "cuda":
+                with torch.cuda.stream(self._torch_stream(stream)):
+                    self._graph(slot, size).replay()
+            else:
+                self._forward(slot, size)
 
     def _torch_stream(self, stream: Stream) -> Any:
         """Torch's own object for a stream that others made."""
@@ -116,7 +115,11 @@ class TorchNetwork:
             memory[name][:size].copy_(result)
 
     def _graph(self, slot: int, size: int) -> Any:
-        """The CUDA graph of one slot and size, captured at its first use."""
+        """The CUDA graph of one slot and size, captured at its first use.
+
+        All graphs of a network compute in the same memory: they run one after the other, and what they leave is
+        copied out of it by the graph itself.
+        """
         if (slot, size) not in self._graphs:
             side: Any = torch.cuda.Stream(self._device)  # type: ignore[no-untyped-call]
             side.wait_stream(torch.cuda.current_stream(self._device))
@@ -125,8 +128,12 @@ class TorchNetwork:
                     self._forward(slot, size)
             side.synchronize()
             graph = torch.cuda.CUDAGraph()
-            # Other threads go on using the device meanwhile.
-            with torch.cuda.graph(graph, stream=side, capture_error_mode="thread_local"):
+            shared = next((made.pool() for made in self._graphs.values()), None)
+            # Other threads go on using the device meanwhile; torch waits for it before it records.
+            with (
+                self._recording,
+                torch.cuda.graph(graph, pool=shared, stream=side, capture_error_mode="thread_local"),
+            ):
                 self._forward(slot, size)
             torch.cuda.current_stream(self._device).wait_stream(side)
             self._graphs[slot, size] = graph
@@ -137,17 +144,17 @@ class TorchNetwork:
         self._graphs.clear()
         self._slots.clear()
         self._module = None
+        if self._device.type == "cuda":
+            with self._recording:
+                torch.cuda.empty_cache()  # for others that want the memory
 
 
-class _memory:
-    """Turns torch's running out of memory into MemoryError."""
-
-    def __init__(self, runtime: Runtime) -> None:
-        self._device = runtime.index
-
-    def __enter__(self) -> None:
-        return None
-
-    def __exit__(self, kind: Any, value: BaseException | None, trace: Any) -> None:
-        if isinstance(value, torch.OutOfMemoryError):
-            raise MemoryError(f"cuda:{self._device}: GPU memory is exhausted") from value
+@contextmanager
+def _errors(device: torch.device) -> Iterator[None]:
+    """Turns torch's errors into ours, running out of memory in any of its libraries into MemoryError."""
+    try:
+        yield
+    except RuntimeError as error:
+        if is_exhausted(error):
+            raise MemoryError(f"{device}: GPU memory is exhausted") from error
+        raise DeviceError(f"{device}: {str(error).strip().splitlines()[0]}") from error

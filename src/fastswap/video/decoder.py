@@ -22,15 +22,19 @@ _AVFMT_FLAG_GENPTS = 0x0001
 class Decoder:
     """Decodes one stream from where its container stands. A damaged packet costs its own frames, not the rest."""
 
-    def __init__(self, path: Path, threads: int, gpu: int | None = None) -> None:
-        self.container = open_container(path, hwaccel=None if gpu is None else nvidia.hwaccel(gpu))
+    _landing: nvidia.Landing | None = None
+
+    def __init__(self, path: Path, threads: int, landing: nvidia.Landing | None = None) -> None:
+        self._landing = landing  # of the GPU that is to decode
+        hwaccel = nvidia.hwaccel(landing.index) if landing else None
+        self.container = open_container(path, hwaccel=hwaccel)
         has_pts = self.container.format.name != "avi"
         if not has_pts:  # what FFmpeg makes up for them at PyAV's wish is wrong, see Clock
             self.container.flags &= ~_AVFMT_FLAG_GENPTS
         self._clock = Clock(keeps_pts=has_pts)
-        self._begin(path, threads, gpu)
+        self._begin(path, threads)
 
-    def _begin(self, path: Path, threads: int, gpu: int | None = None) -> None:
+    def _begin(self, path: Path, threads: int) -> None:
         """Finds the stream in the open container."""
         try:
             self.stream = main_stream(self.container, path)
@@ -39,9 +43,8 @@ class Decoder:
             raise
         self._context = self.stream.codec_context
         self._context.thread_type = "AUTO"  # frame threads too; PyAV's default is slices alone
-        self._context.thread_count = (
-            threads if gpu is None else 1
-        )  # each thread would want surfaces of its own
+        # On a GPU each thread would want surfaces of its own.
+        self._context.thread_count = 1 if self._landing else threads
         self.packets, self.damaged, self.cut_off = 0, 0, False
 
     def frames(self) -> Generator[av.VideoFrame, None, None]:
@@ -52,17 +55,19 @@ class Decoder:
                 decoded = self._context.decode(packet)
             except av.EOFError:
                 return
-            except av.BlockingIOError:
-                self._lost()
+            except av.BlockingIOError as error:
+                self._lost(error)
                 self._context.flush_buffers()  # full of frames that it will not give after an error
-            except av.FFmpegError:
-                self._lost()
+            except av.FFmpegError as error:
+                self._lost(error)
             else:
                 for frame in decoded:
                     frame.pts = self._clock.frame(frame.pts)
                     yield frame
 
-    def _lost(self) -> None:
+    def _lost(self, error: av.FFmpegError) -> None:
+        if self._landing:
+            self._landing.lost(error)
         self.damaged += 1
         self._clock.lost()
 

@@ -30,6 +30,10 @@ class Landing(Protocol):
         """Planes in the GPU's memory and what owns them, for a frame in one of the `LANDED` formats."""
         ...
 
+    def lost(self, error: av.FFmpegError) -> None:
+        """Told that a packet could not be decoded. Raises DeviceError when the GPU is to blame and not the packet."""
+        ...
+
 
 class OnGpu(Protocol):
     """Owner of a frame in a GPU's memory."""

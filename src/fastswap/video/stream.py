@@ -86,7 +86,7 @@ class StreamSource:
         """Goes over to the GPU's decoder if it takes this video; tells why where it does not."""
         why = f"the GPU's decoder does not take {self.info.codec} in {self.info.pixel_format}"
         try:
-            decoder = Decoder(self.path, self._threads, landing.index)
+            decoder = Decoder(self.path, self._threads, landing)
             try:
                 first = next(decoder.frames(), None)
                 landed = first is not None and nvidia.is_on_gpu(first)
@@ -102,7 +102,7 @@ class StreamSource:
             self.notices.append(f"{self.path.name}: decoded on the CPU: {why}")
 
     def _open(self) -> Decoder:
-        return Decoder(self.path, self._threads, self._landing.index if self._landing else None)
+        return Decoder(self.path, self._threads, self._landing)
 
     @property
     def skipped(self) -> int:

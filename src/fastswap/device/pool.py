@@ -1,0 +1,117 @@
+"""Memory of a GPU that is used again: what a run time hands out returns here when it is dropped.
+
+PyCUDA frees its objects only where their context is current, so nothing is freed when a block is dropped: its memory
+goes to a list, and is freed by `trim` and `clear`, which are called in the context.
+"""
+
+from __future__ import annotations
+
+import threading
+import weakref
+from collections import defaultdict
+from contextlib import AbstractContextManager
+from typing import Any, Final
+
+import numpy as np
+
+_ROUND: Final = 1 << 16
+"""Bytes that a block's size is a multiple of, so that frames of about one size share blocks."""
+
+_Free = list[tuple[Any, Any, bool]]
+"""Memory, the event from which it is free, and whether anybody told of that event."""
+
+
+class Block:
+    """A piece of memory while somebody uses it. pointer: its address on the device."""
+
+    __slots__ = ("__weakref__", "memory", "pointer", "state")
+
+    def __init__(self, memory: Any) -> None:
+        self.memory, self.pointer = memory, int(memory)
+        self.state: list[Any] = [None, False]  # event, told
+
+
+class _Spilled:
+    """A piece of page-locked host memory at an address that kernels may use."""
+
+    __slots__ = ("_address", "_memory")
+
+    def __init__(self, driver: Any, size: int) -> None:
+        self._memory = driver.pagelocked_empty((size,), np.uint8, mem_flags=driver.host_alloc_flags.DEVICEMAP)
+        self._address = int(self._memory.base.get_device_pointer())
+
+    def __int__(self) -> int:
+        return self._address
+
+
+class Pool:
+    """Blocks of one device. driver: PyCUDA's module. index: for messages. recording: see `runtime.Runtime`."""
+
+    def __init__(self, driver: Any, index: int, recording: AbstractContextManager[Any]) -> None:
+        self._driver, self._index, self._recording = driver, index, recording
+        self._lock = threading.Lock()
+        self._free: defaultdict[tuple[int, bool], _Free] = defaultdict(list)
+        self._live: weakref.WeakValueDictionary[int, Block] = weakref.WeakValueDictionary()
+
+    def take(self, size: int, stream: Any, spilled: bool) -> Block:
+        """At least `size` bytes: a free block, which `stream` then waits for, or a new one. Raises MemoryError."""
+        size = max(_ROUND, -(-size // _ROUND) * _ROUND)
+        with self._lock:
+            free = self._free[size, spilled]
+            memory, after, told = free.pop() if free else (None, None, True)
+        if memory is None:
+            memory = _Spilled(self._driver, size) if spilled else self._allocate(size)
+        elif told:
+            stream.wait(after)
+        else:  # dropped by somebody who did not say when he was done: everything has to be
+            self.wait_for_all()
+        block = Block(memory)
+        weakref.finalize(block, _give_back, free, memory, block.state).atexit = False
+        self._live[block.pointer] = block
+        return block
+
+    def _allocate(self, size: int) -> Any:
+        try:
+            return self._driver.mem_alloc(size)
+        except self._driver.MemoryError as error:
+            try:
+                if self.trim():  # blocks of other sizes lay about unused
+                    return self._driver.mem_alloc(size)
+            except self._driver.MemoryError:
+                pass
+            raise MemoryError(
+                f"cuda:{self._index}: GPU memory is exhausted, {size >> 20} MiB more asked"
+            ) from error
+
+    def release(self, pointer: int, after: Any) -> None:
+        """Tells from which event on a block is free; None for one that is already."""
+        block = self._live.get(pointer)
+        if block is not None:
+            block.state[:] = [after, True]
+
+    def trim(self) -> bool:
+        """Frees the device memory that nobody uses; False when there is none."""
+        unused: list[Any] = []
+        with self._lock:
+            for (_, spilled), free in self._free.items():
+                while free and not spilled:  # the lists stay: blocks in use come back to them
+                    unused.append(free.pop())
+        if unused:
+            self.wait_for_all()
+        return bool(unused)
+
+    def wait_for_all(self) -> None:
+        """Waits for all work on the device."""
+        with self._recording:
+            self._driver.Context.synchronize()
+
+    def clear(self) -> None:
+        """Frees what nobody uses, host memory too."""
+        with self._lock:
+            for free in self._free.values():
+                free.clear()
+
+
+def _give_back(free: _Free, memory: Any, state: list[Any]) -> None:
+    """Puts a dropped block's memory back; runs wherever the last reference goes, so it calls nothing of CUDA's."""
+    free.append((memory, *state))
