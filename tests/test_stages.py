@@ -8,7 +8,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from fastswap.stages import Stages
+from fastswap.stages import Stages, side_by_side
 
 
 def _numbers(count: int) -> Iterator[int]:
@@ -19,6 +19,41 @@ def test_order_is_kept_across_threads() -> None:
     with Stages(depth=2) as stages:
         doubled = stages.thread("double", (2 * n for n in stages.thread("count", _numbers(1000))))
         assert list(doubled) == list(range(0, 2000, 2))
+
+
+@pytest.mark.parametrize("workers", [1, 3])
+def test_side_by_side_keeps_order_and_takes_no_more_than_it_works_on(workers: int) -> None:
+    taken, at_once, most = [], 0, 0
+    lock = threading.Lock()
+
+    def source() -> Iterator[int]:
+        for n in range(40):
+            taken.append(n)
+            yield n
+
+    def work(n: int) -> int:
+        nonlocal at_once, most
+        with lock:
+            at_once += 1
+            most = max(most, at_once)
+        time.sleep(0.002 * (n % 3))
+        with lock:
+            at_once -= 1
+        return n * n
+
+    results = side_by_side(work, source(), workers)
+    assert [next(results) for _ in range(10)] == [n * n for n in range(10)]
+    assert len(taken) <= 10 + workers
+    assert list(results) == [n * n for n in range(10, 40)]
+    assert most == workers
+
+
+@pytest.mark.parametrize("workers", [1, 3])
+def test_side_by_side_raises_what_the_work_raises(workers: int) -> None:
+    results = side_by_side(lambda n: 6 // n, iter([1, 2, 0, 3]), workers)
+    assert [next(results), next(results)] == [6, 3]
+    with pytest.raises(ZeroDivisionError):
+        next(results)
 
 
 def test_queues_are_bounded() -> None:

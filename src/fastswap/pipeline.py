@@ -123,10 +123,12 @@ def render(
     with ExitStack() as held:
         held.callback(place.close)
         staging = held.enter_context(Staging(source, output))
-        size = _batch_size(info, batch, place)
+        size, flowing = _batch_size(info, batch, place), info.kind != "image"
         swaps = [
-            held.enter_context(closing(swap)).masked_with(mask_file)
-            for swap in (place.swap(path, look=look, batch=size, threads=threads) for path in models)
+            held.enter_context(
+                closing(place.swap(path, look=look, batch=size, threads=threads, flowing=flowing))
+            ).masked_with(mask_file)
+            for path in models
         ]
         sides = held.enter_context(
             Sides(swaps, info, output, matte=_optional(matte), layer=_optional(layer), window=window)

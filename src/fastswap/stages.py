@@ -10,11 +10,14 @@ from __future__ import annotations
 import queue
 import threading
 import time
-from collections.abc import Iterable, Iterator
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
 from types import TracebackType
 from typing import Any, TypeVar
 
 T = TypeVar("T")
+R = TypeVar("R")
 
 _END = object()
 _POLL_S = 0.05
@@ -27,6 +30,21 @@ class _Stopped(Exception):
 class _Failure:
     def __init__(self, error: BaseException) -> None:
         self.error = error
+
+
+def side_by_side(work: Callable[[T], R], items: Iterable[T], workers: int) -> Iterator[R]:
+    """`work` of each item, in order; as many items at once as there are workers, each in a thread of its own."""
+    if workers == 1:
+        yield from map(work, items)
+        return
+    begun: deque[Future[R]] = deque()
+    with ThreadPoolExecutor(workers) as pool:
+        for item in items:
+            begun.append(pool.submit(work, item))
+            if len(begun) == workers:
+                yield begun.popleft().result()
+        while begun:
+            yield begun.popleft().result()
 
 
 class Stages:

@@ -20,7 +20,7 @@ from fastswap.frame import Affine, Frame
 from fastswap.look import Look
 from fastswap.mask_file import MaskFile
 from fastswap.model import Contract, load_contract
-from fastswap.stages import Stages
+from fastswap.stages import Stages, side_by_side
 
 __all__ = ["Batch", "FaceSwap", "Watcher", "Work", "chain_swaps", "drawing_order"]
 
@@ -116,6 +116,7 @@ class FaceSwap:
         look: Look,
         batch: int,
         threads: int = 0,
+        streams: int = 1,
         engine: str = "openvino",
     ) -> None:
         if device not in ("auto", "cpu"):
@@ -123,7 +124,7 @@ class FaceSwap:
         self.contract: Contract = load_contract(model)
         self.look = look
         ops.set_threads(threads or os.cpu_count() or 1)
-        self.engine: Engine = open_engine(model, batch=batch, threads=threads, engine=engine)
+        self.engine: Engine = open_engine(model, batch=batch, threads=threads, streams=streams, engine=engine)
 
     def masked_with(self, path: str | Path | None) -> Self:
         """This swap, its masks multiplied by a mask file (`mask_file.MaskFile`). Raises InputError for a bad one."""
@@ -190,11 +191,14 @@ class FaceSwap:
         return ops.crop(frames, to_coded, size)
 
     def generate(self, batches: Iterable[Batch]) -> Iterator[Batch]:
-        """Runs the generator over each batch."""
-        for batch in batches:
+        """Runs the generator over each batch, over as many at once as the engine takes."""
+
+        def made(batch: Batch) -> Batch:
             if batch.owner:
                 batch.swaps, batch.masks = self.engine.infer(batch.targets)
-            yield batch
+            return batch
+
+        return side_by_side(made, batches, self.engine.streams)
 
     def composite(self, batches: Iterable[Batch], watchers: Sequence[Watcher] = ()) -> Iterator[Frame]:
         """Draws the new faces into the frames and gives the frames back in order, `look.reach` frames late.

@@ -72,7 +72,9 @@ class Swapper:
         self._layout, self._color = layout, color or ColorSpec()
         self._model = Path(model)
         self._place = open_device(device, engine)
-        self._swap = self._place.swap(self._model, look=look or Look(), batch=batch, threads=threads)
+        self._swap = self._place.swap(
+            self._model, look=look or Look(), batch=batch, threads=threads, flowing=False
+        )
         self._lock = threading.Lock()  # of single calls
         self._pool_lock = threading.Lock()
         self._pool: list[tuple[Detector, Mesh]] = []

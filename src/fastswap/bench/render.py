@@ -20,11 +20,11 @@ from fastswap.analysis import analyse
 from fastswap.bench.untrained import untrained
 from fastswap.demo import TARGET, demo_model
 from fastswap.detect import Detector, Mesh
-from fastswap.device import CPU_BATCH
+from fastswap.device import CPU_BATCH, CpuDevice
 from fastswap.frame import Frame
 from fastswap.look import Look
 from fastswap.pipeline import render
-from fastswap.swap import FaceSwap, Work, drawing_order
+from fastswap.swap import Work, drawing_order
 from fastswap.track import Tracker
 
 SIZE = (1920, 1080)
@@ -159,7 +159,7 @@ def _measure_held(parts: Parts, clip: Path, model: Path, threads: int, batch: in
     parts.analysis = _cpu_ms(lambda: _drain(_analyse(_read(clip)))) - parts.decode
     parts.face_models = _face_models(frames)
     begin = time.process_time()
-    swap = FaceSwap(model, device="cpu", look=Look(), batch=batch, threads=threads)
+    swap = CpuDevice().swap(model, look=Look(), batch=batch, threads=threads)
     parts.once = (time.process_time() - begin) * 1e3
     batches = list(swap.cut(works))
     parts.crop = _cpu_ms(lambda: sum(len(b.works) for b in swap.cut(works)))

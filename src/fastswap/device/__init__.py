@@ -6,6 +6,7 @@ frames that a writer takes. On the CPU all of that is what there is anyway.
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
@@ -24,6 +25,9 @@ if TYPE_CHECKING:
 ENGINES = ("auto", "openvino", "tensorrt", "torch")
 CPU_BATCH, GPU_BATCH = 4, 16
 """Faces in one run of the network where the user does not say; `fastswap bench render` shows what others give."""
+_MOST_STREAMS = 4
+"""Batches at once in the CPU's networks: threads that share a batch wait for each other, batches side by side do not,
+but each holds frames in memory."""
 
 
 class Device(Protocol):
@@ -52,8 +56,8 @@ class Device(Protocol):
         """Finished frames, where a writer takes them. direct: its encoder reads the device's memory."""
         ...
 
-    def swap(self, model: Path, *, look: Look, batch: int, threads: int) -> FaceSwap:
-        """The swap of one model."""
+    def swap(self, model: Path, *, look: Look, batch: int, threads: int, flowing: bool = True) -> FaceSwap:
+        """The swap of one model. flowing: batch follows batch; else each is waited for, and should be done soon."""
         ...
 
     def close(self) -> None:
@@ -83,9 +87,10 @@ class CpuDevice:
         """As they are."""
         return iter(frames)
 
-    def swap(self, model: Path, *, look: Look, batch: int, threads: int) -> FaceSwap:
+    def swap(self, model: Path, *, look: Look, batch: int, threads: int, flowing: bool = True) -> FaceSwap:
         """See `Device`."""
-        return FaceSwap(model, look=look, batch=batch, threads=threads, engine=self._engine)
+        streams = min(_MOST_STREAMS, threads or os.cpu_count() or 1) if flowing else 1
+        return FaceSwap(model, look=look, batch=batch, threads=threads, streams=streams, engine=self._engine)
 
     def close(self) -> None:
         """Nothing to free."""

@@ -99,7 +99,7 @@ class GpuDevice:
             ) from error
         self.runtime.memory()  # raises when the GPU does not answer
 
-    def swap(self, model: Path, *, look: Look, batch: int, threads: int) -> DeviceSwap:
+    def swap(self, model: Path, *, look: Look, batch: int, threads: int, flowing: bool = True) -> DeviceSwap:
         """See `device.Device`."""
         made = DeviceSwap(
             model,

@@ -93,6 +93,7 @@ class GeneratorEngine:
         self.network, self._runtime = network, runtime
         self.name, self.precision, self.batch = network.name, network.precision, network.sizes[-1]
         self.device = f"cuda:{runtime.index} ({runtime.name})"
+        self.streams = 1
         self._stream: Stream | None = runtime.stream()
 
     def infer(self, faces: NDArray[np.float32]) -> tuple[NDArray[np.float32], NDArray[np.float32]]:

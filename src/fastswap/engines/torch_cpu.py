@@ -20,7 +20,7 @@ class TorchCpuEngine:
         import onnx
 
         self.name, self.device, self.precision = f"torch {torch.__version__}", "cpu", "f32"
-        self.batch, self._threads = batch, threads
+        self.batch, self.streams, self._threads = batch, 1, threads
         self._module: OnnxModule | None = OnnxModule(onnx.load_model_from_string(model.read_bytes())).eval()
 
     def infer(self, faces: NDArray[np.float32]) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
