@@ -231,22 +231,50 @@ class Group {
   std::vector<Face> faces_;
 };
 
-}  // namespace
+// The jobs of each picture, in order.
+template <class T>
+std::vector<std::vector<CompositeJob<T>>> by_picture(const CompositeJob<T>* jobs, int count) {
+  std::vector<std::vector<CompositeJob<T>>> pictures;
+  for (int n = 0; n < count; ++n) {
+    const auto same = [&](const auto& picture) {
+      return picture.front().picture.y.data == jobs[n].picture.y.data;
+    };
+    const auto found = std::find_if(pictures.begin(), pictures.end(), same);
+    (found == pictures.end() ? pictures.emplace_back() : *found).push_back(jobs[n]);
+  }
+  return pictures;
+}
 
 template <class T>
-void composite(const CompositeJob<T>* jobs, int count, const CompositeParams& params) {
+void composite_group(const CompositeJob<T>* jobs, int count, int group, const CompositeParams& params) {
   thread_local FaceScratch scratch[kGroup];
   thread_local DrawScratch draw_scratch;
-  for (int n = 0; n < count; ++n) {
-    require_sane(jobs[n].to_coded);
-    if (!jobs[n].ready_mask) require_sane(jobs[n].mask);
-  }
-  // One thread works face by face, so that a face stays in its cache.
-  const int group = std::clamp(get_threads(), 1, kGroup);
   for (int n = 0; n < count; n += group) {
     // Scratch is the caller's own, handed to the workers by pointer: inside a worker the name means the
     // worker's.
     Group<T>(jobs + n, std::min(group, count - n), params, scratch).run(draw_scratch);
+  }
+}
+
+}  // namespace
+
+template <class T>
+void composite(const CompositeJob<T>* jobs, int count, const CompositeParams& params) {
+  for (int n = 0; n < count; ++n) {
+    require_sane(jobs[n].to_coded);
+    if (!jobs[n].ready_mask) require_sane(jobs[n].mask);
+  }
+  // Where there are pictures enough, each thread takes one after the other, face by face, and need not wait
+  // for others; a face then stays in its cache.
+  const int threads = get_threads();
+  const auto pictures = by_picture(jobs, count);
+  if (threads == 1 || static_cast<int>(pictures.size()) >= threads) {
+    parallel_for(static_cast<int>(pictures.size()), [&](int i) {
+      const auto& own = pictures[static_cast<std::size_t>(i)];
+      composite_group(own.data(), static_cast<int>(own.size()), 1, params);
+    });
+  } else {
+    composite_group(jobs, count, std::min(threads, kGroup), params);
   }
 }
 

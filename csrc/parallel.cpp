@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <atomic>
+#include <chrono>
 #include <condition_variable>
 #include <deque>
 #include <exception>
@@ -11,19 +12,47 @@
 #include <mutex>
 #include <stdexcept>
 #include <thread>
+#include <utility>
 
 namespace fs {
 namespace {
+
+// How long a thread that has nothing to do looks for work, or for the end of others' work, before it sleeps:
+// about what waking it costs. Operations follow each other sooner than that within one call.
+constexpr std::chrono::microseconds kPatience{100};
+
+void relax() {
+#if defined(__x86_64__) || defined(__i386__)
+  __builtin_ia32_pause();
+#elif defined(__aarch64__)
+  asm volatile("yield");
+#endif
+}
+
+template <class Condition>
+bool soon(const Condition& condition) {
+  const auto end = std::chrono::steady_clock::now() + kPatience;
+  do {
+    for (int i = 0; i < 32; ++i) {
+      if (condition()) return true;
+      relax();
+    }
+  } while (std::chrono::steady_clock::now() < end);
+  return false;
+}
+
+thread_local bool is_inside = false;  // a job: what it starts runs in its own thread
 
 struct Job {
   const std::function<void(int)>* body = nullptr;
   int count = 0;
   std::atomic<int> next{0};
-  int helpers = 0;  // workers inside run(); guarded by the pool's mutex
+  std::atomic<int> helpers{0};  // workers inside run(); written under the pool's mutex
   std::exception_ptr error;
   std::mutex error_mutex;
 
   void run() {
+    const bool was_inside = std::exchange(is_inside, true);
     for (int i = next.fetch_add(1); i < count; i = next.fetch_add(1)) {
       try {
         (*body)(i);
@@ -33,6 +62,7 @@ struct Job {
         next.store(count);
       }
     }
+    is_inside = was_inside;
   }
 };
 
@@ -46,12 +76,18 @@ class Pool {
       const std::lock_guard lock(mutex_);
       grow(helpers_wanted);
       for (int i = 0; i < helpers_wanted; ++i) queue_.push_back(&job);
+      queued_.store(queue_.size());
     }
     wake_.notify_all();
     job.run();
+    {
+      const std::lock_guard lock(mutex_);
+      std::erase(queue_, &job);
+      queued_.store(queue_.size());
+    }
+    if (soon([&] { return job.helpers.load() == 0; })) return;
     std::unique_lock lock(mutex_);
-    std::erase(queue_, &job);
-    done_.wait(lock, [&] { return job.helpers == 0; });
+    done_.wait(lock, [&] { return job.helpers.load() == 0; });
   }
 
  private:
@@ -65,20 +101,28 @@ class Pool {
   void work() {
     std::unique_lock lock(mutex_);
     for (;;) {
-      wake_.wait(lock, [&] { return !queue_.empty(); });
+      if (queue_.empty()) {
+        lock.unlock();
+        soon([&] { return queued_.load() > 0; });
+        lock.lock();
+        wake_.wait(lock, [&] { return !queue_.empty(); });
+      }
       Job* job = queue_.front();
       queue_.pop_front();
-      ++job->helpers;
+      queued_.store(queue_.size());
+      job->helpers.fetch_add(1);
       lock.unlock();
       job->run();
       lock.lock();
-      if (--job->helpers == 0) done_.notify_all();
+      // The job is its caller's, and may be gone as soon as this says so.
+      if (job->helpers.fetch_sub(1) == 1) done_.notify_all();
     }
   }
 
   std::mutex mutex_;
   std::condition_variable wake_, done_;
   std::deque<Job*> queue_;
+  std::atomic<std::size_t> queued_{0};  // as the queue; read without the mutex
   int workers_ = 0;
 };
 
@@ -115,7 +159,7 @@ void parallel_for(int count, const std::function<void(int)>& body, int least) {
   Job job;
   job.body = &body;
   job.count = count;
-  if (threads <= 1) {
+  if (threads <= 1 || is_inside) {
     job.run();
   } else {
     pool().run(job, threads - 1);

@@ -368,6 +368,29 @@ def test_any_number_of_threads_gives_the_same_bytes(
         assert all(np.array_equal(p, q) for p, q in zip(results[0].planes, other.planes, strict=True))
 
 
+@pytest.mark.parametrize("blend", ["feather", "poisson"])
+def test_faces_of_several_pictures_come_out_as_alone(blend: Any) -> None:
+    """In any order, and whether threads share the pictures or the faces; faces of one picture overlap."""
+    s, look = scene(64, 6), Look(blend=blend)
+    owners = [0, 1, 0, 2, 1, 0]
+    before = ops.get_threads()
+    results = []
+    for threads in (1, 2, 3, 8):
+        ops.set_threads(threads)
+        made = [s["picture"].copy() for _ in range(3)]
+        frames = [made[owner].frame for owner in owners]
+        ops.composite(frames, s["to_coded"], s["targets"], s["faces"], s["generated"], s["outlines"], look)
+        results.append(made)
+    ops.set_threads(before)
+    for owner, picture in enumerate(results[0]):
+        own = [n for n, other in enumerate(owners) if other == owner]
+        part = {key: value[own] for key, value in s.items() if key != "picture"}
+        alone = composite({"picture": s["picture"], **part}, look)
+        for made in results:
+            assert all(np.array_equal(p, q) for p, q in zip(made[owner].planes, alone.planes, strict=True))
+        assert picture.guards_hold()
+
+
 def test_composite_with_an_outline_outside_the_crop() -> None:
     s = scene(32, 2)
     s["outlines"][0] += 500.0
