@@ -1,22 +1,26 @@
 #!/usr/bin/env bash
-# Builds PyCUDA from its source package into a folder: gpu_pycuda.sh SITE SDIST
+# Builds PyCUDA from its source package into a folder, where none works yet: gpu_pycuda.sh SITE SDIST
 #
-# Its build needs CUDA's and cuRAND's headers and a libcuda to link with: the driver's own, or where that cannot be found
-# an empty library of the same name, which the driver's replaces at run time.
+# It needs cuda.h and a libcuda to link with: an empty library of that name, which the driver's replaces at run time.
+# cuRAND is left out, since fastswap does not use it and its headers are seldom there. CUDA_HOME names a toolkit.
 set -euo pipefail
 site=$1 source=$2
 python=${PYTHON:-python3}
-cuda=$(dirname "$(dirname "$(readlink -f "$(command -v nvcc)")")")
-links=$(mktemp -d)
-echo | gcc -shared -x c - -Wl,-soname,libcuda.so.1 -o "$links/libcuda.so"
-curand=$("$python" -c 'import glob, os, site, sys
-roots = [p for p in sys.path if p.endswith("site-packages")]
-hits = [h for r in roots for h in glob.glob(os.path.join(r, "nvidia", "**", "curand.h"), recursive=True)]
-print(os.path.dirname(hits[0]) if hits else "")')
-if [ -n "$curand" ]; then
-  library=$(find "$(dirname "$curand")" -name 'libcurand.so*' | head -1)
-  [ -n "$library" ] && ln -sf "$library" "$links/libcurand.so"
-fi
-export CPATH="$cuda/include:$curand${CPATH:+:$CPATH}" LIBRARY_PATH="$links:$cuda/lib64${LIBRARY_PATH:+:$LIBRARY_PATH}"
-export CUDA_ROOT=$cuda PATH="$cuda/bin:$PATH"
+if "$python" -c 'import pycuda.driver as d; d.init(); print(d.Device(0).name())'; then exit 0; fi
+temporary=$(mktemp -d)
+trap 'rm -rf "$temporary"' EXIT
+cuda=
+own=$("$python" -c 'import glob, sys
+print(*(h.removesuffix("/include/cuda.h") for p in sys.path for h in glob.glob(p + "/nvidia/**/include/cuda.h", recursive=True)))')
+nvcc=$(command -v nvcc && true)
+if [ -n "$nvcc" ]; then nvcc=$(nvcc --dryrun -x cu /dev/null 2>&1 | sed -n 's/^#\$ TOP=//p'); fi
+for place in "${CUDA_HOME:-}" "${CUDA_PATH:-}" "$nvcc" /usr/local/cuda $own; do
+  if [ -n "$place" ] && [ -f "$place/include/cuda.h" ]; then cuda=$(readlink -f "$place"); break; fi
+done
+if [ -z "$cuda" ]; then echo "gpu_pycuda.sh: cuda.h was not found; set CUDA_HOME" >&2; exit 1; fi
+echo "CUDA's headers: $cuda"
+echo | gcc -shared -x c - -Wl,-soname,libcuda.so.1 -o "$temporary/libcuda.so"
+echo 'CUDA_ENABLE_CURAND = False' >"$temporary/.aksetup-defaults.py"  # where PyCUDA's setup looks for it: in HOME
+export HOME=$temporary CUDA_ROOT=$cuda CPATH="$cuda/include${CPATH:+:$CPATH}"
+export LIBRARY_PATH="$temporary${LIBRARY_PATH:+:$LIBRARY_PATH}" CFLAGS="-O1 -g0"
 "$python" -m pip install -q --no-index --no-deps --no-build-isolation --no-cache-dir --upgrade --target "$site" "$source"

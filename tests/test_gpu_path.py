@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Iterator
+from dataclasses import replace
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -19,6 +20,7 @@ import people
 from fastswap import detect, video
 from fastswap.actors import BO
 from fastswap.cuts import ShotCuts
+from fastswap.device import plane as planes
 from fastswap.device.gpu import GpuDevice
 from fastswap.device.layout import blocks_of, host_planes, on_host
 from fastswap.device.pictures import NO_STREAM
@@ -88,6 +90,30 @@ def test_frames_go_there_and_back(runtime: HostRuntime, device: GpuDevice) -> No
         (back,) = Downloader(runtime)([frame])
         for got, want in zip(back.planes, frames[number].planes, strict=True):
             assert (got == want).all()
+
+
+def test_frames_of_many_sizes_share_page_locked_memory(
+    runtime: HostRuntime, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As canvases of side outputs have; page-locked memory is freed at the end only."""
+    taken: list[int] = []
+    pinned = runtime.pinned
+
+    def counted(shape: tuple[int, ...], dtype: Any) -> Any:
+        taken.append(int(np.prod(shape)))
+        return pinned(shape, dtype)
+
+    monkeypatch.setattr(runtime, "pinned", counted)
+    look = planes.Look(runtime)
+    upload = Uploader(runtime, look)
+    (whole,) = actor(1)
+    for rows in range(20, 200, 2):
+        part = replace(whole, planes=(whole.planes[0][:rows], *(p[: rows // 2] for p in whole.planes[1:])))
+        there = upload(part)
+        for plane, want in zip(there.planes, part.planes, strict=True):
+            assert (plane[:, :] == want).all()
+    assert len(taken) < 30
+    assert sum(taken) < 16 * max(part.planes[0].nbytes, 1)
 
 
 def test_a_frame_that_nobody_changed_is_not_brought_back(device: GpuDevice) -> None:

@@ -70,7 +70,7 @@ class Look:
 
     def __init__(self, runtime: Runtime) -> None:
         self._runtime, self._stream = runtime, runtime.stream()
-        self._bytes: NDArray[np.uint8] = np.empty((0, 0), np.uint8)
+        self._bytes: NDArray[np.uint8] = np.empty(0, np.uint8)
 
     def __call__(self, plane: DevicePlane, rows: range, ready: Event | None) -> NDArray[Any]:
         """Some rows of a plane, [rows, W], as they are after `ready`."""
@@ -78,17 +78,19 @@ class Look:
         width, item = plane.shape[1], plane.dtype.itemsize
         pitch, step = interface["strides"] or (width * item, item)
         shape = (len(rows), (width - 1) * step + item)
-        if self._bytes.shape != shape:
-            self._bytes = self._runtime.pinned(shape, np.uint8)
+        size = shape[0] * shape[1]
+        if self._bytes.size < size:  # page-locked memory is freed at the end only, so it grows in few steps
+            self._bytes = self._runtime.pinned((max(size, 2 * self._bytes.size),), np.uint8)
+        staged = self._bytes[:size].reshape(shape)
         with self._runtime.current():
             pointer = interface["data"][0] + rows.start * pitch
             view = self._runtime.native.Array(
                 pointer, list(shape), [pitch * rows.step, 1], "|u1", plane.array
             )
             self._stream.wait(ready)
-            self._runtime.download(self._bytes, view, self._stream)
+            self._runtime.download(staged, view, self._stream)
             self._stream.synchronize()
-        samples = np.ndarray((len(rows), width), plane.dtype, self._bytes, 0, (shape[1], step))
+        samples = np.ndarray((len(rows), width), plane.dtype, staged, 0, (shape[1], step))
         return samples.copy()
 
 

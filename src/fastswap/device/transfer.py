@@ -36,7 +36,10 @@ class Staging:
         buffer, used = self._free.popleft()
         if used is not None:
             used.synchronize()
-        return buffer if len(buffer) >= size else self._runtime.pinned((size,), np.uint8)
+        # Page-locked memory is freed at the end only, so where sizes differ it grows in few steps.
+        return (
+            buffer if len(buffer) >= size else self._runtime.pinned((max(size, 2 * len(buffer)),), np.uint8)
+        )
 
     def give(self, buffer: NDArray[np.uint8], used: Event | None) -> None:
         """Takes a buffer back; `used` is the copy that still needs it."""
