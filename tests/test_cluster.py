@@ -12,9 +12,11 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 
 import fastswap
+from fastswap import video
 from fastswap.errors import SettingsError
 from footage import clip, facts
 from test_segments import FAST, FRAMES, digest
@@ -44,20 +46,21 @@ def test_the_cluster_makes_the_same_bytes(
     generator: Path,
     tmp_path: Path,
     bare: None,
+    standing: None,
 ) -> None:
-    source = Path(shutil.copy(long_clip, tmp_path / "clip.mkv"))
-    fastswap.render(source, tmp_path / "one.mp4", model=generator, encoder_options=FAST)
-    report = fastswap.render(
-        source,
-        tmp_path / "many.mp4",
-        model=generator,
-        encoder_options=FAST,
-        cluster=cluster,
-        cluster_files=files,
-        parallel=2,
-    )
-    assert report.frames == FRAMES
+    """With a mask file, a side output and a part, of which the workers must know too."""
+    source, mask = Path(shutil.copy(long_clip, tmp_path / "clip.mkv")), tmp_path / "mask.png"
+    video.save_picture(mask, np.tile(np.arange(0, 256, 4, np.uint8)[None, :, None], (48, 1, 3)))
+    common: dict[str, Any] = {"model": generator, "encoder_options": FAST, "mask_file": mask, "start": "4f"}
+    several: dict[str, Any] = {"cluster": cluster, "cluster_files": files, "parallel": 2}
+    for name, options in (("one", {}), ("many", several)):
+        report = fastswap.render(
+            source, tmp_path / f"{name}.mp4", matte=tmp_path / f"{name}.mkv", **common, **options
+        )
+        assert report.frames == FRAMES - 4
+        assert report.segments > 2
     assert digest(tmp_path / "one.mp4") == digest(tmp_path / "many.mp4")
+    assert digest(tmp_path / "one.mkv") == digest(tmp_path / "many.mkv")
     assert not list(tmp_path.glob("*.fastswap"))
 
 

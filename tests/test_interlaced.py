@@ -29,18 +29,25 @@ def moment(half: int) -> NDArray[np.uint8]:
 
 
 def woven(
-    path: Path, codec: str, order: str, pixel_format: str = "yuv420p", flags: str = "+ildct+ilme"
+    path: Path,
+    codec: str,
+    order: str,
+    pixel_format: str = "yuv420p",
+    flags: str = "+ildct+ilme",
+    count: int = COUNT,
+    group: int = 12,
 ) -> Path:
-    """Each frame holds two moments in its alternate lines; the first shown are the top or the bottom ones."""
+    """Each frame holds two moments in its alternate lines; the first shown are the top or the bottom ones. group: from
+    one key frame to the next."""
     with av.open(str(path), "w") as container:
         stream = container.add_stream(
-            codec, rate=25, options={"flags": flags, "field_order": order, "b": "4M"}
+            codec, rate=25, options={"flags": flags, "field_order": order, "b": "4M", "g": str(group)}
         )
         (stream.width, stream.height), stream.pix_fmt = SIZE, pixel_format
         if codec == "mpeg2video":
             stream.codec_context.max_b_frames = 0
         flagged = flags_of(order, pixel_format)
-        for index in range(COUNT):
+        for index in range(count):
             frame = av.VideoFrame(*SIZE, pixel_format)
             frame.pts, frame.time_base = index, Fraction(1, 25)
             luma, *chroma = video.planes.own_planes(frame)
@@ -56,11 +63,11 @@ def woven(
     return path
 
 
-def flags_of(order: str, pixel_format: str) -> Graph:
+def flags_of(order: str, pixel_format: str, size: tuple[int, int] = SIZE) -> Graph:
     """A graph that marks frames as interlaced, which PyAV cannot do itself."""
     graph = Graph()
-    kind = av.VideoFormat(pixel_format, *SIZE)
-    source = graph.add_buffer(width=SIZE[0], height=SIZE[1], format=kind, time_base=Fraction(1, 25))
+    kind = av.VideoFormat(pixel_format, *size)
+    source = graph.add_buffer(width=size[0], height=size[1], format=kind, time_base=Fraction(1, 25))
     graph.link_nodes(
         source, graph.add("setfield", {"tt": "tff", "bb": "bff"}[order]), graph.add("buffersink")
     )

@@ -106,12 +106,12 @@ def test_broken_off_anywhere_it_goes_on(
     assert report.frames == FRAMES
 
 
-def _leave_all(clip: Path, model: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+def leave_all(clip: Path, model: Path, monkeypatch: pytest.MonkeyPatch, **options: Any) -> Path:
     """A render that ends after its last segment, before they are joined."""
     with monkeypatch.context() as patch:
         patch.setattr(video, "join", _fail)
         with pytest.raises(Broken):
-            fastswap.render(clip, clip.with_name("out.mp4"), model=model, encoder_options=FAST)
+            fastswap.render(clip, clip.with_name("out.mp4"), model=model, encoder_options=FAST, **options)
     return folder_of(clip.with_name("out.mp4"))
 
 
@@ -138,7 +138,7 @@ def test_a_damaged_segment_is_rendered_again(
     harm: Callable[[Path], None], clip: Path, generator: Path, bare: None, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     _, expected = run(clip, "whole.mp4", generator)
-    folder = _leave_all(clip, generator, monkeypatch)
+    folder = leave_all(clip, generator, monkeypatch)
     harm(folder / "00001.packets")
     report, made = run(clip, "out.mp4", generator)
     assert made == expected
@@ -158,7 +158,7 @@ def test_a_damaged_analysis_is_made_again(
 ) -> None:
     _, expected = run(clip, "whole.mp4", generator)
     sidecar.default_path(clip).unlink()
-    folder = _leave_all(clip, generator, monkeypatch)
+    folder = leave_all(clip, generator, monkeypatch)
     sidecar.default_path(clip).unlink()
     harm(folder / f"00001{suffix}")
     (folder / "00003.packets").unlink()
@@ -168,13 +168,13 @@ def test_a_damaged_analysis_is_made_again(
 def test_other_settings_or_another_input_start_anew(
     clip: Path, generator: Path, bare: None, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    folder = _leave_all(clip, generator, monkeypatch)
+    folder = leave_all(clip, generator, monkeypatch)
     look = fastswap.Look(opacity=0.5)
     report, made = run(clip, "out.mp4", generator, look=look)
     assert report.resumed == 0
     assert any(str(folder) in notice for notice in report.notices)
     assert made == run(clip, "fresh.mp4", generator, look=look)[1]
-    _leave_all(clip, generator, monkeypatch)
+    leave_all(clip, generator, monkeypatch)
     with clip.open("ab") as file:
         file.write(b"\xec\x80")  # an empty Void element: another file, the same video
     assert run(clip, "out.mp4", generator)[0].resumed == 0
@@ -183,7 +183,7 @@ def test_other_settings_or_another_input_start_anew(
 def test_an_edited_face_costs_its_own_segments(
     clip: Path, generator: Path, bare: None, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    _leave_all(clip, generator, monkeypatch)
+    leave_all(clip, generator, monkeypatch)
     stored = sidecar.default_path(clip)
     lines = stored.read_text().splitlines()
     line = json.loads(lines[25])

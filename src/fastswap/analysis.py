@@ -108,10 +108,10 @@ class Analysis:
     """The analysis of one input and where it is kept.
 
     path: the sidecar to use; None takes the usual place, and none at all for a single picture. window: the frames
-    that are wanted; where no analysis of the whole input is stored, only they are analysed, and kept in a sidecar of
-    their own. `reused` tells whether a stored analysis fits the input and is used, `notice` why one that is there
-    does not. Raises InputError for a named file that is not a sidecar: it is not overwritten. deinterlace: as
-    for `video.Reader`. device: whose frames and face models are used, None for the CPU's.
+    that are wanted; where no analysis of the whole input is stored, only they and those around them are analysed, and
+    kept in a sidecar of their own. `reused` tells whether a stored analysis fits the input and is used, `notice` why
+    one that is there does not. Raises InputError for a named file that is not a sidecar: it is not overwritten.
+    deinterlace: as for `video.Reader`. device: whose frames and face models are used, None for the CPU's.
     """
 
     def __init__(
@@ -125,8 +125,8 @@ class Analysis:
         self.deinterlace = deinterlace
         self._device = device
         self.source = info.path
-        self.window = window
-        self.total = info.frames if window is None else window.count
+        self.around = (window.around or window) if window else None
+        self.total = self.around.count if self.around else info.frames
         self.notice: str | None = None
         self.reused = False
         self.header: sidecar.Header | None = None
@@ -137,9 +137,9 @@ class Analysis:
         if path is not None and path.is_file():
             sidecar.read_header(path)
         self._look_for_stored()
-        if window is not None and not self.reused:
+        if window and self.around and not self.reused:
             self.path = path or sidecar.part_path(info.path, window.first, window.end)
-            self.header = sidecar.header_of_part(self.header, window.first, window.end)
+            self.header = sidecar.header_of_part(self.header, self.around.first, self.around.end)
             self._look_for_stored()
 
     def _look_for_stored(self) -> None:
@@ -167,7 +167,7 @@ class Analysis:
 
     def _stored(self, frames: Iterable[Frame]) -> Iterator[Analysed]:
         assert self.path is not None
-        known = islice(sidecar.read(self.path), self.window.first if self.window else 0, None)
+        known = islice(sidecar.read(self.path), self.around.first if self.around else 0, None)
         for frame in frames:
             yield frame, next(known, None) or FrameFaces(frame.index, frame.pts, frame.time)
 
@@ -186,7 +186,7 @@ class Analysis:
         if not selection.needs_full_analysis:
             return selection
         if self.path is None:
-            with self.reader(window=self.window) as reader:
+            with self.reader(window=self.around) as reader:
                 return selection.resolve([faces for _, faces in analyse(self._arrive(reader), self.models())])
         if not self.reused:
             self._run_alone(progress)
@@ -196,12 +196,12 @@ class Analysis:
         """All frames of the analysis, once it is complete; of a picture, made now."""
         if self.path is not None:
             return sidecar.read(self.path)
-        with self.reader(window=self.window) as reader:
+        with self.reader(window=self.around) as reader:
             return [faces for _, faces in analyse(self._arrive(reader), self.models())]
 
     def _run_alone(self, progress: ProgressCallback | None) -> None:
         begin = last = time.perf_counter()
-        with self.reader(window=self.window) as reader:
+        with self.reader(window=self.around) as reader:
             for done, _ in enumerate(self._fresh(self._arrive(reader)), 1):
                 now = time.perf_counter()
                 if progress and now - last >= _REPORT_S:

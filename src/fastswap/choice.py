@@ -34,18 +34,18 @@ class Choice:
     def __init__(self, selections: Sequence[Selection], report: Report) -> None:
         self._selections, self._report = selections, report
 
-    def __call__(self, found: FrameFaces) -> Chosen:
-        """The faces of the next frame that are replaced."""
+    def __call__(self, found: FrameFaces, *, counted: bool = True) -> Chosen:
+        """The faces of the next frame that are replaced. counted: false for a frame that is only looked at."""
         report, taken, chosen = self._report, set[int](), []
         for selection in self._selections:
             faces = [face for face in selection(found) if face.track not in taken]
             taken |= {face.track for face in faces}
             chosen.append(drawing_order(faces))
         state = "swapped" if taken else _why_not(found)
-        if taken:
+        if counted and taken:
             report.swapped += 1
             report.faces += len(taken)
-        else:
+        elif counted:
             report.skipped[state] += 1
         return Chosen(found, tuple(chosen), state)
 

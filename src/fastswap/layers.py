@@ -7,41 +7,55 @@ to the precision of 16 bits.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+import threading
+from collections import deque
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
 
 import numpy as np
-from numpy.typing import NDArray
 
 from fastswap import align
-from fastswap.frame import ColorSpec, Frame, Matrix, identity_affine
+from fastswap.frame import ColorSpec, Frame, identity_affine
 from fastswap.swap import Batch, FaceSwap
+from fastswap.video.side import Layer
 
-Floats = NDArray[np.float32]
 Rect = tuple[int, int, int, int]
 
 _FULL, _NEUTRAL = 65535, 32768
-_LEAST = np.float32(1.0 / 1024.0)
 _MARGIN = 2
 """Pixels around the crops: a blend may reach into the samples beside its last one."""
 
 
-@dataclass(frozen=True, slots=True)
-class Layer:
-    """The faces of one frame, in coded luma pixels.
+@dataclass(slots=True)
+class Layers:
+    """Draws the layers of a render's frames while they are made, see `swap.Watcher`, and gives them away in order."""
 
-    rect: (left, top, right, bottom) of what is here; there is nothing outside. alpha: float32 [h, w], 0..1, how much
-    of the faces shows. planes: float32 [3, h, w], luma 0..1 and chroma -0.5..0.5 (ITU-T H.273 with `matrix`, at every
-    pixel), multiplied by alpha.
-    """
+    swaps: Sequence[FaceSwap]
+    _held: dict[int, Layer | None] = field(
+        default_factory=dict
+    )  # of frames that later models will still draw in
+    _ready: deque[tuple[int, Layer | None]] = field(default_factory=deque)
+    _lock: threading.Lock = field(default_factory=threading.Lock)
 
-    rect: Rect
-    alpha: Floats
-    planes: Floats
-    matrix: Matrix
+    def see(self, batch: Batch, _made: Sequence[Frame], number: int) -> None:
+        """Draws the layers of a batch; those of several models lie one over the other."""
+        for work, drawn in zip(batch.works, layers_of(self.swaps[number], batch), strict=True):
+            if work.warm:
+                continue
+            index = work.frame.index
+            with self._lock:
+                layer = over(drawn, self._held.pop(index, None))
+                if number + 1 < len(self.swaps):
+                    self._held[index] = layer
+                else:
+                    self._ready.append((index, layer))
 
-    def straight(self) -> Floats:
-        """The planes without alpha in them, 0 where alpha is so low that they would be noise."""
-        return np.where(self.alpha > _LEAST, self.planes / np.maximum(self.alpha, _LEAST), np.float32(0.0))
+    def take(self, frame: Frame) -> Layer | None:
+        """The layer of the next frame that has come out; those of frames before it are let go."""
+        with self._lock:
+            while (found := self._ready.popleft())[0] != frame.index:
+                pass
+        return found[1]
 
 
 def layers_of(swap: FaceSwap, batch: Batch) -> list[Layer | None]:

@@ -16,15 +16,15 @@ from fastswap.frame import Affine, Frame
 class MaskFile:
     """White shows the new faces, black keeps the target, grey mixes; it is neither shrunk nor feathered.
 
-    One picture serves all frames; of a video or a folder, frame n is for frame n of the input, so frames are asked for
-    in order. It is laid over what a viewer sees of the input and stretched to its size. Raises InputError when it
-    cannot be read or has too few frames.
+    One picture serves all frames; of a video or a folder, frame n is for frame n of the input. Frames are best asked
+    for in order: one before the last is reached from the video's start. It is laid over what a viewer sees of the input
+    and stretched to its size. Raises InputError when it cannot be read or has too few frames.
     """
 
     def __init__(self, path: Path) -> None:
         self._path, self._reader = path, video.Reader(path)
         self._frames: Iterator[Frame] = iter(self._reader)
-        self._still = self._reader.info.kind == "image"
+        self._still, self._folder = (self._reader.info.kind == kind for kind in ("image", "folder"))
         self._last: Frame | None = None
         self._count = 0  # frames read
 
@@ -43,12 +43,17 @@ class MaskFile:
 
     def _at(self, index: int) -> Frame:
         wanted = 1 if self._still else index + 1
+        if wanted < self._count or (self._folder and wanted > self._count + 1):
+            self._frames = self._reader.frames_of(video.Span(0, index, 1 << 62), index)
+            self._count = index
         while self._count < wanted:
             self._last = next(self._frames, None)
             if self._last is None:
                 raise InputError(
                     f"{self._path}: has {self._count} frames and none for frame {index} of the input"
                 )
+            if self._folder and self._last.index != self._count:
+                raise InputError(f"{self._path}: its picture for frame {self._count} cannot be read")
             self._count += 1
         assert self._last is not None
         return self._last

@@ -8,21 +8,20 @@ from __future__ import annotations
 
 import time
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import ExitStack, closing
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from pathlib import Path
 
 from fastswap import provenance, video
 from fastswap.analysis import Analysis
 from fastswap.atomic import Staging
 from fastswap.cast import Models, parse_cast, resolve
-from fastswap.choice import Choice
 from fastswap.cluster.files import check_way
 from fastswap.device import Device, open_device
 from fastswap.device.choice import names_of
 from fastswap.errors import SettingsError
-from fastswap.frame import Frame
+from fastswap.flow import Flow
 from fastswap.look import Look
 from fastswap.model import model_hash
 from fastswap.page import Page
@@ -33,12 +32,14 @@ from fastswap.segments.render import Job, open_workspace
 from fastswap.segments.render import render as render_segments
 from fastswap.segments.task import Recipe
 from fastswap.segments.workspace import Workspace
-from fastswap.select import Selection
 from fastswap.sides import Sides
 from fastswap.stages import Stages
-from fastswap.swap import FaceSwap, Watcher, chain_swaps
+from fastswap.swap import FaceSwap
 from fastswap.trim import parse_trim
 
+CONTEXT = 24
+"""Frames before and after a part that are analysed with it: the detector has run twice, the smoother looks to both
+sides."""
 _REPORT_S = 0.1
 _GRAY = ("gray", "mono", "ya")
 """How FFmpeg's names of formats without colour begin."""
@@ -116,10 +117,10 @@ def render(
     report = Report(input=str(source), output=str(output), model=", ".join(map(str, models)))
     certificate, private_key = _optional(certificate), _optional(private_key)
     provenance.check_credential(certificate, private_key)
-    trim, info = parse_trim(start, end), video.probe(source)
-    window = video.window_of(trim, info) if trim else None
+    info, margin = video.probe(source, deinterlace=bool(deinterlace)), look.reach * len(models)
+    window = _window(start, end, info, margin)
     total = window.count if window else info.frames
-    place = _open(device, engine, report, info, paged=report_page is not None)
+    place, device = _open(device, engine, report, info, paged=report_page is not None)
     with ExitStack() as held:
         held.callback(place.close)
         staging = held.enter_context(Staging(source, output))
@@ -141,34 +142,21 @@ def render(
         target = video.Target(
             staging.path, output, encoder, encoder_options, report.notices, window, place.gpu
         )
-        flow = _Flow(target, place, swaps, known, selections, report, stages, tick)
-        watchers = [watcher for watcher in (sides, page) if watcher]
-        # What looks on, or looks back beyond the margins of a segment, needs one pass from the first frame to the last;
-        # so does a mask file, which is read frame by frame.
-        whole = (
-            watchers
-            or window
-            or mask_file
-            or (info.interlaced and deinterlace)
-            or not video.writes_video(output)
-        )
-        spans = video.WHOLE if whole else video.cut(info)
+        flow = Flow(target, place, swaps, known, selections, report, stages, margin, tick, sides)
+        # The page sees all frames, from the first to the last.
+        spans = video.WHOLE if page else video.cut(info, window)
         work: Workspace | None = None
         if len(spans) > 1:
-            encoding = video.prepare(target, info, source)
-            fixed = (look, size, threads, encoding, deinterlace, engine)
-            job = Job(
-                Recipe(source, output, models, device, *fixed),
-                info,
-                spans,
-                staging.path,
-                parallel,
-                cluster,
-                cluster_files,
-            )
-            work = held.enter_context(open_workspace(job, known, swaps))
-        if work is None or not flow.in_segments(job, work):
-            flow.in_one_pass(watchers)
+            recipe = Recipe(
+                source, output, models, device, look, size, threads, video.prepare(target, info), deinterlace,
+                engine, window, _optional(mask_file), sides.outputs,
+            )  # fmt: skip
+            job = Job(recipe, info, spans, parallel, cluster, cluster_files)
+            work = held.enter_context(open_workspace(job, flow))
+        elif parallel > 1 or cluster:
+            report.notices.append(_alone(source, page))
+        if work is None or not _in_segments(flow, job, work):
+            flow.in_one_pass(page or None)
 
         def sign(path: Path) -> dict[str, object]:
             return _sign(path, source, models, swaps, look, certificate, private_key)
@@ -179,61 +167,35 @@ def render(
         report.finish(time.perf_counter() - begin, stages.busy)
         page.finish(report, settings, sign)
         staging.publish()
+        sides.publish()
+        page.publish()
         if work:
             work.remove()
-        page.publish()
     return report
 
 
-@dataclass(slots=True)
-class _Flow:
-    """What the two ways to the output share: in one pass, or in segments."""
+def _in_segments(flow: Flow, job: Job, work: Workspace) -> bool:
+    """False when the input turns out not to keep what its time stamps promise: it cannot be cut."""
+    report = flow.report
+    report.segments = len(job.wanted)
+    report.notices += work.notices
+    try:
+        render_segments(job, work, flow)
+    except Unsuited as reason:
+        report.frames = report.swapped = report.faces = report.resumed = 0
+        report.segments, report.skipped = 1, Counter()
+        report.notices.append(f"{job.recipe.source}: rendered in one piece: {reason}")
+        work.remove()
+        return False
+    return True
 
-    target: video.Target
-    place: Device
-    swaps: Sequence[FaceSwap]
-    known: Analysis
-    selections: Sequence[Selection]
-    report: Report
-    stages: Stages
-    tick: Callable[[Report], None]
 
-    def in_segments(self, job: Job, work: Workspace) -> bool:
-        """False when the input turns out not to keep what its time stamps promise: it cannot be cut."""
-        report, known, stages = self.report, self.known, self.stages
-        report.segments = len(job.spans)
-        report.notices += work.notices
-        try:
-            render_segments(
-                job, work, self.place, self.swaps, known, self.selections, report, stages, self.tick
-            )
-        except Unsuited as reason:
-            report.frames = report.swapped = report.faces = report.resumed = 0
-            report.segments, report.skipped = 1, Counter()
-            report.notices.append(f"{known.source}: rendered in one piece: {reason}")
-            work.remove()
-            return False
-        return True
-
-    def in_one_pass(self, watchers: Sequence[Watcher]) -> None:
-        """For what is too short to be cut, or cannot be: one encoder from the first frame to the last."""
-        known, target, stages, place = self.known, self.target, self.stages, self.place
-        choice = Choice(self.selections, self.report)
-        with (
-            known.reader(window=target.window) as reader,
-            stages,
-            video.Writer(
-                target.made, reader, encoder=target.encoder, options=target.options, gpu=target.gpu
-            ) as writer,
-        ):
-            analysed = stages.thread("analyse", known.of(stages.thread("decode", place.arrive(reader))))
-            works = (choice(found).work(frame) for frame, found in analysed)
-            made = chain_swaps(stages, self.swaps, works, watchers)
-            swapped = place.leave(made, direct=writer.takes_gpu_frames)
-            for _ in stages.timed("encode", _write(writer, swapped)):
-                self.report.frames += 1
-                self.tick(self.report)
-        self.report.notices += [*reader.notices, *writer.notices]
+def _alone(source: Path, page: Page) -> str:
+    """Why several processes have nothing to share."""
+    why = "it is too short to be cut, or its key frames and time stamps do not allow it"
+    if page:
+        why = "a report page sees it from the first frame to the last"
+    return f"{source}: rendered by one process: {why}"
 
 
 def _processes(batch: int, threads: int, parallel: int, device: str, cluster_files: str) -> int:
@@ -247,8 +209,17 @@ def _processes(batch: int, threads: int, parallel: int, device: str, cluster_fil
     return max(parallel, gpus) if gpus > 1 else parallel
 
 
-def _open(device: str, engine: str, report: Report, info: video.VideoInfo, *, paged: bool) -> Device:
-    """The device; the CPU in place of a GPU for what only it can do."""
+def _window(
+    start: str | float | None, end: str | float | None, info: video.VideoInfo, margin: int
+) -> video.Window | None:
+    trim = parse_trim(start, end)
+    return video.window_of(trim, info, max(margin, CONTEXT)) if trim else None
+
+
+def _open(
+    device: str, engine: str, report: Report, info: video.VideoInfo, *, paged: bool
+) -> tuple[Device, str]:
+    """The device and its name for other processes; the CPU in place of a GPU for what only it can do."""
     place = open_device(device, engine)
     why = ["a report page shows frames as they were before"] if paged else []
     if info.pixel_format.startswith(_GRAY):
@@ -257,7 +228,8 @@ def _open(device: str, engine: str, report: Report, info: video.VideoInfo, *, pa
         place.close()
         place = open_device("cpu", engine if engine in ("auto", "torch") else "auto")
         report.notices.append(f"rendered on the CPU: {'; '.join(why)}")
-    return place
+        device = "cpu"
+    return place, device
 
 
 def _batch_size(info: video.VideoInfo, asked: int, place: Device) -> int:
@@ -279,12 +251,6 @@ def _tell(report: Report, swap: FaceSwap, known: Analysis, place: Device) -> Non
     if not report.faces:
         why = ", ".join(f"{reason} in {count} frames" for reason, count in report.skipped.items())
         report.notices.append(f"{report.input}: nothing was swapped: {why}")
-
-
-def _write(writer: video.Writer, frames: Iterable[Frame]) -> Iterator[None]:
-    for frame in frames:
-        writer.write(frame)
-        yield
 
 
 def _sign(

@@ -8,9 +8,12 @@ from pathlib import Path
 
 from fastswap.batch.jobs import Job
 from fastswap.cast import parse_cast
+from fastswap.cluster.files import check_way
+from fastswap.device.choice import names_of
 from fastswap.errors import FastswapError
 from fastswap.look import Look
 from fastswap.model import load_contract
+from fastswap.page.output import check_page
 from fastswap.trim import parse_trim
 
 
@@ -45,33 +48,45 @@ def maker_of(job: Job, jobs: Sequence[Job]) -> Job | None:
 
 def faults(jobs: Sequence[Job]) -> list[str]:
     """All that is wrong, in the order of the jobs."""
-    outputs: dict[Path, Job] = {}
+    outputs: dict[Path, tuple[Job, str]] = {}
     made = {_place(job.output) for job in jobs}
     contract = cache(_model_fault)
     found: list[str] = []
     for job in jobs:
         problems = [*_path_faults(job, made), *_value_faults(job)]
         problems += [fault for model in job.model_files if (fault := contract(model))]
-        first = outputs.setdefault(_place(job.output), job)
-        if first is not job:
-            problems.append(f"output {job.output} is that of the job at {first.place} already")
+        for key, path in _made(job).items():
+            first, its = outputs.setdefault(_place(path), (job, key))
+            if first is not job:
+                problems.append(f"{key} {path} is that of the job at {first.place} already")
+            elif its != key or _place(path) == _place(job.input):
+                problems.append(f"{key} {path} is its own {'input' if its == key else its}")
         found += [f"{job.place}: {problem}" for problem in dict.fromkeys(problems)]
     return found + in_order(jobs)[1]
 
 
+def _made(job: Job) -> dict[str, Path]:
+    """What a job makes, without what cannot be."""
+    try:
+        return job.made
+    except FastswapError:
+        return {"output": job.output}
+
+
 def _path_faults(job: Job, made: set[Path]) -> Iterator[str]:
-    if _place(job.input) == _place(job.output):
-        yield f"output {job.output} is its own input"
-    elif not job.input.exists() and _place(job.input) not in made:
+    if not job.input.exists() and _place(job.input) not in made:
         yield f"input {job.input}: no such file or folder"
-    parent = job.output.parent
-    if not parent.is_dir() and parent.exists():
-        yield f"output {job.output}: {parent} is not a folder"
-    if job.input.is_dir() and _place(job.input) in _place(job.output).parents:
-        yield f"output {job.output} lies inside the input folder"
-    for name in ("matte", "layer"):
-        if name in job.render and _place(job.render[name]) in (_place(job.output), _place(job.input)):
-            yield f"{name} {job.render[name]} is the job's own output or input"
+    for key, path in _made(job).items():
+        parent = path.parent
+        if not parent.is_dir() and parent.exists():
+            yield f"{key} {path}: {parent} is not a folder"
+        if job.input.is_dir() and _place(job.input) in _place(path).parents:
+            yield f"{key} {path} lies inside the input folder"
+    keys = ("mask_file", "recogniser", "certificate", "private_key")
+    needed = {key: job.render[key] for key in keys if key in job.render} | job.references
+    for key, path in needed.items():
+        if not path.exists():
+            yield f"{key} {path}: no such file or folder"
 
 
 def _value_faults(job: Job) -> Iterator[str]:
@@ -81,6 +96,10 @@ def _value_faults(job: Job) -> Iterator[str]:
         lambda: parse_cast(job.models, render.get("select", "all"), render.get("recogniser")),
         lambda: parse_trim(render.get("start"), render.get("end")),
         lambda: _check_encoder(render.get("encoder")),
+        lambda: check_way(render.get("cluster_files", "auto")),
+        lambda: names_of(render.get("device", "auto")),
+        lambda: check_page(render.get("report")),
+        lambda: job.made,
     )
     for check in checks:
         try:

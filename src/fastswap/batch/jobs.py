@@ -12,37 +12,22 @@
     output = "out/two.mp4"
     faces = { "track:0" = "anna.onnx", "at:1.5,640,300" = "bo.onnx" }
 
-Paths are relative to the job file. In an output `{stem}`, `{name}`, `{suffix}`, `{parent}` (of the input), `{model}`
-(its stem) and `{number}` (of the file among those that the pattern matches, from 1) are filled in.
+Paths are relative to the job file. In an output, and in analysis, mask_file, matte, layer and report, `{stem}`,
+`{name}`, `{suffix}`, `{parent}` (of the input), `{model}` (its stem) and `{number}` (of the file among those that the
+pattern matches, from 1) are filled in. The other keys are the options of `fastswap render`, with `options` for its
+`--option`, and `priority` and `retries`.
 """
 
 from __future__ import annotations
 
-import csv
 import glob
-import io
-import json
-import re
-import tomllib
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from fastswap.errors import InputError
-
-PATHS = ("input", "model", "analysis", "matte", "layer", "certificate", "private_key", "recogniser")
-RENDER = {
-    "select": str, "device": str, "encoder": str, "start": (str, int, float), "end": (str, int, float),
-    "deinterlace": bool, "analysis": str, "matte": str, "layer": str, "batch": int, "threads": int, "parallel": int,
-    "certificate": str, "private_key": str, "recogniser": str, "engine": str, "cluster": str,
-}  # fmt: skip
-"""Keys that go to `fastswap.render` as they are, and their types."""
-KEYS: dict[str, Any] = {
-    "input": (str, list), "output": str, "model": str, "faces": dict, "options": dict, "look": (str, dict),
-    "priority": int, "retries": int, **RENDER,
-}  # fmt: skip
-"""All keys of a job and their types."""
+from fastswap.batch.entries import KEYS, NAMED, PATHS, RENDER, Entry, entries_of
+from fastswap.video.side import Kind, place_of
 
 
 @dataclass(slots=True)
@@ -68,19 +53,20 @@ class Job:
         """The models that it needs."""
         return list(self.models.values()) if isinstance(self.models, dict) else [self.models]
 
+    @property
+    def references(self) -> dict[str, Path]:
+        """The pictures of people that its selections name."""
+        texts = [*(self.models if isinstance(self.models, dict) else ()), self.render.get("select", "")]
+        found = [Path(text.removeprefix("ref:")) for text in texts if text.startswith("ref:")]
+        return {f"reference {number}": path for number, path in enumerate(found, 1)}
 
-@dataclass(slots=True)
-class Entry:
-    """One entry of a job file as it stands there. lines: the line of each key, as far as it is known."""
-
-    file: str
-    line: int
-    values: dict[str, Any]
-    lines: dict[str, int] = field(default_factory=dict)
-
-    def place(self, key: str = "") -> str:
-        """Where a key stands."""
-        return f"{self.file}:{self.lines.get(key, self.line)}"
+    @property
+    def made(self) -> dict[str, Path]:
+        """All that it makes, by key: files and folders. Raises OutputError for a place that cannot be."""
+        kinds: tuple[Kind, ...] = ("matte", "layer")
+        made = {"output": self.output}
+        made |= {str(kind): place_of(self.render[kind], kind).path for kind in kinds if kind in self.render}
+        return made | ({"report": self.render["report"]} if "report" in self.render else {})
 
 
 def read_jobs(source: str | Path | Sequence[Mapping[str, Any]]) -> tuple[list[Job], list[str]]:
@@ -90,7 +76,7 @@ def read_jobs(source: str | Path | Sequence[Mapping[str, Any]]) -> tuple[list[Jo
     """
     if isinstance(source, (str, Path)):
         path = Path(source)
-        entries, problems = _entries(path), list[str]()
+        entries, problems = entries_of(path), list[str]()
         folder = path.parent
     else:
         entries, problems = [Entry("job", n, dict(job)) for n, job in enumerate(source, 1)], []
@@ -104,106 +90,6 @@ def read_jobs(source: str | Path | Sequence[Mapping[str, Any]]) -> tuple[list[Jo
     if not entries:
         problems.append(f"{source}: there is no job in it")
     return jobs, problems
-
-
-def _entries(path: Path) -> list[Entry]:
-    try:
-        text = path.read_text("utf-8-sig")
-    except OSError as error:
-        raise InputError(f"{path}: cannot be read: {error.strerror or error}") from error
-    except UnicodeDecodeError as error:
-        raise InputError(f"{path}: not a text file") from error
-    readers = {".toml": _from_toml, ".csv": _from_csv, ".jsonl": _from_lines, ".ndjson": _from_lines}
-    if path.suffix.lower() not in readers:
-        raise InputError(f"{path}: jobs come as {', '.join(readers)}")
-    return list(readers[path.suffix.lower()](path.name, text))
-
-
-def _from_toml(name: str, text: str) -> Iterator[Entry]:
-    try:
-        data = tomllib.loads(text)
-    except tomllib.TOMLDecodeError as error:
-        raise InputError(f"{name}: {error}") from error
-    unknown = data.keys() - {"defaults", "job"}
-    defaults, jobs = data.get("defaults", {}), data.get("job", [])
-    if unknown or not isinstance(defaults, dict) or not isinstance(jobs, list):
-        what = sorted(unknown)[0] if unknown else "defaults" if not isinstance(defaults, dict) else "job"
-        line = _line_of(text.splitlines(), what, 0)
-        raise InputError(f"{name}:{line}: {what!r} has no place here; there are [defaults] and [[job]]")
-    lines = text.splitlines()
-    heads = [n for n, line in enumerate(lines) if re.match(r"\s*\[\[\s*job\s*\]\]", line)]
-    tops = [n for n, line in enumerate(lines) if re.match(r"\s*\[\s*defaults\s*\]", line)]
-    for number, values in enumerate(jobs):
-        begin = heads[number] if number < len(heads) else 0
-        end = heads[number + 1] if number + 1 < len(heads) else len(lines)
-        places = _key_lines(lines, tops[0], heads[0] if heads else len(lines)) if tops else {}
-        places |= _key_lines(lines, begin, end)
-        merged = _merge(defaults, values) if isinstance(values, dict) else {"job": values}
-        yield Entry(name, begin + 1, merged, places)
-
-
-def _key_lines(lines: Sequence[str], begin: int, end: int) -> dict[str, int]:
-    found: dict[str, int] = {}
-    for number in range(begin, end):
-        match = re.match(
-            r"""\s*(?:\[+\s*(?:job|defaults)\.)?["']?([\w-]+)["']?\s*(?:[=.\]])""", lines[number]
-        )
-        if match and not (number == begin and lines[number].lstrip().startswith("[")):
-            found.setdefault(match[1], number + 1)
-    return found
-
-
-def _line_of(lines: Sequence[str], key: str, begin: int) -> int:
-    return next((n + 1 for n, line in enumerate(lines[begin:], begin) if key in line), begin + 1)
-
-
-def _from_csv(name: str, text: str) -> Iterator[Entry]:
-    rows = csv.DictReader(io.StringIO(text), restkey="")
-    for row in rows:
-        values: dict[str, Any] = {}
-        for key, value in row.items():
-            if value in (None, ""):
-                continue
-            head, dot, rest = str(key).strip().partition(".")
-            if dot and head in ("options", "look", "faces"):
-                values.setdefault(head, {})[rest] = _plain(value) if head == "look" else value
-            else:
-                values[head + dot + rest] = _plain(value) if KEYS.get(head) in (int, bool) else value
-        yield Entry(name, rows.line_num, values)
-
-
-def _plain(text: Any) -> Any:
-    """A number or a truth value where a cell holds one."""
-    try:
-        value = json.loads(text)
-    except (ValueError, TypeError):
-        return text
-    return value if isinstance(value, (bool, int, float)) else text
-
-
-def _from_lines(name: str, text: str) -> Iterator[Entry]:
-    for number, line in enumerate(text.splitlines(), 1):
-        if not line.strip():
-            continue
-        try:
-            values = json.loads(line)
-        except ValueError as error:
-            raise InputError(f"{name}:{number}: not JSON: {error}") from error
-        yield Entry(name, number, values if isinstance(values, dict) else {"job": values})
-
-
-def _merge(defaults: Mapping[str, Any], values: Mapping[str, Any]) -> dict[str, Any]:
-    """A job with its defaults; tables are merged, and a job's own model or faces replace both defaults."""
-    kept = {
-        k: v
-        for k, v in defaults.items()
-        if not (k in ("model", "faces") and {"model", "faces"} & values.keys())
-    }
-    merged = kept | dict(values)
-    for key in ("options", "look"):
-        if isinstance(kept.get(key), dict) and isinstance(values.get(key), dict):
-            merged[key] = kept[key] | values[key]
-    return merged
 
 
 def _check_keys(entry: Entry) -> Iterator[str]:
@@ -251,30 +137,32 @@ def _expand(entry: Entry, folder: Path, before: int, problems: list[str]) -> Ite
         models = {_selection(text, folder): folder / path for text, path in values["faces"].items()}
     stem = models.stem if isinstance(models, Path) else "+".join(path.stem for path in models.values())
     look = values.get("look", {})
-    render = {key: values[key] for key in RENDER if key in values}
+    render = {key: values[key] for key in RENDER if key in values and key not in NAMED}
     render |= {key: folder / render[key] for key in PATHS if key in render}
+    render |= {"select": _selection(render["select"], folder)} if "select" in render else {}
     for number, file in enumerate(files, 1):
         names = {
             "stem": file.stem, "name": file.name, "suffix": file.suffix, "parent": file.parent.name,
             "model": stem, "number": number,
         }  # fmt: skip
-        try:
-            output = folder / values["output"].format(**names)
-        except (KeyError, IndexError, ValueError) as error:
-            known = ", ".join(f"{{{name}}}" for name in names)
-            problems.append(
-                f"{entry.place('output')}: output {values['output']!r}: {error}; there are {known}"
-            )
+        paths: dict[str, Path] = {}
+        for key in ("output", *NAMED):
+            try:
+                paths |= {key: folder / values[key].format(**names)} if key in values else {}
+            except (KeyError, IndexError, ValueError) as error:
+                known = ", ".join(f"{{{name}}}" for name in names)
+                problems.append(f"{entry.place(key)}: {key} {values[key]!r}: {error}; there are {known}")
+        if "output" not in paths:
             return
         yield Job(
             place=entry.place(),
             number=before + number,
             input=file,
-            output=output,
+            output=paths.pop("output"),
             models=models,
             look=folder / look if isinstance(look, str) else dict(look),
             options={str(k): str(v) for k, v in values.get("options", {}).items()},
-            render=dict(render),
+            render=render | paths,
             priority=values.get("priority", 0),
             retries=values.get("retries"),
         )

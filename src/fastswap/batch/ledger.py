@@ -71,12 +71,19 @@ class Ledger:
         return int(row["tries"]) if row and row["state"] == "running" and row["settings"] == settings else 0
 
     def is_done(self, output: Path, settings: str, files: Mapping[str, Path]) -> bool:
-        """Whether the output is there and is what these settings make of these files."""
+        """Whether the output is there and is what these settings make of these files, of which it is one itself."""
         row = self._row(output)
         if row is None or row["state"] != "done" or row["settings"] != settings:
             return False
         known = json.loads(row["files"])
-        current = {**files, "output": output}
+        current = dict(files)
+        analysis = json.loads(row["report"]).get("analysis")
+        if (
+            "analysis" in known and Path(analysis).exists()
+        ):  # it may be edited, and made again when it is lost
+            current["analysis"] = Path(analysis)
+        else:
+            known.pop("analysis", None)
         if known.keys() != current.keys():
             return False
         if any(not path.exists() or not _same(path, known[name]) for name, path in current.items()):
@@ -93,9 +100,11 @@ class Ledger:
                 (_key(output), settings, tries),
             )
 
-    def finish(self, output: Path, files: Mapping[str, Path], report: Mapping[str, Any]) -> None:
-        """A job is done; files: all that it was made of."""
-        held = {name: seen(path) for name, path in {**files, "output": output}.items()}
+    def finish(self, output: Path, files: dict[str, Path], report: Mapping[str, Any]) -> None:
+        """A job is done; files: all that it was made of, and all that it made."""
+        analysis = report.get("analysis")
+        kept = files | ({"analysis": Path(analysis)} if analysis and Path(analysis).exists() else {})
+        held = {name: seen(path) for name, path in kept.items()}
         self._set(output, state="done", files=held, report=report)
 
     def fail(self, output: Path, error: str, state: State = "failed") -> None:

@@ -187,7 +187,10 @@ class _Runner:
         return True
 
     def _make(self, job: Job) -> Any:
-        job.output.parent.mkdir(parents=True, exist_ok=True)
+        for path in job.made.values():
+            path.parent.mkdir(parents=True, exist_ok=True)
+        settings = dict(job.render)
+        settings["report_page"] = settings.pop("report", None)
         return self._render(
             job.input,
             job.output,
@@ -195,7 +198,7 @@ class _Runner:
             look=look_of(job),
             encoder_options=job.options or None,
             progress=self._progress,
-            **job.render,
+            **settings,
         )
 
     def _give_up(self, job: Job, error: str, state: Literal["failed", "blocked"], tries: int = 0) -> None:
@@ -206,7 +209,7 @@ class _Runner:
             self._ledger.fail(job.output, error)
 
     def _settings(self, job: Job) -> str:
-        ignored = ("threads", "parallel", "certificate", "private_key")
+        ignored = ("threads", "parallel", "cluster", "cluster_files", "certificate", "private_key")
         kept = {key: str(value) for key, value in job.render.items() if key not in ignored}
         selections = list(job.models) if isinstance(job.models, dict) else []
         values = {
@@ -219,5 +222,7 @@ class _Runner:
         return settings_key(values)
 
     def _files(self, job: Job) -> dict[str, Path]:
+        """All that a job depends on, and all that it makes."""
         models = {f"model {number}": path for number, path in enumerate(job.model_files, 1)}
-        return {"input": job.input, **models}
+        given = {str(key): job.render[key] for key in ("mask_file", "recogniser") if key in job.render}
+        return {"input": job.input, **models, **given, **job.references, **job.made}

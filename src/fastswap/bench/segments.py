@@ -27,7 +27,7 @@ from fastswap import pipeline, video
 source, output, model, faces, cut, options = sys.argv[1:]
 pipeline._sign = lambda *_: {}  # the size is that of the video
 if cut == "one":
-    video.cut = lambda info: video.WHOLE
+    video.cut = lambda *_: video.WHOLE
 begin = time.perf_counter()
 report = fastswap.render(source, output, model=model, analysis=faces, **json.loads(options))
 wall = time.perf_counter() - begin

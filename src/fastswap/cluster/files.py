@@ -65,7 +65,20 @@ def unpack(parts: list[Any], get: Any, target: Path) -> None:
             file.write(get(part))
 
 
+def files_of(recipe: Recipe) -> list[Path]:
+    """All files and folders that a worker reads."""
+    return [recipe.source, *recipe.models, *([recipe.mask_file] if recipe.mask_file else [])]
+
+
+def absolute(recipe: Recipe) -> Recipe:
+    """The recipe with paths that do not depend on where a process runs."""
+    models = tuple(path.absolute() for path in recipe.models)
+    mask = recipe.mask_file and recipe.mask_file.absolute()
+    return replace(recipe, source=recipe.source.absolute(), models=models, mask_file=mask)
+
+
 def moved(recipe: Recipe, folder: Path) -> Recipe:
     """The recipe with the files under `folder`, each under a name of its own but with its suffix."""
     models = tuple(folder / f"model{n}{os.path.splitext(path)[1]}" for n, path in enumerate(recipe.models))  # noqa: PTH122
-    return replace(recipe, source=folder / recipe.source.name, models=models)
+    mask = recipe.mask_file and folder / f"mask{os.path.splitext(recipe.mask_file)[1]}"  # noqa: PTH122
+    return replace(recipe, source=folder / recipe.source.name, models=models, mask_file=mask)

@@ -13,7 +13,7 @@ from types import TracebackType
 from typing import Any
 
 from fastswap import __version__
-from fastswap.cluster.files import Token, moved, pack, unpack
+from fastswap.cluster.files import Token, absolute, files_of, moved, pack, unpack
 from fastswap.errors import DeviceError, SettingsError
 from fastswap.segments.pool import TRIES, Feed, Finished
 from fastswap.segments.task import Recipe, SegmentRenderer, Task
@@ -44,7 +44,7 @@ class Renderer:
 
         if sent is not None:
             self._shared, recipe = False, moved(recipe, Path(self._folder.name))
-            for path, parts in zip((recipe.source, *recipe.models), sent, strict=True):
+            for path, parts in zip(files_of(recipe), sent, strict=True):
                 unpack(parts, ray.get, path)
         self._renderer = SegmentRenderer(recipe)
         return __version__, self._renderer.engines
@@ -76,8 +76,7 @@ class ClusterPool:
     ) -> None:
         self._ray = connect(address)
         self._partial, self._engines, self._way = partial, list(engines), way
-        models = tuple(path.absolute() for path in recipe.models)
-        self._recipe = replace(recipe, source=recipe.source.absolute(), models=models)
+        self._recipe = absolute(recipe)
         self.lost = 0
         self.started: list[tuple[str, int]] = []  # address and process of each worker, the lost ones too
         self._token = Token(partial(0).parent.absolute())
@@ -177,10 +176,9 @@ class ClusterPool:
         return actor
 
     def _files(self) -> list[list[Any]]:
-        """The input and the models in the object store, put there once."""
+        """The input, the models and the mask file in the object store, put there once."""
         if self._sent is None:
-            recipe = self._recipe
-            self._sent = [pack(path, self._ray.put) for path in (recipe.source, *recipe.models)]
+            self._sent = [pack(path, self._ray.put) for path in files_of(self._recipe)]
         return self._sent
 
     def _room(self, count: int) -> tuple[dict[str, Any], int]:

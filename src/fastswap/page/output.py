@@ -19,6 +19,12 @@ from fastswap.swap import Batch, FaceSwap
 from fastswap.video.muxing import writing
 
 
+def check_page(path: Path | None) -> None:
+    """Raises OutputError for a place of a page that cannot be."""
+    if path is not None and path.suffix.lower() not in (".html", ".htm"):
+        raise OutputError(f"{path}: a report is an .html file")
+
+
 class Page:
     """The page of one render; watches it, see `swap.Watcher`. False when there is to be none.
 
@@ -39,8 +45,7 @@ class Page:
         self._stack = ExitStack()
         if path is None:
             return
-        if path.suffix.lower() not in (".html", ".htm"):
-            raise OutputError(f"{path}: a report is an .html file")
+        check_page(path)
         if any(path.absolute() == other.absolute() for other in taken):
             raise OutputError(
                 f"{path}: the report would take the place of another output; choose another name"

@@ -7,7 +7,7 @@ import json
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import replace
-from itertools import chain
+from itertools import chain, dropwhile
 from pathlib import Path
 from typing import Any
 
@@ -32,7 +32,7 @@ class SpanFaces:
     def __init__(self, known: Analysis, spans: Sequence[video.Span], work: Workspace) -> None:
         self._known, self.spans, self._work = known, spans, work
         self._kept = 0 if known.reused else self._usable()
-        self.at, self.index = 0, 0  # the next span, and the index of its first frame
+        self.at, self.index = 0, spans[0].first  # the next span, and the index of its first frame
 
     def stored(self) -> Iterator[tuple[video.Span, list[FrameFaces]]]:
         """The spans whose analysis is known, in order."""
@@ -76,7 +76,7 @@ class SpanFaces:
         path, header = self._known.path, self._known.header
         if self._known.reused or path is None or header is None:
             return
-        index = 0
+        index = self.spans[0].first
         with sidecar.Writer(path, header) as writer:
             for span in self.spans:
                 found = self._read_span(span.number, index)
@@ -92,21 +92,16 @@ class SpanFaces:
             self.at, self.index = span.number + 1, self.index + len(found)
 
     def _grouped(self, faces: Iterable[FrameFaces]) -> Iterator[tuple[video.Span, list[FrameFaces]]]:
-        places, found = iter(self.spans), list[FrameFaces]()
-        span = next(places)
-        for frame in faces:
-            while self._is_behind(span, frame):
-                yield span, found
-                span, found = next(places), []
-            found.append(frame)
-        for rest in chain((span,), places):
-            yield rest, found
+        """The faces by span; a line that was taken out of a sidecar leaves an index alone."""
+        begin, found = self.spans[0], list[FrameFaces]()
+        inside = dropwhile(lambda frame: begin.is_before(frame.pts, frame.index), faces)
+        frame = next(inside, None)
+        for span in self.spans:
+            while frame is not None and not _is_behind(span, frame):
+                found.append(frame)
+                frame = next(inside, None)
+            yield span, found
             found = []
-
-    @staticmethod
-    def _is_behind(span: video.Span, frame: FrameFaces) -> bool:
-        """A line that was taken out of a sidecar leaves an index alone."""
-        return frame.index >= span.end if frame.pts is None else span.is_behind(frame.pts, frame.index)
 
     def _path(self, number: int) -> Path:
         return self._work.folder / f"{number:05d}.faces"
@@ -141,7 +136,7 @@ class SpanFaces:
 
     def _usable(self) -> int:
         """How many spans, from the first on, are kept such that the analysis can go on after them."""
-        usable, index = 0, 0
+        usable, index = 0, self.spans[0].first
         for span in self.spans:
             found = self._state(span.number)
             if found is None or found[0]["first"] != index:
@@ -170,6 +165,10 @@ class SpanFaces:
 
     def _read_span(self, number: int, first: int) -> list[FrameFaces]:
         return [replace(faces, index=faces.index + first) for faces in sidecar.read(self._path(number))]
+
+
+def _is_behind(span: video.Span, frame: FrameFaces) -> bool:
+    return frame.index >= span.end if frame.pts is None else span.is_behind(frame.pts, frame.index)
 
 
 def _digest(data: bytes) -> str:

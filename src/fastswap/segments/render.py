@@ -5,18 +5,16 @@ from __future__ import annotations
 import hashlib
 import json
 import os
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator
 from copy import deepcopy
 from dataclasses import asdict, dataclass, replace
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import fastswap
-from fastswap import video
-from fastswap.analysis import Analysis
+from fastswap import sidecar, video
 from fastswap.choice import Choice
-from fastswap.device import Device
 from fastswap.errors import OutputError
+from fastswap.flow import Flow
 from fastswap.frame import Frame
 from fastswap.model import model_hash
 from fastswap.report import Report
@@ -25,16 +23,13 @@ from fastswap.segments.faces import SpanFaces
 from fastswap.segments.pool import Pool
 from fastswap.segments.task import Recipe
 from fastswap.segments.workspace import Workspace
-from fastswap.select import Selection
-from fastswap.stages import Stages
-from fastswap.swap import FaceSwap, chain_swaps
+from fastswap.swap import chain_swaps
 from fastswap.video.about import ffmpeg_version, pyav_version
 from fastswap.video.packets import Damaged
 
 if TYPE_CHECKING:
     from fastswap.cluster.pool import ClusterPool
 
-Tick = Callable[[Report], None]
 _JOIN_TRIES = 2
 
 
@@ -42,66 +37,58 @@ _JOIN_TRIES = 2
 class Job:
     """A render in segments.
 
-    made: where the joined file goes. parallel: processes; less than 2 renders in this one. cluster: Ray's address or
-    "auto"; then `parallel` is the number of its workers, 0 as many as there is room for. files: see `cluster.files`.
+    parallel: processes; less than 2 renders in this one. cluster: Ray's address or "auto"; then `parallel` is the
+    number of its workers, 0 as many as there is room for. files: see `cluster.files`.
     """
 
     recipe: Recipe
     info: video.VideoInfo
     spans: tuple[video.Span, ...]
-    made: Path
     parallel: int = 0
     cluster: str | None = None
     files: str = "auto"
 
     @property
-    def target(self) -> video.Target:
-        """The output as the writers take it."""
-        return video.Target(self.made, self.recipe.output, None, None, [])
+    def wanted(self) -> list[int]:
+        """Numbers of the spans that are segments of the output."""
+        return [span.number for span in self.spans if span.wanted]
 
 
-def open_workspace(job: Job, known: Analysis, swaps: Sequence[FaceSwap]) -> Workspace:
+def open_workspace(job: Job, flow: Flow) -> Workspace:
     """The workspace of a job. Its key holds all that the bytes of a segment follow from, but its faces."""
-    recipe = job.recipe
-    assert known.header is not None
+    recipe, header = job.recipe, flow.known.header
+    assert header is not None
     cut = json.dumps([asdict(span) for span in job.spans]).encode()
     key = {
         "software": [fastswap.__version__, ffmpeg_version, pyav_version],
-        "input": known.header.content,
-        "analysis": known.header.settings,
+        "input": header.content,
+        "analysis": header.settings,
         "models": [model_hash(model) for model in recipe.models],
-        "engines": [f"{swap.engine.name} {swap.engine.precision}" for swap in swaps],
+        "engines": flow.engines,
         "look": asdict(recipe.look),
+        "mask file": sidecar.content_hash(recipe.mask_file) if recipe.mask_file else None,
         "batch": recipe.batch,
         "deinterlace": recipe.deinterlace,
         "encoding": recipe.encoding.as_dict(),
+        "sides": [[side.kind, side.place.suffix] for side in recipe.sides],
         "cut": hashlib.blake2b(cut, digest_size=16).hexdigest(),
     }
     return Workspace(recipe.output, key)
 
 
-def render(
-    job: Job,
-    work: Workspace,
-    device: Device,
-    swaps: Sequence[FaceSwap],
-    known: Analysis,
-    selections: Sequence[Selection],
-    report: Report,
-    stages: Stages,
-    tick: Tick,
-) -> None:
-    """Makes the missing segments and joins all of them into `job.made`.
+def render(job: Job, work: Workspace, flow: Flow) -> None:
+    """Makes the missing segments and joins all of them into the target's file.
 
     What is finished stays in the workspace when this fails. Raises Unsuited when the input cannot be cut after all.
     """
+    report = flow.report
     for attempt in range(_JOIN_TRIES):
         try:
-            _finish_all(job, work, device, swaps, known, selections, report, stages, tick)
-            for _ in video.join(
-                job.target, job.info, job.recipe.source, job.recipe.encoding, _paths(job, work)
-            ):
-                pass
+            _finish_all(job, work, flow)
+            paths = [work.path(number) for number in job.wanted]
+            joined = replace(flow.target, notices=[])  # of what was told when it was prepared
+            video.join(joined, job.info, job.recipe.encoding, paths, flow.sides.targets)
+            report.notices += [notice for notice in joined.notices if notice not in report.notices]
         except Damaged as error:
             if attempt + 1 == _JOIN_TRIES:
                 raise OutputError(
@@ -112,34 +99,19 @@ def render(
             report.skipped.clear()
             continue
         break
-    report.frames = sum(work.records[span.number]["frames"] for span in job.spans)
+    report.frames = sum(work.records[number]["frames"] for number in job.wanted)
 
 
-def _paths(job: Job, work: Workspace) -> list[Path]:
-    return [work.path(span.number) for span in job.spans]
-
-
-def _finish_all(
-    job: Job,
-    work: Workspace,
-    device: Device,
-    swaps: Sequence[FaceSwap],
-    known: Analysis,
-    selections: Sequence[Selection],
-    report: Report,
-    stages: Stages,
-    tick: Tick,
-) -> None:
+def _finish_all(job: Job, work: Workspace, flow: Flow) -> None:
+    report, known = flow.report, flow.known
     before = SpanFaces(known, job.spans, work)
-    todo = sequence.missing(before, Choice(deepcopy(selections), Report()), work, job.recipe.margin)
-    report.resumed = len(job.spans) - len(todo)
+    todo = sequence.missing(before, Choice(deepcopy(flow.selections), Report()), work, flow.margin)
+    report.resumed = sum(number not in todo for number in job.wanted)
     report.frames = sum(record["frames"] for number, record in work.records.items() if number not in todo)
-    faces, choice = SpanFaces(known, job.spans, work), Choice(selections, report)
-    with known.reader() as reader, stages:
-        if (job.parallel > 1 or job.cluster) and todo:
-            _in_processes(job, work, device, swaps, faces, choice, todo, reader, report, stages, tick)
-        else:
-            _in_sequence(job, work, device, faces, choice, todo, reader, swaps, report, stages, tick)
+    faces, choice = SpanFaces(known, job.spans, work), Choice(flow.selections, report)
+    make = _in_processes if (job.parallel > 1 or job.cluster) and todo else _in_sequence
+    with known.reader() as reader, flow.stages:
+        make(job, work, flow, faces, choice, todo, reader)
         report.notices += [notice for notice in reader.notices if notice not in report.notices]
     faces.publish()
 
@@ -147,55 +119,48 @@ def _finish_all(
 def _in_sequence(
     job: Job,
     work: Workspace,
-    device: Device,
+    flow: Flow,
     faces: SpanFaces,
     choice: Choice,
     todo: sequence.Todo,
     reader: video.Reader,
-    swaps: Sequence[FaceSwap],
-    report: Report,
-    stages: Stages,
-    tick: Tick,
 ) -> None:
-    margin = job.recipe.margin
+    margin, stages, device = flow.margin, flow.stages, flow.device
     heard = sequence.Ledger(job.spans, margin)
     frames = stages.thread("decode", device.arrive(sequence.decoded(reader, job.spans, todo, margin)))
     works = stages.thread("analyse", sequence.works(faces, frames, todo, choice, margin, heard))
-    encoder = sequence.Encoder(job.recipe, work, heard, reader.info)
-    direct = job.recipe.encoding.plan.gpu is not None
-    swapped = device.leave(chain_swaps(stages, swaps, works), direct=direct)
+    encoder = sequence.Encoder(job.recipe, work, heard, reader.info, device.gpu, flow.sides.layers)
+    made = chain_swaps(stages, flow.swaps, works, flow.sides.watchers)
+    swapped = device.leave(made, direct=job.recipe.encoding.takes_gpu_frames)
     for _ in stages.timed("encode", encoder(swapped, job.spans, todo)):
-        report.frames += 1
-        tick(report)
-    report.notices += encoder.notices
+        flow.report.frames += 1
+        flow.tick(flow.report)
+    flow.report.notices += encoder.notices
 
 
 def _in_processes(
     job: Job,
     work: Workspace,
-    device: Device,
-    swaps: Sequence[FaceSwap],
+    flow: Flow,
     faces: SpanFaces,
     choice: Choice,
     todo: sequence.Todo,
     reader: video.Reader,
-    report: Report,
-    stages: Stages,
-    tick: Tick,
 ) -> None:
+    report, stages = flow.report, flow.stages
     fresh: sequence.Todo = {number: first for number, first in todo.items() if number >= faces.kept}
     frames: Iterator[Frame] = iter(())
     if fresh:
-        frames = stages.thread("decode", device.arrive(sequence.decoded(reader, job.spans, fresh, 0)))
-    tasks = sequence.tasks_to_do(faces, frames, choice, work, job.recipe.margin)
-    with _pool(job, work, [f"{swap.engine.name} {swap.engine.precision}" for swap in swaps]) as pool:
+        frames = stages.thread("decode", flow.device.arrive(sequence.decoded(reader, job.spans, fresh, 0)))
+    tasks = sequence.tasks_to_do(faces, frames, choice, work, flow.margin)
+    with _pool(job, work, flow.engines) as pool:
         for task, made, record, notices in pool.run(tasks):
             work.publish(made, task.span.number, record)
             for name, seconds in record["seconds"].items():
                 stages.busy[name] = stages.busy.get(name, 0.0) + seconds
             report.notices += [notice for notice in notices if notice not in report.notices]
             report.frames += record["frames"]
-            tick(report)
+            flow.tick(report)
     if pool.lost:
         report.notices.append(f"{pool.lost} worker processes died; their segments were rendered by others")
 

@@ -8,7 +8,9 @@ from itertools import chain, islice
 
 from fastswap import video
 from fastswap.choice import Choice, Chosen
+from fastswap.flow import needed
 from fastswap.frame import Frame
+from fastswap.layers import Layers
 from fastswap.segments.faces import SpanFaces, Unsuited
 from fastswap.segments.task import Recipe, Task, mark, marks_of, paired, tail, tasks
 from fastswap.segments.workspace import Workspace
@@ -23,30 +25,30 @@ def missing(faces: SpanFaces, choice: Choice, work: Workspace, margin: int) -> T
 
     A finished span between two missing ones that is hardly longer than their margins is made again with them.
     """
-    if not work.records:
-        return dict.fromkeys(range(len(faces.spans)))
+    unknown = range(faces.kept, len(faces.spans))
+    if not work.records and (faces.spans[0].wanted or not faces.kept):
+        return {span.number: None for span in faces.spans if span.wanted or span.number in unknown}
     todo: dict[int, int | None] = {}
     lengths: list[int] = []
-    index = 0
+    index = faces.spans[0].first
     for task in tasks(_chosen(faces, choice), margin, work.key):
         # An analysis that is not complete is nobody's to edit: what it will find after the span, it found before.
         known = "faces" if len(task.after) == margin or faces.kept == len(faces.spans) else "begun"
-        if not work.has(task.span.number, known, task.marks):
+        if task.span.wanted and not work.has(task.span.number, known, task.marks):
             todo[task.span.number] = index
         lengths.append(len(task.frames))
         index += len(task.frames)
-    if faces.kept < len(faces.spans):
-        todo[faces.kept] = index
-        todo.update(dict.fromkeys(range(faces.kept + 1, len(faces.spans))))
+    if unknown:
+        todo.update(dict.fromkeys(unknown) | {faces.kept: index})
     for number, length in enumerate(lengths):
         if length < 2 * margin and {number - 1, number + 1} <= todo.keys():
-            todo[number] = sum(lengths[:number])
+            todo[number] = faces.spans[0].first + sum(lengths[:number])
     return dict(sorted(todo.items()))
 
 
 def _chosen(faces: SpanFaces, choice: Choice) -> Iterator[tuple[video.Span, tuple[Chosen, ...]]]:
     for span, found in faces.stored():
-        yield span, tuple(choice(frame) for frame in found)
+        yield span, tuple(choice(frame, counted=span.wanted) for frame in found)
 
 
 def tasks_to_do(
@@ -54,7 +56,7 @@ def tasks_to_do(
 ) -> Iterator[Task]:
     """The tasks of the segments that are missing; `frames` are those of the spans that are not analysed yet."""
     for task in tasks(chain(_chosen(faces, choice), _fresh(faces, frames, choice)), margin, work.key):
-        if not work.has(task.span.number, "faces", task.marks):
+        if task.span.wanted and not work.has(task.span.number, "faces", task.marks):
             yield task
 
 
@@ -66,7 +68,7 @@ def _fresh(
         while at < span.number:
             yield faces.spans[at], chosen
             at, chosen = at + 1, []
-        chosen.append(choice(seen))
+        chosen.append(choice(seen, counted=span.wanted))
     for span in faces.spans[at:]:
         yield span, chosen
         chosen = []
@@ -115,10 +117,14 @@ def works(
         last = (*last, *chosen)[-margin:] if margin else ()
     if faces.kept in todo and faces.kept - 1 not in todo and margin:
         yield from paired(stream.take(len(last)), last, faces.kept - 1)
-    for span, (picture, seen) in faces.fresh(stream.rest()):
-        one = choice(seen)
-        heard.add(span, one)
-        yield one.work(picture, span.number)
+
+    def fresh() -> Iterator[Work]:
+        for span, (picture, seen) in faces.fresh(stream.rest()):
+            one = choice(seen, counted=span.wanted)
+            heard.add(span, one)
+            yield one.work(picture, span.number)
+
+    yield from needed(fresh(), lambda number: faces.spans[number].wanted, margin, after)
 
 
 class Ledger:
@@ -169,9 +175,18 @@ class _Spanned:
 class Encoder:
     """Encodes frames into segments. The end of a segment is flushed and synced while the next one begins."""
 
-    def __init__(self, recipe: Recipe, work: Workspace, heard: Ledger, info: video.VideoInfo) -> None:
+    def __init__(
+        self,
+        recipe: Recipe,
+        work: Workspace,
+        heard: Ledger,
+        info: video.VideoInfo,
+        gpu: int | None = None,
+        layers: Layers | None = None,
+    ) -> None:
         self._recipe, self._work, self._heard, self._info = recipe, work, heard, info
         self._at, self._count = 0, 0
+        self._layers, self._gpu = layers, gpu
         self._writer: video.SegmentWriter | None = None
         self._ending: Future[None] | None = None
         self.notices: list[str] = []
@@ -187,10 +202,10 @@ class Encoder:
                     if at != self._at:
                         self._end(pool)
                         self._at = at
-                    if at not in todo:
+                    if at not in todo or not spans[at].wanted:
                         continue
                     self._writer = self._writer or self._open(at)
-                    self._writer.write(frame)
+                    self._writer.write(frame, self._layers.take(frame) if self._layers else None)
                     self._count += 1
                     yield
                 self._end(pool)
@@ -199,13 +214,11 @@ class Encoder:
                 if self._writer is not None:
                     self._writer.abort()
         for number in todo:
-            if number not in self._work.records:  # no frame of it can be decoded
+            if spans[number].wanted and number not in self._work.records:  # no frame of it can be decoded
                 self._finish(self._open(number), number, 0)
 
     def _open(self, number: int) -> video.SegmentWriter:
-        return video.SegmentWriter(
-            self._work.partial(number), self._recipe.output, self._info, self._recipe.encoding
-        )
+        return self._recipe.writer(self._work.partial(number), self._info, self._gpu)
 
     def _end(self, pool: ThreadPoolExecutor) -> None:
         if self._writer is None:

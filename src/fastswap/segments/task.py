@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from itertools import chain, islice
 from pathlib import Path
 from types import TracebackType
@@ -16,17 +16,20 @@ from fastswap import video
 from fastswap.choice import Chosen
 from fastswap.device import open_device
 from fastswap.frame import Frame
+from fastswap.layers import Layers
 from fastswap.look import Look
 from fastswap.segments.faces import Unsuited
 from fastswap.stages import Stages
 from fastswap.swap import Work, chain_swaps
+from fastswap.video.side import SideOutput
 
 
 @dataclass(frozen=True, slots=True)
 class Recipe:
     """What is the same for all segments of one render; plain values that travel to other processes and machines.
 
-    models: in the order in which they are drawn. output: its name in messages.
+    models: in the order in which they are drawn. output: its name in messages. window: what of the input it holds.
+    mask_file: see `mask_file.MaskFile`. sides: the side outputs.
     """
 
     source: Path
@@ -36,14 +39,16 @@ class Recipe:
     look: Look
     batch: int
     threads: int
-    encoding: video.Encoding
+    encoding: video.Encoding | video.PictureEncoding
     deinterlace: bool | None = None
     engine: str = "auto"
+    window: video.Window | None = None
+    mask_file: Path | None = None
+    sides: tuple[SideOutput, ...] = ()
 
-    @property
-    def margin(self) -> int:
-        """How many frames before a segment and after it its own frames depend on."""
-        return self.look.reach * len(self.models)
+    def writer(self, made: Path, info: video.VideoInfo, gpu: int | None) -> video.SegmentWriter:
+        """Opens the encoders of a segment. made: its file. gpu: the one that encodes, if one does."""
+        return video.SegmentWriter(made, self.output, info, self.encoding.on(gpu), self.window, self.sides)
 
 
 @dataclass(frozen=True, slots=True)
@@ -141,7 +146,9 @@ class SegmentRenderer:
         self.notices: list[str] = []
         self._device = open_device(recipe.device, recipe.engine)
         self._swaps = [
-            self._device.swap(model, look=recipe.look, batch=recipe.batch, threads=recipe.threads)
+            self._device.swap(
+                model, look=recipe.look, batch=recipe.batch, threads=recipe.threads
+            ).masked_with(recipe.mask_file)
             for model in recipe.models
         ]
         landing = self._device.landing
@@ -165,17 +172,15 @@ class SegmentRenderer:
 
     def render(self, task: Task, made: Path) -> dict[str, Any]:
         """Renders a span into the file `made`; returns its record, which is in the file too."""
-        info, encoding, output = self._reader.info, self.recipe.encoding, self.recipe.output
-        encoding = replace(encoding, plan=encoding.plan.on(self._device.gpu))
-        with Stages() as stages, video.SegmentWriter(made, output, info, encoding) as writer:
-            direct = encoding.plan.gpu is not None
+        layers = Layers(self._swaps) if self.recipe.sides else None
+        with Stages() as stages, self.recipe.writer(made, self._reader.info, self._device.gpu) as writer:
             works = stages.thread("decode", self._works(task))
-            swapped = islice(chain_swaps(stages, self._swaps, works), len(task.before), None)
-            for number, frame in enumerate(
-                stages.timed("encode", self._device.leave(swapped, direct=direct))
-            ):
+            made_frames = chain_swaps(stages, self._swaps, works, [layers] if layers else ())
+            swapped = islice(made_frames, len(task.before), None)
+            left = self._device.leave(swapped, direct=self.recipe.encoding.takes_gpu_frames)
+            for number, frame in enumerate(stages.timed("encode", left)):
                 if number < len(task.frames):
-                    writer.write(frame)
+                    writer.write(frame, layers.take(frame) if layers else None)
             record = {"key": task.key, "frames": len(task.frames), **task.marks}
             writer.finish(record)
         self.notices = [*self._device.notices, *self._reader.notices, *writer.notices]

@@ -94,7 +94,7 @@ class Workspace:
 
     def remove(self) -> None:
         """Deletes the folder; its segments are joined into an output that is on the disk, or there are none."""
-        if self.output.is_file():
+        if self.output.exists():
             sync_folder(self.output)
         sync_folder(self.output.parent)
         shutil.rmtree(self.folder, ignore_errors=True)

@@ -10,8 +10,9 @@ from fastswap.video.muxing import Target
 from fastswap.video.planes import to_av, writable
 from fastswap.video.reader import Reader, probe
 from fastswap.video.rgb import frame_from_rgb, resize, rgb_from_frame
-from fastswap.video.segments import Encoding, SegmentWriter, join, prepare
+from fastswap.video.segments import SegmentWriter, join, prepare
 from fastswap.video.spans import WHOLE, Span, cut
+from fastswap.video.tracks import Encoding, PictureEncoding
 from fastswap.video.window import Window, window_of
 from fastswap.video.writer import Writer, writes_video
 
@@ -20,6 +21,7 @@ __all__ = [
     "ColorTags",
     "Encoding",
     "Geometry",
+    "PictureEncoding",
     "Reader",
     "SegmentWriter",
     "Span",

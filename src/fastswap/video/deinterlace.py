@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Generator, Iterator
+from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
 
@@ -28,13 +29,26 @@ def field_order(stream: VideoStream, frame: av.VideoFrame) -> str:
     return stated or ("top" if frame.interlaced_frame else "")
 
 
+@dataclass(slots=True)
+class Fields:
+    """What the first interlaced frame of a stream said of its fields; it counts from wherever the stream is read on."""
+
+    first: str | None = None
+
+
 def progressive(
-    frames: Generator[av.VideoFrame, None, None], stream: VideoStream, path: Path, wanted: bool | None
+    frames: Generator[av.VideoFrame, None, None],
+    stream: VideoStream,
+    path: Path,
+    wanted: bool | None,
+    fields: Fields | None = None,
 ) -> Generator[av.VideoFrame, None, None]:
     """The frames of a stream, deinterlaced if `wanted`, as they are if it is False; None refuses interlaced ones.
 
-    Raises InputError at the first interlaced frame of a stream that is not to have any.
+    fields: of the same stream, read before. Raises InputError at the first interlaced frame of a stream that is not to
+    have any.
     """
+    fields = fields or Fields()
     filtered: Deinterlacer | None = None
     for frame in frames:
         order = "" if wanted is False else field_order(stream, frame)
@@ -43,7 +57,9 @@ def progressive(
                 f"{path}: interlaced video; add --deinterlace, or --no-deinterlace to take its frames as progressive"
             )
         if order and filtered is None:
-            filtered = Deinterlacer("" if frame.interlaced_frame else order)
+            if fields.first is None:
+                fields.first = "" if frame.interlaced_frame else order
+            filtered = Deinterlacer(fields.first)
         if filtered is None:
             yield frame
         else:

@@ -198,15 +198,29 @@ class FolderSink:
         self._target = target
         self._suffix = _suffix_of(target.encoder, target.path)
         self._used: set[str] = set()
-        with writing(target.path):
-            target.made.mkdir()
 
     def write(self, frame: Frame) -> None:
         """Writes one picture."""
-        target, name = self._target, self._name(frame)
-        encoder = ENCODERS[name.suffix.lower()]
-        data = encode_picture(frame, encoder, target.options, target.path / name, target.notices)
-        save(target.made / name, data, target.path / name)
+        self.put(*self.encoded(frame))
+
+    def encoded(self, frame: Frame) -> tuple[str, str, bytes]:
+        """The name of a frame's picture in the input, its name here, and the file."""
+        extras = getattr(frame.owner, "opaque", None)
+        source = extras.path if isinstance(extras, Extras) else Path(f"{frame.index:06d}.png")
+        keeps = not self._suffix and source.suffix.lower() in ENCODERS
+        path = self._target.path / (source.name if keeps else source.stem + (self._suffix or ".png"))
+        encoder, target = ENCODERS[path.suffix.lower()], self._target
+        return source.name, path.name, encode_picture(frame, encoder, target.options, path, target.notices)
+
+    def put(self, source: str, name: str, data: bytes) -> None:
+        """Writes the file of a picture, see `encoded`."""
+        if name in self._used:  # a.tga and a.png both become a.png
+            name = f"{source}{Path(name).suffix}"
+        if not self._used:
+            with writing(self._target.path):
+                self._target.made.mkdir(exist_ok=True)
+        self._used.add(name)
+        save(self._target.made / name, data, self._target.path / name)
 
     def close(self) -> None:
         """Raises OutputError when no frame came."""
@@ -215,16 +229,6 @@ class FolderSink:
 
     def abort(self) -> None:
         """Nothing is open."""
-
-    def _name(self, frame: Frame) -> Path:
-        extras = getattr(frame.owner, "opaque", None)
-        source = extras.path if isinstance(extras, Extras) else Path(f"{frame.index:06d}.png")
-        keeps = not self._suffix and source.suffix.lower() in ENCODERS
-        name = source.name if keeps else source.stem + (self._suffix or ".png")
-        if name in self._used:  # a.tga and a.png both become a.png
-            name = f"{source.name}{Path(name).suffix}"
-        self._used.add(name)
-        return Path(name)
 
 
 def _suffix_of(encoder: str | None, path: Path) -> str:

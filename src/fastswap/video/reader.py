@@ -133,7 +133,7 @@ def _open(
     return StreamSource(path, threads, notices, deinterlace, landing)
 
 
-def probe(path: str | Path) -> VideoInfo:
-    """What is known about an input; decodes one frame. Raises InputError as `Reader` does."""
-    with Reader(path, threads=1, deinterlace=False) as reader:
+def probe(path: str | Path, *, deinterlace: bool = False) -> VideoInfo:
+    """What is known about an input, read so; decodes one frame. Raises InputError as `Reader` does."""
+    with Reader(path, threads=1, deinterlace=deinterlace) as reader:
         return reader.info

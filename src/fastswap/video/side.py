@@ -19,7 +19,7 @@ from av.video.stream import VideoStream
 from numpy.typing import NDArray
 
 from fastswap.errors import OutputError
-from fastswap.frame import Frame
+from fastswap.frame import Frame, Matrix
 from fastswap.video import timecode
 from fastswap.video.encoder import open_context
 from fastswap.video.info import ColorTags, VideoInfo
@@ -33,6 +33,7 @@ Samples = NDArray[Any]
 _PATTERN: Final = re.compile(r"%0?(\d*)d")
 _LUMA: Final = {"bt601": (0.299, 0.114), "bt709": (0.2126, 0.0722), "bt2020": (0.2627, 0.0593)}
 """Kr and Kb of ITU-T H.273."""
+_LEAST: Final = np.float32(1.0 / 1024.0)
 _TAGS: Final = {"bt601": 6, "bt709": 1, "bt2020": 9}
 """H.273's numbers; of the two for BT.601 the one that ProRes has a place for."""
 
@@ -91,6 +92,38 @@ def place_of(path: Path, kind: Kind) -> Place:
 
 
 @dataclass(frozen=True, slots=True)
+class SideOutput:
+    """A side output that a render has; plain values that travel to other processes."""
+
+    kind: Kind
+    place: Place
+
+    @property
+    def form(self) -> Form:
+        """How it is stored."""
+        return FORMS[self.kind, self.place.suffix]
+
+
+@dataclass(frozen=True, slots=True)
+class Layer:
+    """The faces of one frame, in coded luma pixels.
+
+    rect: (left, top, right, bottom) of what is here; there is nothing outside. alpha: float32 [h, w], 0..1, how much
+    of the faces shows. planes: float32 [3, h, w], luma 0..1 and chroma -0.5..0.5 (ITU-T H.273 with `matrix`, at every
+    pixel), multiplied by alpha.
+    """
+
+    rect: tuple[int, int, int, int]
+    alpha: NDArray[np.float32]
+    planes: NDArray[np.float32]
+    matrix: Matrix
+
+    def straight(self) -> NDArray[np.float32]:
+        """The planes without alpha in them, 0 where alpha is so low that they would be noise."""
+        return np.where(self.alpha > _LEAST, self.planes / np.maximum(self.alpha, _LEAST), np.float32(0.0))
+
+
+@dataclass(frozen=True, slots=True)
 class Cell:
     """The samples of one frame of a side output.
 
@@ -103,6 +136,15 @@ class Cell:
     rect: tuple[int, int, int, int]
     alpha: Samples
     planes: Samples
+
+
+def cell_of(frame: Frame, layer: Layer | None, output: SideOutput) -> Cell:
+    """What a side output shows of a frame; None where there is no new face."""
+    if layer is None:
+        none = np.zeros((0, 0), np.float32)
+        return Cell(frame, (0, 0, 0, 0), none, np.stack([none] * 3))
+    straight = not output.form.premultiplied and output.kind != "matte"
+    return Cell(frame, layer.rect, layer.alpha, layer.straight() if straight else layer.planes)
 
 
 def picture_of(cell: Cell, form: Form, *, upright: bool = False) -> av.VideoFrame:
@@ -177,12 +219,13 @@ _STORED: Final[dict[str, _Stored]] = {
 class SideVideo(VideoSink):
     """A matte or a layer as a video, with the input's time code."""
 
-    def __init__(self, target: Target, info: VideoInfo, form: Form, kind: Kind) -> None:
-        self._form, code = form, timecode.stated(info.path) if info.kind == "video" else None
+    def __init__(self, target: Target, info: VideoInfo, output: SideOutput) -> None:
+        form, code = output.form, timecode.stated(info.path) if info.kind == "video" else None
+        self._form = form
         first = target.window.first if target.window else 0
         self._timecode = timecode.shifted(code, first, info.fps) if code else None
         options = {**dict(form.options), "pix_fmt": form.pixels, **(target.options or {})}
-        full = kind == "matte"
+        full = output.kind == "matte"
         told = replace(
             info,
             frame_format=form.pixels,
@@ -215,19 +258,24 @@ class SideVideo(VideoSink):
 
 
 class SideSeries:
-    """A matte or a layer as one picture a frame, numbered from 0. names: with one %d for the number."""
+    """A matte or a layer as one picture a frame, numbered from 0."""
 
-    def __init__(self, target: Target, form: Form, names: str) -> None:
-        self._target, self._form, self._names, self._count = target, form, names, 0
-        with writing(target.path):
-            target.made.mkdir()
+    def __init__(self, target: Target, output: SideOutput) -> None:
+        assert output.place.names is not None
+        self._target, self._form, self._names, self._count = target, output.form, output.place.names, 0
 
     def put(self, cell: Cell) -> None:
         """Writes the next picture."""
+        self.put_picture(self.encoded(cell))
+
+    def put_picture(self, data: bytes) -> None:
+        """Writes the file of the next picture."""
         name = _PATTERN.sub(lambda found: f"{self._count:0{found[1] or 0}d}", self._names, count=1)
+        if not self._count:
+            with writing(self._target.path):
+                self._target.made.mkdir(exist_ok=True)
         self._count += 1
-        path = self._target.path / name
-        save(self._target.made / name, self._encoded(picture_of(cell, self._form, upright=True), path), path)
+        save(self._target.made / name, data, self._target.path / name)
 
     def close(self) -> None:
         """Raises OutputError when no frame came."""
@@ -237,7 +285,9 @@ class SideSeries:
     def abort(self) -> None:
         """Nothing is open."""
 
-    def _encoded(self, picture: av.VideoFrame, path: Path) -> bytes:
+    def encoded(self, cell: Cell) -> bytes:
+        """The picture file of a frame."""
+        picture, path = picture_of(cell, self._form, upright=True), self._target.path
         context = CodecContext.create(self._form.codec, "w")
         assert isinstance(context, VideoCodecContext)
         context.width, context.height = picture.width, picture.height

@@ -8,6 +8,7 @@ from __future__ import annotations
 from bisect import bisect_left, bisect_right
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 from pathlib import Path
 
 import av
@@ -15,6 +16,7 @@ import av
 from fastswap.video.access import begins_anew
 from fastswap.video.info import VideoInfo
 from fastswap.video.opening import open_container
+from fastswap.video.window import Window
 
 SHORTEST = 240
 """Frames. The next key frame from here on ends a span: encoders set a key frame every 250 frames by themselves, so
@@ -34,7 +36,8 @@ class Span:
 
     number: from 0. first, end: indices of its first frame and of the frame after its last one, as the packets count
     them. start, stop: their PTS; None where the file has none (or at the input's end). key: PTS of the frame from which
-    `start` can be decoded exactly; lead: the same for the `LEAD` frames before it.
+    `start` can be decoded exactly; lead: the same for the `LEAD` frames before it. wanted: false for the frames around
+    a window, which are only looked at.
     """
 
     number: int
@@ -44,11 +47,16 @@ class Span:
     stop: int | None = None
     key: int | None = None
     lead: int | None = None
+    wanted: bool = True
 
     @property
     def timed(self) -> bool:
         """Whether its frames are told by their PTS; else by counting from the first."""
         return self.start is not None
+
+    def is_before(self, pts: int | None, index: int) -> bool:
+        """Whether a frame comes before this span."""
+        return index < self.first if self.start is None or pts is None else pts < self.start
 
     def is_behind(self, pts: int | None, index: int) -> bool:
         """Whether a frame comes after this span."""
@@ -57,29 +65,31 @@ class Span:
         return index >= self.end
 
 
-WHOLE = (Span(0, 0, 1 << 62),)
+_NOWHERE = 1 << 62
+WHOLE = (Span(0, 0, _NOWHERE),)
 """The cut of an input that is not cut."""
 
 
-def cut(info: VideoInfo) -> tuple[Span, ...]:
-    """The spans of an input in order; one span for what is short or cannot be cut.
+def cut(info: VideoInfo, window: Window | None = None) -> tuple[Span, ...]:
+    """The spans of an input, or of a window of it, in order; one span for what is short or cannot be cut.
 
     Reads the whole file once without decoding. A picture folder is cut by counting; so is a video without time
-    stamps, and a video whose time stamps contradict themselves is not cut.
+    stamps, and a video whose time stamps contradict themselves is not cut. The frames around a window are spans of
+    their own that are not wanted.
     """
     if info.kind == "folder":
-        return _counted(info.frames or 0)
+        return _counted(info.frames or 0, window)
     if info.kind == "image":
         return WHOLE
     packets = _scan(info.path, info.stream)
-    if len(packets.decoded) < SHORTEST + _LAST:
+    if window is None and len(packets.decoded) < SHORTEST + _LAST:
         return WHOLE
     if all(pts is None for pts in packets.decoded):
-        return _counted(len(packets.decoded))
+        return _counted(len(packets.decoded), window)
     times = [pts for pts in packets.decoded if pts is not None]
-    if len(set(times)) != len(packets.decoded):
+    if len(set(times)) != len(packets.decoded) or (window is not None and window.begin_pts is None):
         return WHOLE
-    return _timed(times, packets.keys)
+    return _timed(times, packets.keys, window)
 
 
 @dataclass(slots=True)
@@ -112,33 +122,52 @@ def _scan(path: Path, stream_index: int) -> _Packets:
     return found
 
 
-def _counted(frames: int) -> tuple[Span, ...]:
+def _counted(frames: int, window: Window | None) -> tuple[Span, ...]:
     """Spans by number, all of one length but the last."""
-    bounds = list(range(0, max(frames - _LAST, 1), SHORTEST))
+    first, end = (window.first, window.end) if window else (0, frames)
+    bounds = _with_context(list(range(first, max(end - _LAST, first + 1), SHORTEST)), window)
     if len(bounds) < 2:
         return WHOLE
-    ends = [*bounds[1:], 1 << 62]
-    return tuple(Span(i, *pair) for i, pair in enumerate(zip(bounds, ends, strict=True)))
+    around = window.around if window else None
+    ends = [*bounds[1:], around.end if around and around.end < frames else _NOWHERE]
+    return tuple(
+        Span(number, place, stop, wanted=first <= place < end)
+        for number, (place, stop) in enumerate(zip(bounds, ends, strict=True))
+    )
 
 
-def _timed(decoded: Sequence[int], keys: Sequence[int]) -> tuple[Span, ...]:
+def _timed(decoded: Sequence[int], keys: Sequence[int], window: Window | None) -> tuple[Span, ...]:
     """Spans by PTS. decoded: all PTS in order of decoding. keys: positions in it where decoding can begin."""
     shown = sorted(decoded)
     clean = _clean_keys(decoded, keys)
     places = [bisect_left(shown, pts) for pts in clean]
-    begins = [0]
-    while (place := _next_cut(begins[-1], places, len(shown))) is not None:
+    # Packets that show nothing are counted here and not in the window.
+    skipped = bisect_left(shown, window.begin_pts or 0) - window.first if window else 0
+    first, end = (window.first + skipped, window.end + skipped) if window else (0, len(shown))
+    begins = [first]
+    while (place := _next_cut(begins[-1], places, end)) is not None:
         begins.append(place)
-    if len(begins) < 2:
+    bounds = _with_context(begins, window, skipped)
+    if len(bounds) < 2:
         return WHOLE
+    around = window.around if window else None
+    bounds.append(around.end + skipped if around else len(shown))
     spans = []
-    for number, first in enumerate(begins):
-        last = number + 1 == len(begins)
-        end = len(shown) if last else begins[number + 1]
-        stop = None if last else shown[end]
-        key, lead = (_key_before(place, places, shown) for place in (first, max(first - LEAD, 0)))
-        spans.append(Span(number, first, end, shown[first], stop, key, lead))
+    for number, (begin, stop) in enumerate(pairwise(bounds)):
+        until = shown[stop] if stop < len(shown) else None
+        key, lead = (_key_before(place, places, shown) for place in (begin, max(begin - LEAD, 0)))
+        wanted = first <= begin < end
+        spans.append(Span(number, begin - skipped, stop - skipped, shown[begin], until, key, lead, wanted))
     return tuple(spans)
+
+
+def _with_context(begins: Sequence[int], window: Window | None, skipped: int = 0) -> list[int]:
+    """Where spans begin, with those of the frames around a window."""
+    if window is None or window.around is None:
+        return list(begins)
+    before = [window.around.first + skipped] if window.around.first < window.first else []
+    after = [window.end + skipped] if window.end < window.around.end else []
+    return [*before, *begins, *after]
 
 
 def _key_before(place: int, places: Sequence[int], shown: Sequence[int]) -> int:

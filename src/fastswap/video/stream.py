@@ -16,7 +16,7 @@ from fastswap.frame import Frame
 from fastswap.video import nvidia
 from fastswap.video.convert import Normaliser
 from fastswap.video.decoder import Decoder
-from fastswap.video.deinterlace import progressive
+from fastswap.video.deinterlace import Fields, progressive
 from fastswap.video.describe import describe
 from fastswap.video.info import VideoInfo, snap_matrix
 from fastswap.video.opening import reason
@@ -44,7 +44,7 @@ class StreamSource:
     ) -> None:
         self.path, self.notices = path, notices
         self._landing: nvidia.Landing | None = None  # once the GPU has shown that it decodes this video
-        self._threads, self._deinterlace = threads, deinterlace
+        self._threads, self._deinterlace, self._fields = threads, deinterlace, Fields()
         self._lock = threading.Lock()
         self._decoder = self._open()
         self._frames = self._start()
@@ -114,7 +114,7 @@ class StreamSource:
         if not self._at_start and not self._sought:
             self._reopen()
         whole = not self._sought
-        self._at_start = self._sought = False
+        self._at_start, self._sought, self._here = False, False, _NOWHERE
         index, count = self._index_here(), 0
         while (decoded := self._next()) is not None:
             yield self._frame(decoded, index + count)
@@ -180,6 +180,8 @@ class StreamSource:
         self._unbroken = False
         assert span.start is not None
         key = span.start if span.key is None else span.key
+        if self._deinterlace and span.lead is not None:  # the filter looks at the frame before
+            key = span.lead
         return any(self._seek(key, margin) for margin in _MARGINS_S) and self._skip_to(span.start)
 
     def _skip_to(self, pts: int) -> bool:
@@ -214,7 +216,8 @@ class StreamSource:
             self._skip(int(seconds * self.info.fps))
 
     def _start(self) -> Generator[av.VideoFrame, None, None]:
-        return progressive(self._decoder.frames(), self._decoder.stream, self.path, self._deinterlace)
+        decoder = self._decoder
+        return progressive(decoder.frames(), decoder.stream, self.path, self._deinterlace, self._fields)
 
     def _index_here(self) -> int:
         """Index of the next frame; an estimate after a seek in a video of variable rate."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import bisect
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from fractions import Fraction
 
 import av
@@ -22,7 +22,8 @@ _AVFMT_FLAG_GENPTS = 0x0001
 class Window:
     """A run of frames. first, end: their numbers in the input, the end left out. begin, until: seconds after the
     input's first frame at which the first one begins and the end's begins; until is None at the input's own end.
-    begin_pts, until_pts: the same in the stream's time base, None where the stream has no times.
+    begin_pts, until_pts: the same in the stream's time base, None where the stream has no times. around: the window
+    with the frames before and after it that its own look like themselves with, see `window_of`.
     """
 
     first: int
@@ -31,11 +32,16 @@ class Window:
     until: Fraction | None
     begin_pts: int | None = None
     until_pts: int | None = None
+    around: Window | None = None
 
     @property
     def count(self) -> int:
         """How many frames there are."""
         return self.end - self.first
+
+    def holds(self, pts: int | None, index: int) -> bool:
+        """Whether a frame is one of these."""
+        return not (self.is_before(pts, index) or self.is_behind(pts, index))
 
     def is_before(self, pts: int | None, index: int) -> bool:
         """Whether a frame comes before these."""
@@ -50,8 +56,9 @@ class Window:
         return self.until_pts is not None and pts >= self.until_pts
 
 
-def window_of(trim: Trim, info: VideoInfo) -> Window:
-    """The frames of `trim`. Raises SettingsError when there are none.
+def window_of(trim: Trim, info: VideoInfo, context: int = 0) -> Window:
+    """The frames of `trim`, `around` it those of `context` frames on either side. Raises SettingsError when there are
+    none.
 
     A moment in seconds takes the first frame that begins at or after it, as FFmpeg does. Frames are counted exactly,
     at any rate: the times of all packets are read, which costs a pass over the file but no decoding.
@@ -65,6 +72,11 @@ def window_of(trim: Trim, info: VideoInfo) -> Window:
         raise SettingsError(f"start lies beyond the end of {info.path}, which has {total} frames")
     if end <= first:
         raise SettingsError(f"end lies at or before start: no frame of {info.path} is left")
+    outer = _window(max(first - context, 0), min(end + context, total), times, total, info)
+    return replace(_window(first, end, times, total, info), around=outer)
+
+
+def _window(first: int, end: int, times: list[int] | None, total: int, info: VideoInfo) -> Window:
     if times is None:
         period = 1 / info.fps
         return Window(first, end, first * period, end * period if end < total else None)

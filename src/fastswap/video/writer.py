@@ -14,11 +14,18 @@ from fastswap.video.info import VideoInfo
 from fastswap.video.muxing import Target, VideoSink, sync, writing
 from fastswap.video.picture_sink import ENCODERS, FolderSink, PictureSink
 from fastswap.video.reader import Reader
+from fastswap.video.window import Window
 
 
 def writes_video(path: Path) -> bool:
     """Whether an output of this name is a video, and not a picture or a folder of pictures."""
     return bool(path.suffix) and path.suffix.lower() not in ENCODERS and not path.is_dir()
+
+
+def check_picture(path: Path, info: VideoInfo) -> None:
+    """Raises OutputError for one picture where many frames come."""
+    if path.suffix.lower() in ENCODERS and info.kind != "image":
+        raise OutputError(f"{path}: one picture cannot hold a {info.kind}; name a folder or a video file")
 
 
 class Sink(Protocol):
@@ -34,8 +41,9 @@ class Writer:
 
     path: the output; its suffix chooses the container. template: the reader or the info of the input, whose time base,
     colour tags, rotation, sample aspect, audio, subtitles, chapters and metadata the output takes over, as far as the
-    reader's window reaches. encoder, options: FFmpeg's names, or a preset's; None chooses (libx264, CRF 18). copy:
-    false leaves out the input's other streams. gpu: index of a GPU that encodes, if it can, where no encoder is named.
+    window reaches, by default the reader's. encoder, options: FFmpeg's names, or a preset's; None chooses (libx264, CRF
+    18). copy: false leaves out the input's other streams. gpu: index of a GPU that encodes, if it can, where no encoder
+    is named.
 
     The file is made beside its place and moved there by `close`; an exception inside the `with` block leaves nothing.
     Raises OutputError for a bad path, encoder or option, or when the disk is full.
@@ -50,13 +58,14 @@ class Writer:
         options: Mapping[str, str] | None = None,
         copy: bool = True,
         gpu: int | None = None,
+        window: Window | None = None,
     ) -> None:
         self.path = Path(path)
         info = template.info if isinstance(template, Reader) else template
         self.notices: list[str] = []
         source = info.path if copy else None
         self._staging = Staging(source, self.path)
-        self._window = template.window if isinstance(template, Reader) else None
+        self._window = window or (template.window if isinstance(template, Reader) else None)
         self._open, self._gpu = True, gpu
         try:
             self._sink = self._choose_sink(info, source if info.kind == "video" else None, encoder, options)
@@ -109,11 +118,8 @@ class Writer:
     ) -> Sink:
         path = self.path
         target = Target(self._staging.path, path, encoder, options, self.notices, self._window, self._gpu)
+        check_picture(path, info)
         if path.suffix.lower() in ENCODERS:
-            if info.kind != "image":
-                raise OutputError(
-                    f"{path}: one picture cannot hold a {info.kind}; name a folder or a video file"
-                )
             return PictureSink(target)
         return VideoSink(target, info, source) if writes_video(path) else FolderSink(target)
 

@@ -1,0 +1,131 @@
+"""One render, whichever way it goes: what is read, what is done with it, and who is told. And the way in one pass."""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass
+
+from fastswap import video
+from fastswap.analysis import Analysed, Analysis
+from fastswap.choice import Choice
+from fastswap.device import Device
+from fastswap.frame import Frame
+from fastswap.report import Report
+from fastswap.select import Selection
+from fastswap.sides import Sides
+from fastswap.stages import Stages
+from fastswap.swap import Batch, FaceSwap, Watcher, Work, chain_swaps
+
+
+@dataclass(frozen=True, slots=True)
+class Flow:
+    """What all ways to an output share.
+
+    margin: how many frames before a frame, and after it, its own depend on. tick: told after each frame.
+    """
+
+    target: video.Target
+    device: Device
+    swaps: Sequence[FaceSwap]
+    known: Analysis
+    selections: Sequence[Selection]
+    report: Report
+    stages: Stages
+    margin: int
+    tick: Callable[[Report], None]
+    sides: Sides
+
+    @property
+    def engines(self) -> list[str]:
+        """What the networks run on, and in which arithmetic: other ones make other bytes."""
+        return [f"{swap.engine.name} {swap.engine.precision}" for swap in self.swaps]
+
+    def in_one_pass(self, page: Watcher | None) -> None:
+        """For what is too short to be cut, or cannot be: one encoder from the first frame to the last."""
+        self.sides.open()
+        known, target, stages, device = self.known, self.target, self.stages, self.device
+        window = target.window
+        with (
+            known.reader(window=window and window.around) as reader,
+            stages,
+            video.Writer(
+                target.made,
+                reader,
+                encoder=target.encoder,
+                options=target.options,
+                gpu=target.gpu,
+                window=window,
+            ) as writer,
+        ):
+            analysed = stages.thread("analyse", known.of(stages.thread("decode", device.arrive(reader))))
+            watchers = [*self.sides.watchers, *([_Inside(page, window)] if page else [])]
+            made = chain_swaps(stages, self.swaps, self._works(analysed), watchers)
+            swapped = device.leave(made, direct=writer.takes_gpu_frames)
+            for _ in stages.timed("encode", self._written(writer, swapped)):
+                self.report.frames += 1
+                self.tick(self.report)
+        self.report.notices += [*reader.notices, *writer.notices]
+
+    def _works(self, analysed: Iterable[Analysed]) -> Iterator[Work]:
+        """What is to be done in each frame; those around the window are in spans of their own."""
+        choice, window = Choice(self.selections, self.report), self.target.window
+
+        def works() -> Iterator[Work]:
+            for frame, found in analysed:
+                part = _part(frame, window)
+                yield choice(found, counted=part == _INSIDE).work(frame, part)
+
+        return needed(works(), lambda part: part == _INSIDE, self.margin)
+
+    def _written(self, writer: video.Writer, frames: Iterable[Frame]) -> Iterator[None]:
+        for frame in frames:
+            if _part(frame, self.target.window) == _INSIDE:
+                self.sides.put(frame)
+                writer.write(frame)
+                yield
+
+
+_BEFORE, _INSIDE, _BEHIND = 0, 1, 2
+
+
+def _part(frame: Frame, window: video.Window | None) -> int:
+    if window is None:
+        return _INSIDE
+    if window.is_before(frame.pts, frame.index):
+        return _BEFORE
+    return _BEHIND if window.is_behind(frame.pts, frame.index) else _INSIDE
+
+
+@dataclass(frozen=True, slots=True)
+class _Inside:
+    """Shows a watcher the frames of a window alone; no batch has frames of both kinds."""
+
+    watcher: Watcher
+    window: video.Window | None
+
+    def see(self, batch: Batch, made: Sequence[Frame], number: int) -> None:
+        """See `Watcher`."""
+        if _part(batch.works[0].frame, self.window) == _INSIDE:
+            self.watcher.see(batch, made, number)
+
+
+def needed(
+    works: Iterable[Work], wanted: Callable[[int], bool], margin: int, left: int = 0
+) -> Iterator[Work]:
+    """The works of the spans that are wanted, and `margin` ones before and after each run of them.
+
+    left: how many of the first ones are still needed by what came before.
+    """
+    before: deque[Work] = deque(maxlen=margin)
+    for work in works:
+        if wanted(work.span):
+            yield from before
+            before.clear()
+            left = margin
+            yield work
+        elif left:
+            left -= 1
+            yield work
+        else:
+            before.append(work)

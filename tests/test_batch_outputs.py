@@ -1,0 +1,154 @@
+"""Jobs with more than one output, and with more files that they depend on."""
+
+from __future__ import annotations
+
+import inspect
+import shutil
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+import fastswap
+from fastswap import batch
+from fastswap.batch.entries import KEYS
+from fastswap.cli.render import render as command
+from fastswap.errors import JobsError
+from fastswap.report import Report
+from test_batch import Fake, toml
+
+
+@pytest.fixture
+def place(generator: Path, tmp_path: Path) -> Path:
+    """A folder with a model, and with all else that the jobs name; what is in it does not matter."""
+    shutil.copy(generator, tmp_path / "anna.onnx")
+    for name in ("a.mp4", "b.mp4", "c.mp4", "mask.png", "who.png", "r.onnx"):
+        (tmp_path / name).write_bytes(name.encode())
+    return tmp_path
+
+
+SIDES = """
+[[job]]
+input = "[ab].mp4"
+output = "out/{stem}.mkv"
+model = "anna.onnx"
+start = 1.5
+end = "40f"
+encoder = "ffv1"
+deinterlace = false
+matte = "mattes/{stem}.mkv"
+layer = "layers/{stem}/l_%04d.exr"
+report = "pages/{stem}.html"
+analysis = "{stem}.faces"
+mask_file = "mask.png"
+select = "ref:who.png"
+recogniser = "r.onnx"
+cluster_files = "shared"
+"""
+
+
+class Full(Fake):
+    """Also writes the other outputs, and an analysis."""
+
+    def __call__(self, source: Path, output: Path, **options: Any) -> Report:
+        for key in ("matte", "report_page"):
+            options[key].write_text("made")
+        if "layer" in options:
+            options["layer"].parent.mkdir()
+            (options["layer"].parent / "l_0000.exr").write_text("made")
+        report = super().__call__(source, output, **options)
+        report.analysis = str(source.with_suffix(".faces"))
+        Path(report.analysis).write_text("found")
+        return report
+
+
+def test_every_option_of_render_has_a_key(place: Path) -> None:
+    """But those of pipes, and of the terminal; `--option` is `options`, the look's options are in `look`."""
+    elsewhere = {"source", "face", "option", "container", "manifest", "json", "quiet", "log_format"}
+    look = set(fastswap.Look.__dataclass_fields__) | {"look", "look_file"}
+    options = {name for name in inspect.signature(command).parameters if name not in elsewhere | look}
+    assert options <= KEYS.keys() | look, options - KEYS.keys()
+    fake = Full()
+    assert batch.run(toml(place, SIDES), render=fake).ok
+    first, second = fake.options
+    assert first["start"] == 1.5
+    assert (first["encoder"], first["deinterlace"], first["end"]) == ("ffv1", False, "40f")
+    assert second["matte"] == place / "mattes" / "b.mkv"
+    assert second["layer"] == place / "layers" / "b" / "l_%04d.exr"
+    assert second["report_page"] == place / "pages" / "b.html"
+    assert second["analysis"] == place / "b.faces"
+    assert second["mask_file"] == place / "mask.png"
+    assert second["select"] == f"ref:{place / 'who.png'}"
+    assert all(path.is_dir() for path in (place / "mattes", place / "layers", place / "pages"))
+
+
+def test_a_lost_matte_another_mask_and_an_edited_analysis_are_seen(place: Path) -> None:
+    jobs = toml(place, SIDES.replace("layer =", "# layer ="))
+
+    def rerun() -> list[str]:
+        render = Full()
+        assert batch.run(jobs, render=render).ok
+        return render.made
+
+    assert rerun() == ["a.mkv", "b.mkv"]
+    assert rerun() == []
+    (place / "mattes" / "b.mkv").unlink()
+    assert rerun() == ["b.mkv"]
+    (place / "pages" / "a.html").write_text("cut")
+    assert rerun() == ["a.mkv"]
+    (place / "a.faces").unlink()
+    assert rerun() == [], "it is made again when it is needed"
+    (place / "b.faces").write_text("edited by hand")
+    assert rerun() == ["b.mkv"]
+    for name in ("mask.png", "who.png"):
+        (place / name).write_bytes(b"another")
+        assert rerun() == ["a.mkv", "b.mkv"]
+
+
+WRONG = """
+[defaults]
+model = "anna.onnx"
+[[job]]
+input = "[ab].mp4"
+output = "{stem}.mkv"
+matte = "matte.mkv"
+[[job]]
+input = "c.mp4"
+output = "c2.mkv"
+matte = "c2.mkv"
+[[job]]
+input = "c.mp4"
+output = "c3.mkv"
+layer = "c.mp4"
+report = "page.pdf"
+mask_file = "none.png"
+device = "gpu"
+cluster_files = "post"
+[[job]]
+input = "c.mp4"
+output = "c4.mkv"
+matte = "{stemm}.mkv"
+select = "ref:none.jpg"
+recogniser = "lost.onnx"
+"""
+
+
+def test_faults_of_the_other_outputs_are_told_with_the_rest(place: Path) -> None:
+    with pytest.raises(JobsError) as caught:
+        batch.run(toml(place, WRONG), render=Fake())
+    expected = [
+        ("jobs.toml:4", "matte.mkv is that of the job at jobs.toml:4 already"),
+        ("jobs.toml:8", "c2.mkv is its own output"),
+        ("jobs.toml:12", "a layer is written to"),
+        ("jobs.toml:12", "a report is an .html file"),
+        ("jobs.toml:12", "none.png: no such file"),
+        ("jobs.toml:12", "'gpu'"),
+        ("jobs.toml:12", "'post'"),
+        ("jobs.toml:23", "stemm"),
+        ("jobs.toml:20", "none.jpg: no such file"),
+        ("jobs.toml:20", "lost.onnx: no such file"),
+    ]
+    said = caught.value.problems
+    for start, words in expected:
+        assert any(line.startswith(f"{start}: ") and words in line for line in said), (start, words, said)
+    assert all("\n" not in line for line in said)
