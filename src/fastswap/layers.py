@@ -31,9 +31,7 @@ class Layers:
     """Draws the layers of a render's frames while they are made, see `swap.Watcher`, and gives them away in order."""
 
     swaps: Sequence[FaceSwap]
-    _held: dict[int, Layer | None] = field(
-        default_factory=dict
-    )  # of frames that later models will still draw in
+    _held: dict[int, Layer | None] = field(default_factory=dict)  # of frames for later models
     _ready: deque[tuple[int, Layer | None]] = field(default_factory=deque)
     _lock: threading.Lock = field(default_factory=threading.Lock)
 
