@@ -21,7 +21,7 @@ import compare
 import host_runtime
 from fastswap.engines import accept, opening
 from fastswap.engines import precision as precisions
-from fastswap.engines.network import batch_sizes, padded, run_on_host
+from fastswap.engines.network import batch_sizes, halving, padded, run_on_host
 from fastswap.engines.opening import Job
 from fastswap.errors import DeviceError, ModelError
 from host_runtime import HostRuntime
@@ -218,15 +218,15 @@ def test_memory_for_half_the_batch(runtime: HostRuntime) -> None:
             raise MemoryError("GPU memory is exhausted")
         return batch
 
-    assert opening.halving(32, work, notices, "demo.onnx", lambda: False) == 4
+    assert halving(32, work, notices, "demo.onnx", lambda: False) == 4
     assert asked == [32, 16, 8, 4]
     asked.clear()
     notices.clear()
-    assert opening.halving(32, work, notices, "demo.onnx", lambda: True) == 4
+    assert halving(32, work, notices, "demo.onnx", lambda: True) == 4
     assert asked == [32, 32, 16, 8, 4]  # tried again once what lay about was freed
     assert notices == ["demo.onnx: batches of 4 instead of 32: the GPU's memory has no room for more"]
     with pytest.raises(DeviceError, match="too small even for one face"):
-        opening.halving(2, lambda batch: work(9), notices, "demo.onnx", lambda: False)
+        halving(2, lambda batch: work(9), notices, "demo.onnx", lambda: False)
 
 
 def test_results_that_differ_are_refused() -> None:

@@ -21,7 +21,7 @@ from fastswap.errors import DeviceError
 from fastswap.look import Look
 from fastswap.swap import FaceSwap
 from host_runtime import HostRuntime
-from test_gpu_path import check_alike, swapped_on_cpu, swapped_on_gpu
+from test_gpu_path import actor, check_alike, swapped_on_cpu, swapped_on_gpu
 
 torch = pytest.importorskip("torch")
 
@@ -154,6 +154,27 @@ def test_the_report_tells_of_it_once(
     told = [notice for notice in report.notices if "no room" in notice]
     assert told == [f"{generator.name}: batches of 2 instead of 8: the GPU's memory has no room for more"]
     assert report.engine.endswith("batch 2")
+
+
+@pytest.mark.parametrize("fails", [1, 2])
+def test_no_room_to_look_for_faces(runtime: HostRuntime, fails: int) -> None:
+    device = GpuDevice(runtime, "torch")
+    detector, _ = device.models()
+    (frame,) = device.arrive(actor(1))
+    crop, left = runtime.native.crop, [MemoryError("GPU memory is exhausted")] * fails
+
+    def full_at_first(*arguments: Any) -> None:
+        if left:
+            raise left.pop()
+        crop(*arguments)
+
+    runtime.native.crop = full_at_first
+    if fails > 1:
+        with pytest.raises(DeviceError, match=r"^face detector: the GPU's memory is too small"):
+            detector(frame)
+    else:
+        assert len(detector(frame)) == 1
+        assert runtime.trimmed == 1
 
 
 def test_a_step_is_tried_again_before_it_is_halved() -> None:
@@ -358,6 +379,9 @@ def test_an_engine_is_built_for_half_the_batch(
     assert built == [8, 4, 2]
     assert 4 in closed  # its memory is free for the next
     assert opened.sizes == (1, 2)
+    again = opening.open_network(job(plain(), 8), runtime, engine="tensorrt", cache=EngineCache(tmp_path))
+    assert built == [8, 4, 2]  # what failed is not tried again with no more memory than then
+    assert again.sizes == (1, 2)
     assert [notice for notice in opened.notices if "no room" in notice] == [
         "demo.onnx: batches of 2 instead of 8: the GPU's memory has no room for more"
     ]

@@ -12,7 +12,8 @@ from fastswap.device.choice import Wish, open_gpu, parse
 from fastswap.device.faces import face_jobs
 from fastswap.device.swap import job_of
 from fastswap.engines.cache import EngineCache
-from fastswap.engines.opening import Job, halving, open_tensorrt
+from fastswap.engines.network import halving
+from fastswap.engines.opening import Job, open_tensorrt
 from fastswap.engines.precision import PRECISIONS, Precision
 from fastswap.errors import DeviceError, SettingsError
 from fastswap.model import load_contract

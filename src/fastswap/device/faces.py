@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import threading
 from collections.abc import Sequence
+from functools import partial
 from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
@@ -15,6 +16,7 @@ from fastswap.align import compose
 from fastswap.detect import Detector, Mesh, _anchors
 from fastswap.device.ops import crop
 from fastswap.device.plane import wait_for
+from fastswap.device.room import once_more
 from fastswap.engines.network import run_with_room
 from fastswap.engines.opening import Job, digest, open_network
 from fastswap.errors import ModelError, OutputError
@@ -83,6 +85,7 @@ class FaceNetwork:
     def __init__(self, job: Job, runtime: Runtime, engine: EngineName) -> None:
         self.network: DeviceNetwork = open_network(job, runtime, engine=engine)
         self._runtime, self._stream, self._lock = runtime, runtime.stream(), threading.Lock()
+        self._name = job.name
 
     def __call__(
         self, frame: Frame, regions: Sequence[Affine], border: str
@@ -94,16 +97,22 @@ class FaceNetwork:
             wait_for(frame, self._stream)
             for start in range(0, len(regions), most):
                 part = regions[start : start + most]
-                maps = np.stack([compose(frame.to_coded, region) for region in part])
-                taken = self.network.taken(0, len(part))
-                crop(self._runtime, self._stream, [frame] * len(part), maps, taken, border=border)
-                run_with_room(self.network, len(part), self._stream)
-                results = [
-                    self.network.given(0, name, len(part)).download(self._stream.native)
-                    for name in sorted(self.network.outputs)
-                ]
-                found += zip(*results, strict=True)
+                found += once_more(self._runtime, self._name, partial(self._look, frame, part, border))
         return found
+
+    def _look(
+        self, frame: Frame, regions: Sequence[Affine], border: str
+    ) -> list[tuple[NDArray[np.float32], ...]]:
+        count = len(regions)
+        maps = np.stack([compose(frame.to_coded, region) for region in regions])
+        taken = self.network.taken(0, count)
+        crop(self._runtime, self._stream, [frame] * count, maps, taken, border=border)
+        run_with_room(self.network, count, self._stream)
+        results = [
+            self.network.given(0, name, count).download(self._stream.native)
+            for name in sorted(self.network.outputs)
+        ]
+        return list(zip(*results, strict=True))
 
     def close(self) -> None:
         """Frees the network."""

@@ -19,6 +19,19 @@ PATIENCE_S: Final = (0.1, 0.5, 2.0)
 """How long to wait before each further try with a single one: later stages may still give memory back."""
 
 
+def once_more(runtime: Runtime, name: str, work: Callable[[], T]) -> T:
+    """What small work gives; where there is no room, after idle memory was freed. Raises DeviceError when that is too
+    little."""
+    try:
+        return work()
+    except MemoryError:
+        runtime.trim()
+    try:
+        return work()
+    except MemoryError as error:
+        raise too_small(name, error) from error
+
+
 class Room:
     """What the batches of one swap have room for. engine: its `batch` is how many faces the next ones will have.
 

@@ -114,6 +114,21 @@ class EngineCache:
         self.notices.append(f"{self.path(key)}: the stored engine is of no use ({why}); it is built again")
         self.path(key).unlink(missing_ok=True)
 
+    def refuse(self, key: EngineKey, free: int) -> None:
+        """Notes that an engine cannot be built with so many bytes of device memory; it is no matter if that fails."""
+        with suppress(OSError):
+            self._store(self._refused_path(key), str(free).encode())
+
+    def refused(self, key: EngineKey) -> int:
+        """Bytes of device memory with which an engine could not be built, so that it is not tried again; 0 for none."""
+        try:
+            return int(self._refused_path(key).read_bytes())
+        except (OSError, ValueError):
+            return 0
+
+    def _refused_path(self, key: EngineKey) -> Path:
+        return self.folder / f"{key.name}.refused"
+
     def timing(self, key: EngineKey) -> bytes:
         """What earlier builds on the same GPU measured; empty when there were none."""
         try:

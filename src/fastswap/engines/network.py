@@ -6,7 +6,8 @@ another. Fixed memory and a few fixed batch sizes are also what a CUDA graph nee
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Protocol
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,6 +17,8 @@ from fastswap.model import MASK, SWAP
 
 if TYPE_CHECKING:
     from fastswap.device.runtime import Runtime, Stream
+
+T = TypeVar("T")
 
 SLOTS = 1
 """Batches in the network at once. The GPU pipeline copies a batch in and out (microseconds), so one is enough."""
@@ -72,6 +75,30 @@ def smaller(name: str, size: int, asked: int) -> str:
 def too_small(name: str, error: MemoryError) -> DeviceError:
     """What to raise when halving came to an end."""
     return DeviceError(f"{name}: the GPU's memory is too small even for one face ({error})")
+
+
+def halving(
+    batch: int, work: Callable[[int], T], notices: list[str], name: str, trim: Callable[[], bool]
+) -> T:
+    """Does `work` with a batch that the GPU's memory has room for: the one asked for, or half, a quarter, ... of it.
+
+    trim: frees memory that lies about, see `runtime.Runtime`; tried before the batch is halved.
+    """
+    size, trimmed = batch, False
+    while True:
+        try:
+            made = work(size)
+        except MemoryError as error:
+            if not trimmed and trim():
+                trimmed = True
+                continue
+            if size == 1:
+                raise too_small(name, error) from error
+            size //= 2
+            continue
+        if size != batch:
+            notices.append(smaller(name, size, batch))
+        return made
 
 
 def run_with_room(network: DeviceNetwork, count: int, stream: Stream) -> None:

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any, Final, Literal, TypeVar
+from typing import TYPE_CHECKING, Any, Final, Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -15,7 +15,7 @@ from fastswap.engines import graph as graphs
 from fastswap.engines import precision as precisions
 from fastswap.engines.accept import Outputs, differences, refused
 from fastswap.engines.cache import EngineCache, EngineKey, Stored
-from fastswap.engines.network import DeviceNetwork, batch_sizes, run_on_host, smaller, too_small
+from fastswap.engines.network import DeviceNetwork, batch_sizes, halving, run_on_host
 from fastswap.engines.precision import Precision
 from fastswap.errors import DeviceError, FastswapError, ModelError
 
@@ -28,7 +28,6 @@ if TYPE_CHECKING:
     from fastswap.engines.tensorrt_build import Step
 
 EngineName = Literal["auto", "tensorrt", "torch"]
-T = TypeVar("T")
 
 RECIPE: Final = 1
 """Version of the way from an ONNX file to an engine; a change makes older engines unused."""
@@ -88,30 +87,6 @@ def _open(
                 raise
             notices.append(f"{job.name}: run by torch, since {error}")
     return open_torch(job, runtime)
-
-
-def halving(
-    batch: int, work: Callable[[int], T], notices: list[str], name: str, trim: Callable[[], bool]
-) -> T:
-    """Does `work` with a batch that the GPU's memory has room for: the one asked for, or half, a quarter, ... of it.
-
-    trim: frees memory that lies about, see `runtime.Runtime`; tried before the batch is halved.
-    """
-    size, trimmed = batch, False
-    while True:
-        try:
-            made = work(size)
-        except MemoryError as error:
-            if not trimmed and trim():
-                trimmed = True
-                continue
-            if size == 1:
-                raise too_small(name, error) from error
-            size //= 2
-            continue
-        if size != batch:
-            notices.append(smaller(name, size, batch))
-        return made
 
 
 @contextmanager
@@ -215,14 +190,36 @@ def _build(
     step: Step | None,
     builds: bool,
 ) -> tuple[bytes, dict[str, Any]]:
-    """Builds an engine and checks it: first in the precision asked for, then in float32."""
-    from fastswap.engines.tensorrt import TensorRtNetwork
-    from fastswap.engines.tensorrt_build import build
-
+    """Builds an engine and checks it. One that the GPU had no room for is not tried again with no more room: that
+    takes minutes."""
     if not builds:
         raise DeviceError(
             "TensorRT's lean run time has no engine for it: run `fastswap compile --lean` with TensorRT"
         )
+    with runtime.current():
+        free = runtime.memory()[0]
+    if free <= cache.refused(key):
+        raise MemoryError("no room for the engine when that was last tried")
+    try:
+        return _checked(job, runtime, trt, cache, key, step, free)
+    except MemoryError:
+        cache.refuse(key, free)
+        raise
+
+
+def _checked(
+    job: Job,
+    runtime: Runtime,
+    trt: ModuleType,
+    cache: EngineCache,
+    key: EngineKey,
+    step: Step | None,
+    free: int,
+) -> tuple[bytes, dict[str, Any]]:
+    """An engine whose results are the CPU's: in the precision asked for, or in float32."""
+    from fastswap.engines.tensorrt import TensorRtNetwork
+    from fastswap.engines.tensorrt_build import build
+
     truth, refusal = cpu_outputs(job), ""
     for precision in dict.fromkeys((job.precision, "f32")):
         keep = precisions.overflowing(job.model, precision, job.probes)
@@ -234,7 +231,7 @@ def _build(
                 batch=job.batch,
                 lean=key.lean,
                 timing=cache.timing(key),
-                free=runtime.memory()[0],
+                free=free,
                 step=step,
             )
         cache.keep_timing(key, made.timing)
