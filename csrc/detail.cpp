@@ -5,7 +5,7 @@
 #include <vector>
 
 #include "buffer.h"
-#include "lanes.h"
+#include "kernels.h"
 #include "parallel.h"
 
 namespace fs {
@@ -14,45 +14,17 @@ namespace {
 constexpr int kMedianBins = 4096;
 constexpr float kMedianScale = 8192.0f;  // bins for a magnitude of 1
 
-// Luma and its smoothings, each size x size, and room for one of them.
-struct Scratch {
-  Buffer<float> memory;
-  float *luma, *smooth[kBands], *columns;
-};
-
-Scratch& bands_of(const float* picture, int size) {
-  thread_local Scratch s;
+DetailBands bands_of(const float* picture, int size) {
+  thread_local Buffer<float> memory, row;
   const std::ptrdiff_t area = static_cast<std::ptrdiff_t>(size) * size;
-  float* at = s.memory.get(static_cast<std::size_t>(area) * (kBands + 2));
-  s.luma = at;
-  s.columns = at + area;
-  for (std::ptrdiff_t i = 0; i < area; ++i) {
-    s.luma[i] =
-        luma_of(clamp_unit(picture[i]), clamp_unit(picture[area + i]), clamp_unit(picture[2 * area + i]));
-  }
+  float* at = memory.get(static_cast<std::size_t>(area) * (kBands + 2));
+  DetailBands s{at, {}, at + area};
+  kernels().luma(picture, area, s.luma);
   const float* from = s.luma;
   for (int band = 0; band < kBands; ++band) {
-    float* to = s.smooth[band] = at + (band + 2) * area;
-    const int hole = 1 << band, last = size - 1;
-    for (int y = 0; y < size; ++y) {
-      const float* up = from + static_cast<std::ptrdiff_t>(std::max(0, y - hole)) * size;
-      const float* here = from + static_cast<std::ptrdiff_t>(y) * size;
-      const float* down = from + static_cast<std::ptrdiff_t>(std::min(last, y + hole)) * size;
-      float* row = s.columns + static_cast<std::ptrdiff_t>(y) * size;
-      for (int x = 0; x < size; ++x) row[x] = smoothed(up[x], here[x], down[x]);
-    }
-    for (int y = 0; y < size; ++y) {
-      const float* row = s.columns + static_cast<std::ptrdiff_t>(y) * size;
-      float* out = to + static_cast<std::ptrdiff_t>(y) * size;
-      const auto at_edge = [&](int x) {
-        out[x] = smoothed(row[std::max(0, x - hole)], row[x], row[std::min(last, x + hole)]);
-      };
-      const int inner = std::max(hole, size - hole);
-      for (int x = 0; x < std::min(hole, size); ++x) at_edge(x);
-      for (int x = hole; x < size - hole; ++x) out[x] = smoothed(row[x - hole], row[x], row[x + hole]);
-      for (int x = inner; x < size; ++x) at_edge(x);
-    }
-    from = to;
+    s.smooth[band] = at + (band + 2) * area;
+    kernels().smooth(from, size, 1 << band, row.get(static_cast<std::size_t>(size)), s.smooth[band]);
+    from = s.smooth[band];
   }
   return s;
 }
@@ -69,7 +41,7 @@ double median(const std::vector<int>& bins, int total) {
 }
 
 void measure(const float* picture, const float* mask, int size, double* out) {
-  const Scratch& s = bands_of(picture, size);
+  const DetailBands s = bands_of(picture, size);
   const std::ptrdiff_t area = static_cast<std::ptrdiff_t>(size) * size;
   std::fill_n(out, kDetailNumbers, 0.0);
   for (std::ptrdiff_t i = 0; i < area; ++i) out[0] += clamp_unit(mask[i]);
@@ -109,15 +81,7 @@ void sharpen(const float* pictures, const float* gains, int count, int size, flo
   const std::ptrdiff_t area = static_cast<std::ptrdiff_t>(size) * size;
   parallel_for(count, [&](int n) {
     const float* in = pictures + 3 * area * n;
-    float* to = out + 3 * area * n;
-    const Scratch& s = bands_of(in, size);
-    float gain[kBands];
-    for (int band = 0; band < kBands; ++band) gain[band] = gains[n * kBands + band];
-    for (std::ptrdiff_t i = 0; i < area; ++i) {
-      const float bands[kBands] = {s.luma[i] - s.smooth[0][i], s.smooth[0][i] - s.smooth[1][i]};
-      const float more = sharpening(bands, gain);
-      for (int c = 0; c < 3; ++c) to[c * area + i] = clamp_unit(in[c * area + i] + more);
-    }
+    kernels().sharpen(bands_of(in, size), gains + n * kBands, in, area, out + 3 * area * n);
   });
 }
 

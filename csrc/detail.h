@@ -27,6 +27,11 @@ FS_HD float sharpening(const float (&bands)[kBands], const float (&gains)[kBands
   return total;
 }
 
+// Luma and its smoothings, each as large as the picture, and room for what sharpening adds.
+struct DetailBands {
+  float *luma, *smooth[kBands], *more;
+};
+
 // The noise of a band is the median of its magnitude where the mask is above 1/2, over 0.6745 (the deviation
 // of a Gaussian with that median): edges are few and strong, noise is everywhere. pictures: count x 3 x size
 // x size; masks: count x size x size; out: count x kDetailNumbers.

@@ -7,10 +7,13 @@
 #include "blend.h"
 #include "color.h"
 #include "crop.h"
+#include "detail.h"
 #include "layers.h"
 #include "mask_rows.h"
+#include "motion.h"
 #include "multiband.h"
 #include "poisson.h"
+#include "tables.h"
 #include "window.h"
 
 namespace fs {
@@ -28,6 +31,16 @@ struct Kernels {
   // R'G'B' of the pixels as layers would take it.
   void (*layer_rgb)(LayerSource source, const ColorMap& map, const PixelRows& rows, const ChannelRows& out);
   void (*make_layers)(const LayerParams& params);
+  // A map by tables (tables.h); pixels whose mask is 0 are only cut to 0..1.
+  void (*apply_tables)(const TableRound* rounds, int count, float strength, const PixelRows& rows,
+                       const ChannelRows& out);
+  // Row y of a face, blurred where the mask is above 0; out: the row in the first of three planes.
+  void (*motion_row)(const MotionParams& params, const float* face, const float* mask, int size, int y,
+                     float* out);
+  void (*luma)(const float* picture, std::ptrdiff_t area, float* out);
+  void (*smooth)(const float* from, int size, int hole, float* row, float* out);
+  void (*sharpen)(const DetailBands& bands, const float* gains, const float* picture, std::ptrdiff_t area,
+                  float* out);
   void (*blend_row_u8)(const BlendRow<std::uint8_t>& params);
   void (*blend_row_u16)(const BlendRow<std::uint16_t>& params);
   void (*mask_combine)(const CombineParams& params);

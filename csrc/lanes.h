@@ -57,6 +57,8 @@ FS_HD float from_bits(int a) {
   return value;
 }
 
+FS_HD float gather(const float* data, int index) { return data[index]; }
+
 // Two neighbouring 16-bit samples at `index`.
 FS_HD void load_pair(const std::uint16_t* data, int index, float& left, float& right) {
   left = static_cast<float>(data[index]);

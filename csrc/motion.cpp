@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cstring>
 
+#include "kernels.h"
 #include "parallel.h"
 
 namespace fs {
@@ -29,13 +30,7 @@ void motion_blur(const float* faces, const float* masks, const Affine* motions, 
         std::memcpy(to + c * area + row, from + c * area + row,
                     static_cast<std::size_t>(size) * sizeof(float));
       }
-      if (p.taps == 1) continue;
-      for (int x = 0; x < size; ++x) {
-        if (!(mask[row + x] > 0.0f)) continue;
-        float mean[3];
-        blurred(p, from, size, x, y, mean);
-        for (int c = 0; c < 3; ++c) to[c * area + row + x] = mean[c];
-      }
+      if (p.taps > 1) kernels().motion_row(p, from, mask + row, size, y, to + row);
     }
   });
 }

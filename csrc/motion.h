@@ -8,37 +8,39 @@ namespace fs {
 
 inline constexpr int kMostMotionTaps = 32;
 
-// Bilinear, with the nearest pixel beyond the edges; (0.5, 0.5) is the first pixel's centre.
-FS_HD float at_position(const float* plane, int size, float u, float v) {
-  const float most = static_cast<float>(size - 1);
-  const float x = lower(upper(u - 0.5f, 0.0f), most), y = lower(upper(v - 0.5f, 0.0f), most);
-  const int left = lower(static_cast<int>(x), size > 1 ? size - 2 : 0);
-  const int top = lower(static_cast<int>(y), size > 1 ? size - 2 : 0);
-  const int right = size > 1 ? 1 : 0, down = size > 1 ? size : 0;
-  const float fx = x - static_cast<float>(left), fy = y - static_cast<float>(top);
-  const float* p = plane + static_cast<std::ptrdiff_t>(top) * size + left;
-  const float above = p[0] + fx * (p[right] - p[0]);
-  const float below = p[down] + fx * (p[down + right] - p[down]);
-  return above + fy * (below - above);
-}
-
 // How a pixel moves while the shutter is open, in pixels, and how many points of that way are averaged.
 struct MotionParams {
   float xx, xy, x0, yx, yy, y0;
   int taps;
 };
 
-// The mean of `taps` points evenly spread over the way, whose middle is the pixel's centre.
-FS_HD void blurred(const MotionParams& p, const float* picture, int size, int x, int y, float (&out)[3]) {
-  const float u = static_cast<float>(x) + 0.5f, v = static_cast<float>(y) + 0.5f;
-  const float du = p.xx * u + p.xy * v + p.x0, dv = p.yx * u + p.yy * v + p.y0;
+// The mean of `taps` points evenly spread over the way, whose middle is the pixel's centre (u, v); (0.5, 0.5)
+// is that of the first. Bilinear, with the nearest pixel beyond the edges.
+template <class F>
+FS_HD void blurred(const MotionParams& p, const float* picture, int size, F u, F v, F (&out)[3]) {
+  using L = Lanes<F>;
+  const F du = L::set(p.xx) * u + L::set(p.xy) * v + L::set(p.x0);
+  const F dv = L::set(p.yx) * u + L::set(p.yy) * v + L::set(p.y0);
   const std::ptrdiff_t area = static_cast<std::ptrdiff_t>(size) * size;
-  for (float& value : out) value = 0.0f;
+  const F none = L::set(0.0f), half = L::set(0.5f), most = L::set(static_cast<float>(size - 1));
+  const int last = size > 1 ? size - 2 : 0, right = size > 1 ? 1 : 0, down = size > 1 ? size : 0;
+  for (F& value : out) value = none;
   for (int k = 0; k < p.taps; ++k) {
-    const float part = (static_cast<float>(k) + 0.5f) / static_cast<float>(p.taps) - 0.5f;
-    for (int c = 0; c < 3; ++c) out[c] += at_position(picture + c * area, size, u + part * du, v + part * dv);
+    const F part = L::set((static_cast<float>(k) + 0.5f) / static_cast<float>(p.taps) - 0.5f);
+    const F x = lower(upper(u + part * du - half, none), most),
+            y = lower(upper(v + part * dv - half, none), most);
+    const auto left = lower(truncate(x), last), top = lower(truncate(y), last);
+    const F fx = x - to_float(left), fy = y - to_float(top);
+    const auto index = top * size + left;
+    for (int c = 0; c < 3; ++c) {
+      const float* plane = picture + c * area;
+      const F a = gather(plane, index), b = gather(plane + right, index);
+      const F d = gather(plane + down, index), e = gather(plane + down + right, index);
+      const F above = a + fx * (b - a), below = d + fx * (e - d);
+      out[c] = out[c] + (above + fy * (below - above));
+    }
   }
-  for (float& value : out) value *= 1.0f / static_cast<float>(p.taps);
+  for (F& value : out) value = value * L::set(1.0f / static_cast<float>(p.taps));
 }
 
 // One point for each pixel that the crop's fastest corner moves, at most kMostMotionTaps.

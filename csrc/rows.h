@@ -4,6 +4,7 @@
 // for one instruction set never stands in for another's.
 #pragma once
 
+#include "detail_rows.h"
 #include "kernels.h"
 #include "multiband_rows.h"
 #include "poisson_rows.h"
@@ -176,6 +177,40 @@ struct Rows {
     }
   }
 
+  static void tables(const TableRound* rounds, int count, float strength, const PixelRows& rows,
+                     const ChannelRows& out) {
+    const F zero = L::set(0.0f);
+    for (int y = 0; y < rows.height; ++y) {
+      along_row<F>(rows.width, [&](int x, int n) __attribute__((always_inline)) {
+        const std::ptrdiff_t from = y * rows.pitch + x, to = y * out.pitch + x;
+        const F mask = rows.mask ? L::load(rows.mask + y * rows.mask_pitch + x, n) : L::set(1.0f);
+        const F in[3] = {L::load(rows.channel[0] + from, n), L::load(rows.channel[1] + from, n),
+                         L::load(rows.channel[2] + from, n)};
+        Triple<F> made = {in[0], in[1], in[2]};
+        if (any_above_zero(mask)) made = apply_tables(rounds, count, strength, in[0], in[1], in[2]);
+        L::store(out.channel[0] + to, choose_less(zero, mask, made.a, clamp_unit(in[0])), n);
+        L::store(out.channel[1] + to, choose_less(zero, mask, made.b, clamp_unit(in[1])), n);
+        L::store(out.channel[2] + to, choose_less(zero, mask, made.c, clamp_unit(in[2])), n);
+      });
+    }
+  }
+
+  static void motion_row(const MotionParams& p, const float* face, const float* mask, int size, int y,
+                         float* out) {
+    const std::ptrdiff_t area = static_cast<std::ptrdiff_t>(size) * size;
+    const F half = L::set(0.5f), v = L::set(static_cast<float>(y) + 0.5f), zero = L::set(0.0f);
+    along_row<F>(size, [&](int x, int n) __attribute__((always_inline)) {
+      const F shown = L::load(mask + x, n);
+      if (!any_above_zero(shown)) return;
+      F mean[3];
+      blurred(p, face, size, L::index() + (L::set(static_cast<float>(x)) + half), v, mean);
+      for (int c = 0; c < 3; ++c) {
+        float* to = out + c * area + x;
+        L::store(to, choose_less(zero, shown, mean[c], L::load(to, n)), n);
+      }
+    });
+  }
+
   // A row is sampled and then mixed in pieces that stay in the first-level cache.
   template <class T, int C, int kTaps>
   static void blend_planes(const BlendRow<T>& p) {
@@ -237,6 +272,7 @@ struct Rows {
   }
 
   static constexpr Kernels table(const char* name) {
+    using Detail = DetailRows<F>;
     using Mask = MaskRows<F>;
     using Pyramid = PyramidRows<F>;
     using Poisson = PoissonRows<F>;
@@ -250,6 +286,11 @@ struct Rows {
             apply,
             rgb,
             layers,
+            tables,
+            motion_row,
+            Detail::luma,
+            Detail::smooth,
+            Detail::sharpen,
             blend_row<std::uint8_t>,
             blend_row<std::uint16_t>,
             Mask::combine,

@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <cmath>
 
+#include "kernels.h"
+
 namespace fs {
 namespace {
 
@@ -200,23 +202,7 @@ TableMap sliced_map(const double* face, const double* target, double strength) {
 }
 
 void apply_tables(const TableMap& map, const PixelRows& rows, const ChannelRows& out) {
-  const int count = static_cast<int>(map.rounds.size());
-  for (int y = 0; y < rows.height; ++y) {
-    const float* mask = rows.mask ? rows.mask + y * rows.mask_pitch : nullptr;
-    const std::ptrdiff_t from = y * rows.pitch, to = y * out.pitch;
-    for (int x = 0; x < rows.width; ++x) {
-      if (mask && !(mask[x] > 0.0f)) {
-        for (int c = 0; c < 3; ++c) out.channel[c][to + x] = clamp_unit(rows.channel[c][from + x]);
-        continue;
-      }
-      const Triple<float> moved =
-          apply_tables(map.rounds.data(), count, map.strength, rows.channel[0][from + x],
-                       rows.channel[1][from + x], rows.channel[2][from + x]);
-      out.channel[0][to + x] = moved.a;
-      out.channel[1][to + x] = moved.b;
-      out.channel[2][to + x] = moved.c;
-    }
-  }
+  kernels().apply_tables(map.rounds.data(), static_cast<int>(map.rounds.size()), map.strength, rows, out);
 }
 
 }  // namespace fs

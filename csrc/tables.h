@@ -26,27 +26,29 @@ struct TableMap {
 };
 
 // Moves x by one round.
-FS_HD void apply_round(const TableRound& r, float (&x)[3]) {
-  float moved[3] = {x[0], x[1], x[2]};
+template <class F>
+FS_HD void apply_round(const TableRound& r, F (&x)[3]) {
+  using L = Lanes<F>;
+  F moved[3] = {x[0], x[1], x[2]};
   for (int i = 0; i < 3; ++i) {
-    const float along = r.axis[i][0] * x[0] + r.axis[i][1] * x[1] + r.axis[i][2] * x[2];
-    const float most = static_cast<float>(kBins - 1);
-    const float at = lower(upper((along - r.low[i]) * r.scale[i], 0.0f), most);
-    const int bin = at < most ? static_cast<int>(at) : kBins - 2;
-    const float here = r.move[i][bin];
-    const float move = here + (at - static_cast<float>(bin)) * (r.move[i][bin + 1] - here);
-    for (int c = 0; c < 3; ++c) moved[c] += move * r.axis[i][c];
+    const F along = L::set(r.axis[i][0]) * x[0] + L::set(r.axis[i][1]) * x[1] + L::set(r.axis[i][2]) * x[2];
+    const F most = L::set(static_cast<float>(kBins - 1));
+    const F at = lower(upper((along - L::set(r.low[i])) * L::set(r.scale[i]), L::set(0.0f)), most);
+    const auto bin = lower(truncate(at), kBins - 2);
+    const F here = gather(r.move[i], bin);
+    const F move = here + (at - to_float(bin)) * (gather(r.move[i] + 1, bin) - here);
+    for (int c = 0; c < 3; ++c) moved[c] = moved[c] + move * L::set(r.axis[i][c]);
   }
   for (int c = 0; c < 3; ++c) x[c] = moved[c];
 }
 
 // A pixel's R'G'B' under the whole map, cut to 0..1.
-FS_HD Triple<float> apply_tables(const TableRound* rounds, int count, float strength, float r, float g,
-                                 float b) {
-  const float in[3] = {clamp_unit(r), clamp_unit(g), clamp_unit(b)};
-  float x[3] = {in[0], in[1], in[2]};
+template <class F>
+FS_HD Triple<F> apply_tables(const TableRound* rounds, int count, float strength, F r, F g, F b) {
+  const F in[3] = {clamp_unit(r), clamp_unit(g), clamp_unit(b)};
+  F x[3] = {in[0], in[1], in[2]};
   for (int i = 0; i < count; ++i) apply_round(rounds[i], x);
-  for (int c = 0; c < 3; ++c) x[c] = clamp_unit(in[c] + strength * (x[c] - in[c]));
+  for (int c = 0; c < 3; ++c) x[c] = clamp_unit(in[c] + Lanes<F>::set(strength) * (x[c] - in[c]));
   return {x[0], x[1], x[2]};
 }
 

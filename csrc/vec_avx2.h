@@ -43,6 +43,8 @@ FS_HD float sum(F8 a) {
 FS_HD I8 bits_of(F8 a) { return {_mm256_castps_si256(a.v)}; }
 FS_HD F8 from_bits(I8 a) { return {_mm256_castsi256_ps(a.v)}; }
 
+FS_HD F8 gather(const float* data, I8 index) { return {_mm256_i32gather_ps(data, index.v, 4)}; }
+
 FS_HD void load_pair(const std::uint16_t* data, I8 index, F8& left, F8& right) {
   const __m256i both = _mm256_i32gather_epi32(reinterpret_cast<const int*>(data), index.v, 2);
   left.v = _mm256_cvtepi32_ps(_mm256_and_si256(both, _mm256_set1_epi32(0xffff)));

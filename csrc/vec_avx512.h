@@ -37,6 +37,8 @@ FS_HD float sum(F16 a) { return _mm512_reduce_add_ps(a.v); }
 FS_HD I16 bits_of(F16 a) { return {_mm512_castps_si512(a.v)}; }
 FS_HD F16 from_bits(I16 a) { return {_mm512_castsi512_ps(a.v)}; }
 
+FS_HD F16 gather(const float* data, I16 index) { return {_mm512_i32gather_ps(index.v, data, 4)}; }
+
 FS_HD void load_pair(const std::uint16_t* data, I16 index, F16& left, F16& right) {
   const __m512i both = _mm512_i32gather_epi32(index.v, data, 2);
   left.v = _mm512_cvtepi32_ps(_mm512_and_si512(both, _mm512_set1_epi32(0xffff)));

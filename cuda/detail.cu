@@ -106,7 +106,10 @@ __global__ void blur(const float* faces, const float* masks, const MotionParams*
   const MotionParams& p = motions[blockIdx.z];
   const bool moves = p.taps > 1 && masks[static_cast<std::ptrdiff_t>(blockIdx.z) * area + at] > 0.0f;
   float mean[3];
-  if (moves) blurred(p, faces + first, size, at % size, at / size, mean);
+  if (moves) {
+    const float u = static_cast<float>(at % size) + 0.5f, v = static_cast<float>(at / size) + 0.5f;
+    blurred(p, faces + first, size, u, v, mean);
+  }
   for (int c = 0; c < 3; ++c) {
     const std::ptrdiff_t to = first + static_cast<std::ptrdiff_t>(c) * area + at;
     out[to] = moves ? mean[c] : faces[to];
