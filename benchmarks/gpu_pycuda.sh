@@ -6,7 +6,7 @@
 set -euo pipefail
 site=$1 source=$2
 python=${PYTHON:-python3}
-if "$python" -c 'import pycuda.driver as d; d.init(); print(d.Device(0).name())'; then exit 0; fi
+if "$python" -c 'import pycuda.driver as d; d.init(); print(d.Device(0).name())' 2>/dev/null; then exit 0; fi
 temporary=$(mktemp -d)
 trap 'rm -rf "$temporary"' EXIT
 cuda=
