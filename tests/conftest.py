@@ -28,6 +28,17 @@ def _own_config(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
         os.environ["FASTSWAP_CONFIG"] = before
 
 
+@pytest.fixture(scope="module")
+def one_thread() -> Iterator[None]:
+    """For torch: small networks gain nothing by more threads, and lose much on a machine that is busy."""
+    import torch
+
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(before)
+
+
 @pytest.fixture(scope="session")
 def generator(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A 64 px model that recolours the face it is given."""

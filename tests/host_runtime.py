@@ -121,12 +121,10 @@ class HostRuntime:
         self.check_current()
         return HostEvent(self, {})
 
-    def empty(
-        self, shape: tuple[int, ...], typestr: str, stream: HostStream, *, spilled: bool = False
-    ) -> Any:
+    def empty(self, shape: tuple[int, ...], typestr: str, stream: HostStream, *, kind: str = "own") -> Any:
         self.check_current()
         memory = np.full(shape, 0xA5 if np.dtype(typestr).kind == "u" else np.nan, typestr)
-        if spilled:
+        if kind == "spilled":
             self.spilled.append(memory.nbytes)
         elif self.left is not None:
             if memory.nbytes > self.left:

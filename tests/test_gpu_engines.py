@@ -6,7 +6,6 @@ Memory and streams are those of `host_runtime`; networks in half precision are t
 from __future__ import annotations
 
 import importlib.resources
-from collections.abc import Iterator
 from functools import cache
 from pathlib import Path
 
@@ -27,17 +26,9 @@ from fastswap.errors import DeviceError, ModelError
 from host_runtime import HostRuntime
 
 torch = pytest.importorskip("torch")
+pytestmark = pytest.mark.usefixtures("one_thread")
 Floats = NDArray[np.float32]
 DEMO = importlib.resources.files("fastswap") / "data" / "demo.onnx"
-
-
-@pytest.fixture(scope="module", autouse=True)
-def _one_thread() -> Iterator[None]:
-    """Small networks gain nothing by more threads, and lose much on a machine that is busy."""
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(before)
 
 
 @cache

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -24,15 +24,7 @@ from host_runtime import HostRuntime
 from test_gpu_path import actor, check_alike, swapped_on_cpu, swapped_on_gpu
 
 torch = pytest.importorskip("torch")
-
-
-@pytest.fixture(scope="module", autouse=True)
-def _one_thread() -> Iterator[None]:
-    """Small networks gain nothing by more threads, and lose much on a machine that is busy."""
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(before)
+pytestmark = pytest.mark.usefixtures("one_thread")
 
 
 @pytest.fixture(autouse=True)
@@ -99,10 +91,10 @@ def test_crops_for_which_there_is_no_room(runtime: HostRuntime, generator: Path)
     size = gpu.contract.resolution
     whole = runtime.empty
 
-    def empty(shape: tuple[int, ...], typestr: str, stream: Any, *, spilled: bool = False) -> Any:
+    def empty(shape: tuple[int, ...], typestr: str, stream: Any, *, kind: str = "own") -> Any:
         if shape[-1] == size and shape[0] > 2:
             raise MemoryError("GPU memory is exhausted")
-        return whole(shape, typestr, stream, spilled=spilled)
+        return whole(shape, typestr, stream, kind=kind)
 
     runtime.empty = empty  # type: ignore[method-assign]
     got = swapped_on_gpu(device, gpu)
@@ -119,12 +111,12 @@ def test_frames_for_which_there_is_no_room(runtime: HostRuntime, generator: Path
     gpu = device.swap(generator, look=Look(steady=0), batch=4, threads=1)
     whole, counted = runtime.empty, []
 
-    def empty(shape: tuple[int, ...], typestr: str, stream: Any, *, spilled: bool = False) -> Any:
-        if typestr == "|u1" and not spilled:
+    def empty(shape: tuple[int, ...], typestr: str, stream: Any, *, kind: str = "own") -> Any:
+        if typestr == "|u1" and kind == "own":
             counted.append(shape)
             if len(counted) > 4:
                 raise MemoryError("GPU memory is exhausted")
-        return whole(shape, typestr, stream, spilled=spilled)
+        return whole(shape, typestr, stream, kind=kind)
 
     runtime.empty = empty  # type: ignore[method-assign]
     got = swapped_on_gpu(device, gpu)
@@ -198,6 +190,22 @@ def test_a_step_is_tried_again_before_it_is_halved() -> None:
     room.limit(4)  # is more
     assert engine.batch == 3
     assert notices == ["a.onnx: batches of 3 instead of 8: the GPU's memory has no room for more"]
+
+
+@pytest.mark.parametrize("count", range(3, 17))
+def test_halves_end_at_what_there_is_room_for(count: int) -> None:
+    """However many faces had gathered when batches became smaller."""
+    engine: Any = SimpleNamespace(batch=16)
+    runtime: Any = SimpleNamespace(trim=lambda: False)
+    room = Room(runtime, engine, "a.onnx", 16, [])
+
+    def step(first: int, many: int) -> int:
+        if many > 2:
+            raise MemoryError
+        return many
+
+    assert sum(room.in_parts(count, step)) == count
+    assert engine.batch == 2
 
 
 def test_a_size_without_room_runs_as_the_largest() -> None:

@@ -126,7 +126,7 @@ def test_memory_of_the_host_takes_over(driver: dict[str, str]) -> None:
 stream = runtime.stream()
 with runtime.current():
     device = runtime.empty((1 << 20,), "|u1", stream)
-    host = runtime.empty((1 << 20,), "|u1", stream, spilled=True)
+    host = runtime.empty((1 << 20,), "|u1", stream, kind='spilled')
     data = runtime.pinned((1 << 20,), np.uint8)
     data[...] = 7
     runtime.upload(host, data, stream)
@@ -138,12 +138,31 @@ with runtime.current():
     place = host.pointer
     del device, host, array
     print(runtime.trim(), runtime.trim(), left()[2:4])
-    again = runtime.empty((1 << 20,), "|u1", stream, spilled=True)
+    again = runtime.empty((1 << 20,), "|u1", stream, kind='spilled')
     print(again.pointer == place, left()[2:4])
 """,
         driver,
     )
     assert said.splitlines() == ["[1, 3] 7 7", "True False [0, 3]", "True [0, 3]"]
+
+
+def test_memory_that_was_lent_is_not_for_others(driver: dict[str, str]) -> None:
+    """Another library may drop it while work of its own still reads it."""
+    said = pycuda_stand_in.run(
+        HEAD
+        + """
+stream = runtime.stream()
+with runtime.current():
+    lent = runtime.empty((1 << 20,), "|u1", stream, kind="lent")
+    place = lent.pointer
+    runtime.release(lent, stream.record())
+    del lent
+    print(runtime.empty((1 << 20,), "|u1", stream).pointer == place)
+    print(runtime.empty((1 << 20,), "|u1", stream, kind="lent").pointer == place)
+""",
+        driver,
+    )
+    assert said.split() == ["False", "True"]
 
 
 def test_blocks_in_use_come_back_after_a_trim(driver: dict[str, str]) -> None:

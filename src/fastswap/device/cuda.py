@@ -21,7 +21,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fastswap.device.pool import Pool
-from fastswap.device.runtime import device_errors
+from fastswap.device.runtime import Kind, device_errors
 from fastswap.errors import DeviceError
 
 _NON_BLOCKING: Final = 1  # CU_STREAM_NON_BLOCKING: not ordered with the legacy default stream
@@ -137,11 +137,11 @@ class CudaRuntime:
         """See `runtime.Runtime`."""
         return self.event(None)
 
-    def empty(self, shape: tuple[int, ...], typestr: str, stream: Any, *, spilled: bool = False) -> Any:
+    def empty(self, shape: tuple[int, ...], typestr: str, stream: Any, *, kind: Kind = "own") -> Any:
         """See `runtime.Runtime`."""
         size = int(np.prod(shape, dtype=np.int64)) * np.dtype(typestr).itemsize
         with self.current():
-            block = self._pool.take(size, stream, spilled)
+            block = self._pool.take(size, stream, kind)
         return self.native.Array(block.pointer, list(shape), None, typestr, block)
 
     def trim(self) -> bool:

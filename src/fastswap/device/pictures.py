@@ -126,6 +126,9 @@ class Pictures:
 
     def hand_back(self, frame: Frame, caller: int) -> None:
         """Makes the caller's stream wait for what was drawn, or the host where there is no such stream."""
+        if not frame.owner.changed:  # nobody drew, so nobody told when
+            for array in frame.owner.arrays:
+                self._runtime.release(array, frame.owner.ready)
         if caller == NO_STREAM:
             frame.owner.wait()
             return
@@ -160,7 +163,7 @@ class Pictures:
         return self._runtime.native.Array(interface["data"][0], shape, None, interface["typestr"], part)
 
     def _copy(self, source: Any) -> Any:
-        made = self._runtime.empty(tuple(source.shape), source.typestr, self._stream)
+        made = self._runtime.empty(tuple(source.shape), source.typestr, self._stream, kind="lent")
         size = int(np.prod(source.shape)) * np.dtype(source.typestr).itemsize
         self._runtime.copy(made, source, size, self._stream)
         return made

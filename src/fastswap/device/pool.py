@@ -50,17 +50,20 @@ class Pool:
     def __init__(self, driver: Any, index: int, recording: AbstractContextManager[Any]) -> None:
         self._driver, self._index, self._recording = driver, index, recording
         self._lock = threading.Lock()
-        self._free: defaultdict[tuple[int, bool], _Free] = defaultdict(list)
+        self._free: defaultdict[tuple[int, str], _Free] = defaultdict(list)
         self._live: weakref.WeakValueDictionary[int, Block] = weakref.WeakValueDictionary()
 
-    def take(self, size: int, stream: Any, spilled: bool) -> Block:
-        """At least `size` bytes: a free block, which `stream` then waits for, or a new one. Raises MemoryError."""
+    def take(self, size: int, stream: Any, kind: str = "own") -> Block:
+        """At least `size` bytes: a free block, which `stream` then waits for, or a new one. Raises MemoryError.
+
+        kind: see `runtime.Runtime.empty`; blocks of each have their own lists.
+        """
         size = size_class(size)
         with self._lock:
-            free = self._free[size, spilled]
+            free = self._free[size, kind]
             memory, after, told = free.pop() if free else (None, None, True)
         if memory is None:
-            memory = _Spilled(self._driver, size) if spilled else self._allocate(size)
+            memory = _Spilled(self._driver, size) if kind == "spilled" else self._allocate(size)
         elif told:
             stream.wait(after)
         else:  # dropped by somebody who did not say when he was done: everything has to be
@@ -93,8 +96,8 @@ class Pool:
         """Frees the device memory that nobody uses; False when there is none."""
         unused: list[Any] = []
         with self._lock:
-            for (_, spilled), free in self._free.items():
-                while free and not spilled:  # the lists stay: blocks in use come back to them
+            for (_, kind), free in self._free.items():
+                while free and kind != "spilled":  # the lists stay: blocks in use come back to them
                     unused.append(free.pop())
         if unused:
             self.wait_for_all()

@@ -61,7 +61,7 @@ class Room:
                 made = step(first, many)
             except MemoryError as error:
                 if trimmed and many > 1:
-                    most = many // 2
+                    most = (many + 1) // 2
                     self.limit(max(1, batch * most // count) if batch else most)
                 elif trimmed and not waits:
                     raise too_small(self._name, error) from error

@@ -9,12 +9,14 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager
 from types import ModuleType
-from typing import Any, Protocol
+from typing import Any, Literal, Protocol
 
 from numpy.typing import NDArray
 
 from fastswap.engines.exhausted import is_exhausted
 from fastswap.errors import DeviceError
+
+Kind = Literal["own", "lent", "spilled"]
 
 
 class Event(Protocol):
@@ -74,11 +76,12 @@ class Runtime(Protocol):
         """An event after all that has been queued in the legacy default stream, which FFmpeg's decoder uses."""
         ...
 
-    def empty(self, shape: tuple[int, ...], typestr: str, stream: Stream, *, spilled: bool = False) -> Any:
+    def empty(self, shape: tuple[int, ...], typestr: str, stream: Stream, *, kind: Kind = "own") -> Any:
         """Device memory for use on `stream`, a `_cuda.Array` from the pool. It returns there when it is dropped.
 
-        spilled: page-locked host memory instead, which kernels read and write across the bus. Raises MemoryError when
-        there is no more.
+        kind: "lent" memory leaves for other libraries; they may drop it while work of theirs still reads it, so it is
+        used again for their next picture alone, which waits for their stream. "spilled" is page-locked host memory,
+        which kernels read and write across the bus. Raises MemoryError when there is no more.
         """
         ...
 

@@ -86,7 +86,7 @@ class Uploader:
                 return self._runtime.empty(shape, "|u1", self._stream), True
             except MemoryError:
                 pass
-        return self._runtime.empty(shape, "|u1", self._stream, spilled=True), False
+        return self._runtime.empty(shape, "|u1", self._stream, kind="spilled"), False
 
 
 class Downloader:
