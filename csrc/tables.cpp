@@ -3,8 +3,6 @@
 #include <algorithm>
 #include <cmath>
 
-#include "kernels.h"
-
 namespace fs {
 namespace {
 
@@ -199,10 +197,6 @@ TableMap sliced_map(const double* face, const double* target, double strength) {
     for (Dot& dot : moving) apply_round(round, dot.x);
   }
   return map;
-}
-
-void apply_tables(const TableMap& map, const PixelRows& rows, const ChannelRows& out) {
-  kernels().apply_tables(map.rounds.data(), static_cast<int>(map.rounds.size()), map.strength, rows, out);
 }
 
 }  // namespace fs

@@ -70,7 +70,4 @@ TableMap histogram_map(const double* face, const double* target, double strength
 // the slopes, else eight of them would make contrast out of noise.
 TableMap sliced_map(const double* face, const double* target, double strength);
 
-// Rows of pixels through a map; out may be in.
-void apply_tables(const TableMap& map, const PixelRows& rows, const ChannelRows& out);
-
 }  // namespace fs

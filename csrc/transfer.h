@@ -34,4 +34,7 @@ void color_statistics(const float* faces, const float* targets, const float* mas
 void match_color(const float* faces, const double* statistics, int count, int size, ColorMode mode,
                  double strength, float* out);
 
+// Rows of pixels through a map of tables; out may be in.
+void apply_tables(const TableMap& map, const PixelRows& rows, const ChannelRows& out);
+
 }  // namespace fs
