@@ -192,13 +192,13 @@ def test_ctrl_c_in_the_middle(generator: Path, tmp_path: Path) -> None:
             process,
         )
         process.send_signal(stop)
-        _, err = process.communicate(timeout=60)
+        _, err = process.communicate(timeout=250)
         assert process.returncode == code, err
         assert "stopped" in one_line(err)
         assert [p.name for p in tmp_path.iterdir()] == ["long.mp4"]
 
 
-def _wait_for(seen: Callable[[], bool], process: subprocess.Popen[str], seconds: float = 60) -> None:
+def _wait_for(seen: Callable[[], bool], process: subprocess.Popen[str], seconds: float = 250) -> None:
     end = time.monotonic() + seconds
     while not seen():
         assert process.poll() is None, process.communicate()
@@ -232,7 +232,7 @@ def test_a_full_disk(generator: Path, tmp_path: Path) -> None:
         text=True,
         check=False,
         preexec_fn=limit,
-        timeout=120,
+        timeout=250,
     )
     assert done.returncode == 4, done.stderr
     assert one_line(done.stderr)

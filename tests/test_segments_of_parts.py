@@ -14,6 +14,8 @@ import pytest
 import fastswap
 from fastswap import pipeline, sidecar, video
 from fastswap.look import Look
+from fastswap.page import output as page_output
+from fastswap.page.collect import FrameFacts, Note, Sample
 from fastswap.report import Report
 from fastswap.segments.workspace import folder_of
 from test_interlaced import flags_of, woven
@@ -273,10 +275,29 @@ def test_side_outputs(
     assert report.frames == 64
 
 
-def test_the_user_hears_of_what_several_processes_cannot_share(clip: Path, generator: Path) -> None:
-    page = fastswap.render(
-        clip, clip.with_name("a.mp4"), model=generator, parallel=2, report_page=clip.with_name("a.html")
-    )
-    assert any("rendered by one process: " in notice and "page" in notice for notice in page.notices)
-    short = fastswap.render(clip, clip.with_name("b.mp4"), model=generator, parallel=2, start="3f", end="9f")
-    assert short.segments == 1
+@pytest.mark.parametrize("part", [{}, {"start": "10f", "end": "64f"}], ids=["whole", "part"])
+def test_a_page(
+    part: dict[str, str], clip: Path, generator: Path, bare: None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What it shows of each frame, and of which frames there are pictures; times of stages differ, of course."""
+
+    def written(path: Path, frames: list[FrameFacts], samples: list[Sample], *_: Any) -> None:
+        shown = [(each.index, each.before.mean(), each.after.mean(), each.faces) for each in samples]
+        told = [Note(frame).packed().decode() for frame in frames]
+        first = int(part.get("start", "0f")[:-1])
+        assert [frame.index for frame in frames] == list(range(first, first + len(frames)))
+        assert 10 <= len(samples) <= 15
+        assert sum(bool(frame.faces) for frame in frames) == len(frames)
+        path.write_text(f"{shown}\n" + "".join(told))
+
+    monkeypatch.setattr(page_output, "write_page", written)
+    report = same_in_every_way(clip, generator, 40, monkeypatch, sides={"report_page": ".html"}, **part)
+    assert report.segments >= 3
+
+
+def test_the_user_hears_when_several_processes_have_nothing_to_share(clip: Path, generator: Path) -> None:
+    picture = clip.with_name("a.png")
+    with video.Reader(clip) as reader:
+        video.save_picture(picture, video.rgb_from_frame(next(iter(reader))))
+    report = fastswap.render(picture, clip.with_name("b.png"), model=generator, parallel=2)
+    assert any("rendered by one process: it is too short" in notice for notice in report.notices)

@@ -103,5 +103,5 @@ def test_busy_time_counts_work_and_not_waiting() -> None:
 
     with Stages() as stages:
         list(stages.timed("quick", stages.thread("slow", slow())))
-    assert stages.busy["slow"] == pytest.approx(0.25, abs=0.1)
-    assert stages.busy["quick"] < 0.1
+    assert stages.busy["slow"] > 0.24
+    assert stages.busy["quick"] < stages.busy["slow"] / 2

@@ -11,11 +11,12 @@ from fastswap.analysis import Analysed, Analysis
 from fastswap.choice import Choice
 from fastswap.device import Device
 from fastswap.frame import Frame
+from fastswap.page import Page
 from fastswap.report import Report
 from fastswap.select import Selection
 from fastswap.sides import Sides
 from fastswap.stages import Stages
-from fastswap.swap import Batch, FaceSwap, Watcher, Work, chain_swaps
+from fastswap.swap import FaceSwap, Watcher, Work, chain_swaps
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,13 +36,19 @@ class Flow:
     margin: int
     tick: Callable[[Report], None]
     sides: Sides
+    page: Page
+
+    @property
+    def watchers(self) -> list[Watcher]:
+        """What sees the frames while they are made."""
+        return [*self.sides.watchers, *self.page.watchers]
 
     @property
     def engines(self) -> list[str]:
         """What the networks run on, and in which arithmetic: other ones make other bytes."""
         return [f"{swap.engine.name} {swap.engine.precision}" for swap in self.swaps]
 
-    def in_one_pass(self, page: Watcher | None) -> None:
+    def in_one_pass(self) -> None:
         """For what is too short to be cut, or cannot be: one encoder from the first frame to the last."""
         self.sides.open()
         known, target, stages, device = self.known, self.target, self.stages, self.device
@@ -59,8 +66,7 @@ class Flow:
             ) as writer,
         ):
             analysed = stages.thread("analyse", known.of(stages.thread("decode", device.arrive(reader))))
-            watchers = [*self.sides.watchers, *([_Inside(page, window)] if page else [])]
-            made = chain_swaps(stages, self.swaps, self._works(analysed), watchers)
+            made = chain_swaps(stages, self.swaps, self._works(analysed), self.watchers)
             swapped = device.leave(made, direct=writer.takes_gpu_frames)
             for _ in stages.timed("encode", self._written(writer, swapped)):
                 self.report.frames += 1
@@ -82,6 +88,7 @@ class Flow:
         for frame in frames:
             if _part(frame, self.target.window) == _INSIDE:
                 self.sides.put(frame)
+                self.page.put(frame)
                 writer.write(frame)
                 yield
 
@@ -95,19 +102,6 @@ def _part(frame: Frame, window: video.Window | None) -> int:
     if window.is_before(frame.pts, frame.index):
         return _BEFORE
     return _BEHIND if window.is_behind(frame.pts, frame.index) else _INSIDE
-
-
-@dataclass(frozen=True, slots=True)
-class _Inside:
-    """Shows a watcher the frames of a window alone; no batch has frames of both kinds."""
-
-    watcher: Watcher
-    window: video.Window | None
-
-    def see(self, batch: Batch, made: Sequence[Frame], number: int) -> None:
-        """See `Watcher`."""
-        if _part(batch.works[0].frame, self.window) == _INSIDE:
-            self.watcher.see(batch, made, number)
 
 
 def needed(

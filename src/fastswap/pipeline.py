@@ -119,7 +119,8 @@ def render(
     provenance.check_credential(certificate, private_key)
     info, margin = video.probe(source, deinterlace=bool(deinterlace)), look.reach * len(models)
     window = _window(start, end, info, margin)
-    total = window.count if window else info.frames
+    spans = video.cut(info, window)
+    total = window.count if window else info.frames or (spans[-1].end if spans[-1].timed else None)
     place, device = _open(device, engine, report, info, paged=report_page is not None)
     with ExitStack() as held:
         held.callback(place.close)
@@ -134,7 +135,10 @@ def render(
         sides = held.enter_context(
             Sides(swaps, info, output, matte=_optional(matte), layer=_optional(layer), window=window)
         )
-        page = held.enter_context(Page(swaps, info, _optional(report_page), [output, *sides.paths], total))
+        first = window.first if window else 0
+        page = held.enter_context(
+            Page(swaps, info, _optional(report_page), [output, *sides.paths], first, total)
+        )
         known = Analysis(info, _optional(analysis), window, deinterlace, place)
         selections = resolve(cast, known, recogniser, progress)
         stages = Stages()
@@ -142,21 +146,20 @@ def render(
         target = video.Target(
             staging.path, output, encoder, encoder_options, report.notices, window, place.gpu
         )
-        flow = Flow(target, place, swaps, known, selections, report, stages, margin, tick, sides)
-        # The page sees all frames, from the first to the last.
-        spans = video.WHOLE if page else video.cut(info, window)
+        flow = Flow(target, place, swaps, known, selections, report, stages, margin, tick, sides, page)
         work: Workspace | None = None
         if len(spans) > 1:
             recipe = Recipe(
                 source, output, models, device, look, size, threads, video.prepare(target, info), deinterlace,
-                engine, window, _optional(mask_file), sides.outputs,
+                engine, window, _optional(mask_file), sides.outputs, page.spread,
             )  # fmt: skip
             job = Job(recipe, info, spans, parallel, cluster, cluster_files)
             work = held.enter_context(open_workspace(job, flow))
         elif parallel > 1 or cluster:
-            report.notices.append(_alone(source, page))
+            why = "it is too short to be cut, or its key frames and time stamps do not allow it"
+            report.notices.append(f"{source}: rendered by one process: {why}")
         if work is None or not _in_segments(flow, job, work):
-            flow.in_one_pass(page or None)
+            flow.in_one_pass()
 
         def sign(path: Path) -> dict[str, object]:
             return _sign(path, source, models, swaps, look, certificate, private_key)
@@ -188,14 +191,6 @@ def _in_segments(flow: Flow, job: Job, work: Workspace) -> bool:
         work.remove()
         return False
     return True
-
-
-def _alone(source: Path, page: Page) -> str:
-    """Why several processes have nothing to share."""
-    why = "it is too short to be cut, or its key frames and time stamps do not allow it"
-    if page:
-        why = "a report page sees it from the first frame to the last"
-    return f"{source}: rendered by one process: {why}"
 
 
 def _processes(batch: int, threads: int, parallel: int, device: str, cluster_files: str) -> int:

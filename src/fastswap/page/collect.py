@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import io
+import json
 import threading
+from collections import deque
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 
 import numpy as np
 from numpy.typing import NDArray
@@ -53,21 +56,59 @@ class Sample:
     faces: int
 
 
+@dataclass(frozen=True, slots=True)
+class Note:
+    """What a page knows of one frame. sample: of some frames, evenly spread."""
+
+    facts: FrameFacts
+    sample: Sample | None = None
+
+    def packed(self) -> bytes:
+        """Plain bytes, without Python objects in them."""
+        facts = asdict(self.facts)
+        for face in facts["faces"]:
+            face["points"] = face["points"].tolist()
+        file = io.BytesIO()
+        if self.sample:
+            np.savez(file, before=self.sample.before, after=self.sample.after)
+        return json.dumps(facts).encode() + b"\n" + file.getvalue()
+
+    @classmethod
+    def unpacked(cls, data: bytes) -> Note:
+        """What `packed` gave."""
+        line, _, pictures = data.partition(b"\n")
+        told = json.loads(line)
+        faces = (face | {"points": np.array(face["points"], np.float32)} for face in told["faces"])
+        facts = FrameFacts(**told | {"faces": tuple(FaceFacts(**face) for face in faces)})
+        if not pictures:
+            return cls(facts)
+        with np.load(io.BytesIO(pictures), allow_pickle=False) as held:
+            shown = Sample(facts.index, facts.time, held["before"], held["after"], len(facts.faces))
+        return cls(facts, shown)
+
+
+@dataclass(frozen=True, slots=True)
+class Spread:
+    """Which frames are kept as pictures: of each run of `every` frames from `first` on, the first that was changed."""
+
+    first: int
+    every: int
+
+    def run(self, index: int) -> int:
+        """The number of a frame's run."""
+        return (index - self.first) // self.every
+
+
 @dataclass(slots=True)
 class Collector:
-    """Watches a render, see `swap.Watcher`. swaps: the models in order. total: frames to come, None when not known."""
+    """Watches a render, see `swap.Watcher`, and gives its notes away in order. swaps: the models in order."""
 
     swaps: Sequence[FaceSwap]
-    total: int | None
-    frames: list[FrameFacts] = field(default_factory=list)
-    samples: list[Sample] = field(default_factory=list)
-    _every: int = 1
-    _next: int = 0
+    spread: Spread
+    _last: int = -1  # number of the run that has its picture
     _held: dict[int, tuple[Frame, tuple[FaceFacts, ...]]] = field(default_factory=dict)
+    _ready: deque[Note] = field(default_factory=deque)
     _lock: threading.Lock = field(default_factory=threading.Lock)
-
-    def __post_init__(self) -> None:
-        self._every = max(1, (self.total or SAMPLES) // SAMPLES)
 
     def see(self, batch: Batch, made: Sequence[Frame], number: int) -> None:
         """Takes note of the frames of a batch; a frame is complete when the last model has been through it."""
@@ -82,21 +123,25 @@ class Collector:
                 if number + 1 < len(self.swaps):
                     self._held[work.frame.index] = before, earlier + own
                     continue
-            self._add(work, before, after, earlier + own)
+            note = self._note(work, before, after, earlier + own)
+            with self._lock:
+                self._ready.append(note)
 
-    def _add(self, work: Work, before: Frame, after: Frame, faces: tuple[FaceFacts, ...]) -> None:
+    def take(self, frame: Frame) -> Note:
+        """The note of the next frame that has come out; those of frames before it are let go."""
+        with self._lock:
+            while (note := self._ready.popleft()).facts.index != frame.index:
+                pass
+        return note
+
+    def _note(self, work: Work, before: Frame, after: Frame, faces: tuple[FaceFacts, ...]) -> Note:
         cut = work.found is not None and work.found.cut
-        self.frames.append(FrameFacts(work.frame.index, work.frame.time, cut, work.state, faces))
-        if faces and len(self.frames) > self._next:
-            self._keep(before, after, len(faces))
-
-    def swap_facts(self) -> dict[str, str]:
-        """Whose face was put in, and with whose consent."""
-        contracts = [swap.contract for swap in self.swaps]
-        return {
-            "face of": "; ".join(contract.subject for contract in contracts),
-            "consent": "; ".join(contract.consent for contract in contracts),
-        }
+        facts = FrameFacts(work.frame.index, work.frame.time, cut, work.state, faces)
+        run = self.spread.run(before.index)
+        if not faces or run == self._last:
+            return Note(facts)
+        self._last = run
+        return Note(facts, _sample(before, after, len(faces)))
 
     def _faces(self, batch: Batch, made: Sequence[Frame], swap: FaceSwap) -> list[FaceFacts]:
         if not batch.owner:
@@ -113,12 +158,10 @@ class Collector:
             for face, where, change in zip(drawn, points, changes, strict=True)
         ]
 
-    def _keep(self, before: Frame, after: Frame, faces: int) -> None:
-        width, height = before.display_size
-        scale = min(1.0, _LARGEST / max(width, height))
-        size = max(1, round(width * scale)), max(1, round(height * scale))
-        pictures = video.rgb_from_frame(before, size), video.rgb_from_frame(after, size)
-        self.samples.append(Sample(before.index, before.time, *pictures, faces))
-        self._next = len(self.frames) - 1 + self._every
-        if len(self.samples) >= 2 * SAMPLES:  # the video is longer than it said
-            self.samples, self._every = self.samples[::2], 2 * self._every
+
+def _sample(before: Frame, after: Frame, faces: int) -> Sample:
+    width, height = before.display_size
+    scale = min(1.0, _LARGEST / max(width, height))
+    size = max(1, round(width * scale)), max(1, round(height * scale))
+    pictures = video.rgb_from_frame(before, size), video.rgb_from_frame(after, size)
+    return Sample(before.index, before.time, *pictures, faces)

@@ -13,10 +13,11 @@ from fastswap.atomic import Staging
 from fastswap.errors import OutputError
 from fastswap.frame import Frame
 from fastswap.page.build import write_page
-from fastswap.page.collect import Collector
+from fastswap.page.collect import SAMPLES, Collector, FrameFacts, Note, Sample, Spread
 from fastswap.report import Report
-from fastswap.swap import Batch, FaceSwap
+from fastswap.swap import FaceSwap, Watcher
 from fastswap.video.muxing import writing
+from fastswap.video.packets import PacketFile
 
 
 def check_page(path: Path | None) -> None:
@@ -26,10 +27,12 @@ def check_page(path: Path | None) -> None:
 
 
 class Page:
-    """The page of one render; watches it, see `swap.Watcher`. False when there is to be none.
+    """The page of one render. False when there is to be none.
 
-    path: where to, None for no page. taken: the render's other outputs. total: frames to come, None when not known.
-    Raises OutputError for a place that cannot be.
+    path: where to, None for no page. taken: the render's other outputs. first: number of the first frame. total: frames
+    to come, None when not known. Raises OutputError for a place that cannot be.
+
+    spread: which frames it shows. collector: what watches the render, None without a page.
     """
 
     def __init__(
@@ -38,10 +41,14 @@ class Page:
         info: video.VideoInfo,
         path: Path | None,
         taken: Sequence[Path],
+        first: int,
         total: int | None,
     ) -> None:
-        self.path = path
-        self._collector = Collector(swaps, total)
+        self.path, self._swaps = path, swaps
+        self.spread = None if path is None else Spread(first, max(1, (total or SAMPLES) // SAMPLES))
+        self.collector = Collector(swaps, self.spread) if self.spread else None
+        self._frames: list[FrameFacts] = []
+        self._samples: list[Sample] = []
         self._stack = ExitStack()
         if path is None:
             return
@@ -63,18 +70,49 @@ class Page:
     ) -> None:
         self._stack.close()
 
-    def see(self, batch: Batch, made: Sequence[Frame], number: int) -> None:
-        """Takes note of a batch."""
-        self._collector.see(batch, made, number)
+    @property
+    def watchers(self) -> list[Watcher]:
+        """What sees the frames while they are made."""
+        return [self.collector] if self.collector else []
+
+    def put(self, frame: Frame) -> None:
+        """Takes the next frame of the output."""
+        if self.collector:
+            self._add(self.collector.take(frame))
+
+    def load(self, segments: Sequence[Path], track: int) -> None:
+        """Takes the notes of all segments instead. Raises `packets.Damaged`."""
+        self._frames.clear()
+        self._samples.clear()
+        for path in segments if self.path else ():
+            with PacketFile(path) as file:
+                for data in file.pictures(track):
+                    self._add(Note.unpacked(data))
+
+    def _add(self, note: Note) -> None:
+        self._frames.append(note.facts)
+        kept = self._samples
+        if note.sample and self.spread:
+            run, last = (
+                self.spread.run(each.index) for each in (note.sample, kept[-1] if kept else note.sample)
+            )
+            if run != last or not kept:  # two segments may share a run
+                kept.append(note.sample)
+        if len(kept) >= 2 * SAMPLES:  # the video is longer than it said
+            del kept[1::2]
 
     def finish(self, report: Report, settings: Mapping[str, Any], sign: Callable[[Path], object]) -> None:
         """Writes and signs the page. settings: what the render was asked for."""
         if self.path is None:
             return
-        known = self._collector
-        told = {**known.swap_facts(), **report.provenance}
+        contracts = [swap.contract for swap in self._swaps]
+        told = {
+            "face of": "; ".join(contract.subject for contract in contracts),
+            "consent": "; ".join(contract.consent for contract in contracts),
+            **report.provenance,
+        }
         with writing(self.path):
-            write_page(self._staging.path, known.frames, known.samples, report, settings, told, sign)
+            write_page(self._staging.path, self._frames, self._samples, report, settings, told, sign)
         sign(self._staging.path)
 
     def publish(self) -> None:

@@ -6,6 +6,7 @@ import hashlib
 import json
 import os
 from collections.abc import Iterator
+from contextlib import closing
 from copy import deepcopy
 from dataclasses import asdict, dataclass, replace
 from typing import TYPE_CHECKING
@@ -21,7 +22,7 @@ from fastswap.report import Report
 from fastswap.segments import sequence
 from fastswap.segments.faces import SpanFaces
 from fastswap.segments.pool import Pool
-from fastswap.segments.task import Recipe
+from fastswap.segments.task import Recipe, Seen
 from fastswap.segments.workspace import Workspace
 from fastswap.swap import chain_swaps
 from fastswap.video.about import ffmpeg_version, pyav_version
@@ -70,6 +71,7 @@ def open_workspace(job: Job, flow: Flow) -> Workspace:
         "batch": recipe.batch,
         "deinterlace": recipe.deinterlace,
         "encoding": recipe.encoding.as_dict(),
+        "page": recipe.page and asdict(recipe.page),
         "sides": [[side.kind, side.place.suffix] for side in recipe.sides],
         "cut": hashlib.blake2b(cut, digest_size=16).hexdigest(),
     }
@@ -88,6 +90,7 @@ def render(job: Job, work: Workspace, flow: Flow) -> None:
             paths = [work.path(number) for number in job.wanted]
             joined = replace(flow.target, notices=[])  # of what was told when it was prepared
             video.join(joined, job.info, job.recipe.encoding, paths, flow.sides.targets)
+            flow.page.load(paths, 1 + len(job.recipe.sides))
             report.notices += [notice for notice in joined.notices if notice not in report.notices]
         except Damaged as error:
             if attempt + 1 == _JOIN_TRIES:
@@ -129,12 +132,15 @@ def _in_sequence(
     heard = sequence.Ledger(job.spans, margin)
     frames = stages.thread("decode", device.arrive(sequence.decoded(reader, job.spans, todo, margin)))
     works = stages.thread("analyse", sequence.works(faces, frames, todo, choice, margin, heard))
-    encoder = sequence.Encoder(job.recipe, work, heard, reader.info, device.gpu, flow.sides.layers)
-    made = chain_swaps(stages, flow.swaps, works, flow.sides.watchers)
+    seen = Seen(flow.sides.layers, flow.page.collector)
+    encoder = sequence.Encoder(job.recipe, work, heard, reader.info, device.gpu, seen)
+    made = chain_swaps(stages, flow.swaps, works, flow.watchers)
     swapped = device.leave(made, direct=job.recipe.encoding.takes_gpu_frames)
-    for _ in stages.timed("encode", encoder(swapped, job.spans, todo)):
-        flow.report.frames += 1
-        flow.tick(flow.report)
+    # Closed when it is left, whatever for: what is being finished is finished before anybody counts.
+    with closing(encoder(swapped, job.spans, todo)) as encoded:
+        for _ in stages.timed("encode", encoded):
+            flow.report.frames += 1
+            flow.tick(flow.report)
     flow.report.notices += encoder.notices
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Generator, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from itertools import chain, islice
 
@@ -10,9 +10,8 @@ from fastswap import video
 from fastswap.choice import Choice, Chosen
 from fastswap.flow import needed
 from fastswap.frame import Frame
-from fastswap.layers import Layers
 from fastswap.segments.faces import SpanFaces, Unsuited
-from fastswap.segments.task import Recipe, Task, mark, marks_of, paired, tail, tasks
+from fastswap.segments.task import Recipe, Seen, Task, mark, marks_of, paired, tail, tasks
 from fastswap.segments.workspace import Workspace
 from fastswap.swap import Work
 
@@ -182,16 +181,18 @@ class Encoder:
         heard: Ledger,
         info: video.VideoInfo,
         gpu: int | None = None,
-        layers: Layers | None = None,
+        seen: Seen | None = None,
     ) -> None:
         self._recipe, self._work, self._heard, self._info = recipe, work, heard, info
         self._at, self._count = 0, 0
-        self._layers, self._gpu = layers, gpu
+        self._seen, self._gpu = seen or Seen(), gpu
         self._writer: video.SegmentWriter | None = None
         self._ending: Future[None] | None = None
         self.notices: list[str] = []
 
-    def __call__(self, frames: Iterable[Frame], spans: Sequence[video.Span], todo: Todo) -> Iterator[None]:
+    def __call__(
+        self, frames: Iterable[Frame], spans: Sequence[video.Span], todo: Todo
+    ) -> Generator[None, None, None]:
         """Yields once a frame that is encoded; at the end all spans of `todo` are finished."""
         with ThreadPoolExecutor(1, "fastswap-finish") as pool:
             try:
@@ -205,7 +206,7 @@ class Encoder:
                     if at not in todo or not spans[at].wanted:
                         continue
                     self._writer = self._writer or self._open(at)
-                    self._writer.write(frame, self._layers.take(frame) if self._layers else None)
+                    self._writer.write(frame, *self._seen.take(frame))
                     self._count += 1
                     yield
                 self._end(pool)

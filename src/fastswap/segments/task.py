@@ -18,10 +18,11 @@ from fastswap.device import open_device
 from fastswap.frame import Frame
 from fastswap.layers import Layers
 from fastswap.look import Look
+from fastswap.page.collect import Collector, Spread
 from fastswap.segments.faces import Unsuited
 from fastswap.stages import Stages
-from fastswap.swap import Work, chain_swaps
-from fastswap.video.side import SideOutput
+from fastswap.swap import FaceSwap, Watcher, Work, chain_swaps
+from fastswap.video.side import Layer, SideOutput
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,7 +30,7 @@ class Recipe:
     """What is the same for all segments of one render; plain values that travel to other processes and machines.
 
     models: in the order in which they are drawn. output: its name in messages. window: what of the input it holds.
-    mask_file: see `mask_file.MaskFile`. sides: the side outputs.
+    mask_file: see `mask_file.MaskFile`. sides: the side outputs. page: which frames a page shows, None without one.
     """
 
     source: Path
@@ -45,6 +46,7 @@ class Recipe:
     window: video.Window | None = None
     mask_file: Path | None = None
     sides: tuple[SideOutput, ...] = ()
+    page: Spread | None = None
 
     def writer(self, made: Path, info: video.VideoInfo, gpu: int | None) -> video.SegmentWriter:
         """Opens the encoders of a segment. made: its file. gpu: the one that encodes, if one does."""
@@ -138,6 +140,31 @@ def tail(reader: video.Reader, span: video.Span, first: int, count: int) -> Iter
     return islice(reader.frames_of(beyond, first), count)
 
 
+@dataclass(frozen=True, slots=True)
+class Seen:
+    """What is kept of the frames of a segment beside themselves."""
+
+    layers: Layers | None = None
+    collector: Collector | None = None
+
+    @classmethod
+    def of(cls, swaps: Sequence[FaceSwap], recipe: Recipe) -> Seen:
+        """What a recipe asks for."""
+        return cls(
+            Layers(swaps) if recipe.sides else None, Collector(swaps, recipe.page) if recipe.page else None
+        )
+
+    @property
+    def watchers(self) -> list[Watcher]:
+        """What sees the frames while they are made."""
+        return [watcher for watcher in (self.layers, self.collector) if watcher]
+
+    def take(self, frame: Frame) -> tuple[Layer | None, bytes | None]:
+        """What is kept of the next frame; see `SegmentWriter.write`."""
+        layer = self.layers.take(frame) if self.layers else None
+        return layer, self.collector.take(frame).packed() if self.collector else None
+
+
 class SegmentRenderer:
     """Renders spans of one input into files of packets, one after the other. Not for several threads at once."""
 
@@ -172,15 +199,15 @@ class SegmentRenderer:
 
     def render(self, task: Task, made: Path) -> dict[str, Any]:
         """Renders a span into the file `made`; returns its record, which is in the file too."""
-        layers = Layers(self._swaps) if self.recipe.sides else None
+        seen = Seen.of(self._swaps, self.recipe)
         with Stages() as stages, self.recipe.writer(made, self._reader.info, self._device.gpu) as writer:
             works = stages.thread("decode", self._works(task))
-            made_frames = chain_swaps(stages, self._swaps, works, [layers] if layers else ())
-            swapped = islice(made_frames, len(task.before), None)
+            frames = chain_swaps(stages, self._swaps, works, seen.watchers)
+            swapped = islice(frames, len(task.before), None)
             left = self._device.leave(swapped, direct=self.recipe.encoding.takes_gpu_frames)
             for number, frame in enumerate(stages.timed("encode", left)):
                 if number < len(task.frames):
-                    writer.write(frame, layers.take(frame) if layers else None)
+                    writer.write(frame, *seen.take(frame))
             record = {"key": task.key, "frames": len(task.frames), **task.marks}
             writer.finish(record)
         self.notices = [*self._device.notices, *self._reader.notices, *writer.notices]

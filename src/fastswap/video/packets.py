@@ -60,7 +60,7 @@ class PacketWriter:
             self._put(memoryview(packet))
 
     def add_picture(self, data: bytes, track: int = 0) -> None:
-        """Adds the next picture file of a track."""
+        """Adds the next picture file, or other data, of a track."""
         with self._lock:
             self._put(_RECORD.pack(0, 0, 0, _KEY + _TRACK * track, len(data)))
             self._put(data)

@@ -26,7 +26,8 @@ class SegmentWriter:
     """Encodes the frames of one segment into a file of packets, complete and on the disk after `finish`.
 
     made: the file. path: the output's name in messages. window: what of the input the output holds. sides: the side
-    outputs. Raises OutputError as `Writer` does. Leaving the `with` block without `finish` leaves nothing.
+    outputs; notes are in the track behind theirs. Raises OutputError as `Writer` does. Leaving the `with` block without
+    `finish` leaves nothing.
     """
 
     def __init__(
@@ -59,11 +60,14 @@ class SegmentWriter:
             self.abort()
             raise
 
-    def write(self, frame: Frame, layer: Layer | None = None) -> None:
+    def write(self, frame: Frame, layer: Layer | None = None, note: bytes | None = None) -> None:
         """Takes the next frame, in order of presentation, and its new faces alone if there are side outputs.
 
-        Its planes must not be written to afterwards.
+        Its planes must not be written to afterwards. note: what else is to be kept of it.
         """
+        if note is not None and self._file is not None:
+            with writing(self._path):
+                self._file.add_picture(note, len(self._tracks))
         for side in self._sides:
             side.put(frame, layer)
         self._main.write(frame)
