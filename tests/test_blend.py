@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import functools
-from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -15,9 +13,7 @@ from numpy.typing import NDArray
 import compare
 import pictures
 import reference
-import reference_look
-from fastswap import _cpu, ops
-from fastswap.look import Look
+from fastswap import _cpu
 from reference import Color
 
 
@@ -115,98 +111,6 @@ def test_shrunk_faces_are_averaged(scale: float) -> None:
             assert error.max() < compare.BLEND_AREA_MAX
 
 
-@pytest.mark.parametrize("enlarge", ["bicubic", "lanczos"])
-@pytest.mark.parametrize("layout", pictures.LAYOUTS)
-def test_wide_filters_match_their_definition(layout: str, enlarge: str) -> None:
-    size = 30
-    face, mask = face_and_mask(size)
-    mask[:12] = 0  # a hard edge, and layers that do not begin at the crop's edge
-    for scale, degrees, centre in (
-        (2.0, 0.0, (60.0, 55.0)),
-        (3.3, 28.0, (66.0, 60.0)),
-        (2.4, -70.0, (-5.0, 90.0)),
-    ):
-        picture = pictures.noise(117, 131, layout=layout, seed=3)
-        before = [plane.copy() for plane in picture.planes]
-        to_coded = pictures.similarity(scale, degrees, centre, size)
-        pictures.run_blend([picture], [to_coded], face[None], mask[None], 0.9, enlarge)
-        read = functools.partial(reference_look.filtered, name=enlarge)
-        want = reference.blend(
-            before,
-            picture.color,
-            to_coded,
-            face.astype(np.float64),
-            mask.astype(np.float64),
-            opacity=0.9,
-            read=read,
-        )
-        for got, expected in zip(picture.planes, want, strict=True):
-            assert np.abs(got.astype(np.float64) - expected).max() <= compare.WIDE_CODES
-        assert picture.guards_hold()
-
-
-def test_wide_filters_change_nothing_where_the_map_shrinks() -> None:
-    face, mask = face_and_mask(64)
-    to_coded = pictures.similarity(0.7, 20.0, (40.0, 40.0), 64)
-    results = []
-    for enlarge in ("bilinear", "bicubic", "lanczos"):
-        picture = pictures.noise(80, 80)
-        pictures.run_blend([picture], [to_coded], face[None], mask[None], 1.0, enlarge)
-        results.append(picture.planes)
-    for other in results[1:]:
-        assert all(np.array_equal(p, q) for p, q in zip(results[0], other, strict=True))
-
-
-# --- grain ------------------------------------------------------------------------------------------------------------
-
-
-@pytest.mark.parametrize("bits", [8, 10])
-def test_grain_has_the_asked_deviation(bits: int) -> None:
-    """On a flat face: normal in shape, and under half a mask as strong as keeps the sum's variance."""
-    size, code = 24, 2.0 ** (bits - 8)
-    mask = np.zeros((1, size, size), np.float32)
-    mask[0, 1:-1, 1:-1] = 1.0
-    gray = np.full((1, 3, size, size), 110 / 219, np.float32)  # 126, a whole code value
-    to_coded = pictures.similarity(12.0, 0.0, (150.0, 150.0), size)
-    deviations = np.array([[0.02, 0.012, 0.008]], np.float32)
-    for opacity in (1.0, 0.5):
-        clean, grainy = (pictures.noise(300, 300, Color(bits=bits)) for _ in range(2))
-        for picture, grain in ((clean, None), (grainy, deviations)):
-            for plane in picture.planes:
-                plane[...] = int(128 * code)
-            pictures.run_blend([picture], [to_coded], gray, mask, opacity, "bilinear", grain, (7,))
-        for plane, flat, deviation in zip(grainy.planes, clean.planes, deviations[0], strict=True):
-            h, w = plane.shape
-            inner = np.s_[h // 6 : -h // 6, w // 6 : -w // 6]
-            added = (plane.astype(np.float64) - flat)[inner]
-            want = deviation * 2**bits * (1.0 - (1.0 - opacity) ** 2) ** 0.5
-            assert abs(added.std() / want - 1.0) < compare.GRAIN_PART
-            assert abs(added.mean()) < 4 * want / added.size**0.5 + 0.05
-            assert np.abs(np.corrcoef(added[:, 1:].ravel(), added[:, :-1].ravel())[0, 1]) < 0.03
-            kurtosis = ((added - added.mean()) ** 4).mean() / added.var() ** 2
-            assert 2.4 < kurtosis < 3.2
-
-
-def test_grain_follows_from_seed_and_place_alone() -> None:
-    face, mask = face_and_mask(24)
-    to_coded = pictures.similarity(2.0, 10.0, (50.0, 50.0), 24)
-    grain = np.array([[0.02, 0.02, 0.02]], np.float32)
-
-    def planes(seed: int) -> list[NDArray[Any]]:
-        picture = pictures.noise(100, 100)
-        pictures.run_blend([picture], [to_coded], face[None], mask[None], 1.0, "bilinear", grain, (seed,))
-        return [plane.copy() for plane in picture.planes]
-
-    assert all(np.array_equal(p, q) for p, q in zip(planes(1), planes(1), strict=True))
-    assert not np.array_equal(planes(1)[0], planes(2)[0])
-    plain = pictures.noise(100, 100)
-    before = [plane.copy() for plane in plain.planes]
-    pictures.run_blend([plain], [to_coded], face[None], mask[None])
-    for grainy, without, old in zip(planes(1), plain.planes, before, strict=True):
-        assert not np.array_equal(grainy, without)
-        assert np.array_equal(grainy[:8], old[:8])  # beyond the crop
-
-
 def test_what_lies_outside_the_mask_does_not_bleed_in() -> None:
     """The generator's colours where the mask is 0 must not matter, not even beside the mask's edge."""
     size = 48
@@ -277,127 +181,6 @@ def test_later_faces_draw_over_earlier_ones() -> None:
     for n in range(2):
         pictures.run_blend([single], maps[n : n + 1], faces[n : n + 1], masks[n : n + 1])
     assert all(np.array_equal(p, q) for p, q in zip(together.planes, single.planes, strict=True))
-
-
-# --- composite --------------------------------------------------------------------------------------------------------
-
-
-def scene(size: int, count: int) -> dict[str, Any]:
-    """Everything that the composite takes, for `count` faces in one frame."""
-    rng = np.random.default_rng(1)
-    picture = pictures.smooth(180, 250, Color("bt709", False, "left"), seed=7)
-    maps = np.stack(
-        [
-            pictures.similarity(s, a, (rng.uniform(60, 200), rng.uniform(40, 140)), size)
-            for s, a in zip(np.geomspace(0.2, 2.0, count), rng.uniform(-40, 40, count), strict=True)
-        ]
-    )
-    turn = np.linspace(0, 2 * np.pi, 36, endpoint=False)
-    outline = size / 2 + size * np.column_stack([0.3 * np.cos(turn), 0.4 * np.sin(turn)])
-    faces = np.stack([pictures.smooth_rgb(size, size, 20 + n) for n in range(count)])
-    generated = np.stack([np.clip(2 * face_and_mask(size)[1], 0, 1)] * count)
-    return {
-        "picture": picture,
-        "to_coded": maps,
-        "targets": pictures.run_crop([picture] * count, list(maps), size),
-        "faces": faces.astype(np.float32),
-        "generated": generated.astype(np.float32),
-        "outlines": np.stack([outline] * count).astype(np.float32),
-    }
-
-
-def composite(s: dict[str, Any], look: Look) -> pictures.Picture:
-    """A copy of the scene's picture with the faces in it."""
-    picture: pictures.Picture = s["picture"].copy()
-    frames = [picture.frame] * len(s["faces"])
-    ops.composite(frames, s["to_coded"], s["targets"], s["faces"], s["generated"], s["outlines"], look)
-    return picture
-
-
-def one_by_one(s: dict[str, Any], look: Look) -> pictures.Picture:
-    """The same by separate calls."""
-    picture: pictures.Picture = s["picture"].copy()
-    frames = [picture.frame] * len(s["faces"])
-    shapes, drawn = ops.mask_sources(s["outlines"], s["generated"], look)
-    masks = ops.mask(
-        shapes, drawn, s["faces"].shape[-1], erode=look.erode, feather=look.feather, join=look.mask_join
-    )
-    matched = ops.match_color(s["faces"], s["targets"], masks, look.color)
-    if look.blend != "feather":
-        matched = ops.match_seam(frames, s["to_coded"], matched, s["targets"], masks, look.blend)
-    ops.blend(frames, s["to_coded"], matched, masks, opacity=look.opacity)
-    return picture
-
-
-@pytest.mark.parametrize("mask", ["mesh", "generator", "mesh*generator", "generator+ellipse", "box*mesh"])
-@pytest.mark.parametrize("color", ["none", "reinhard", "linear", "mkl", "histogram", "sliced"])
-@pytest.mark.parametrize("size", [64, 75])
-def test_composite_equals_the_separate_calls(size: int, color: Any, mask: Any) -> None:
-    s = scene(size, 3)
-    look = Look(color=color, mask=mask, opacity=0.9)
-    a, b = composite(s, look), one_by_one(s, look)
-    assert all(np.array_equal(p, q) for p, q in zip(a.planes, b.planes, strict=True))
-    assert any((p != q).any() for p, q in zip(a.planes, s["picture"].planes, strict=True))
-
-
-@pytest.mark.parametrize("blend", ["poisson", "multiband"])
-@pytest.mark.parametrize("color", ["none", "reinhard", "mkl", "sliced"])
-@pytest.mark.parametrize("size", [64, 75])
-def test_composite_fits_seams_as_the_separate_calls_do(size: int, color: Any, blend: Any) -> None:
-    s = scene(size, 3)
-    look = Look(color=color, blend=blend, opacity=0.9)
-    a, b, plain = composite(s, look), one_by_one(s, look), composite(s, Look(color=color, opacity=0.9))
-    assert all(np.array_equal(p, q) for p, q in zip(a.planes, b.planes, strict=True))
-    assert all((p != q).any() for p, q in zip(a.planes, plain.planes, strict=True))
-
-
-@pytest.mark.parametrize("look", [Look(), Look(blend="poisson"), Look(blend="multiband", color="none")])
-@pytest.mark.parametrize("work", [composite, one_by_one])
-def test_any_number_of_threads_gives_the_same_bytes(
-    work: Callable[[dict[str, Any], Look], pictures.Picture],
-    look: Look,
-) -> None:
-    s = scene(96, 5)
-    before = ops.get_threads()
-    results = []
-    for threads in (1, 2, 5):
-        ops.set_threads(threads)
-        results.append(work(s, look))
-    ops.set_threads(before)
-    for other in results[1:]:
-        assert all(np.array_equal(p, q) for p, q in zip(results[0].planes, other.planes, strict=True))
-
-
-@pytest.mark.parametrize("blend", ["feather", "poisson"])
-def test_faces_of_several_pictures_come_out_as_alone(blend: Any) -> None:
-    """In any order, and whether threads share the pictures or the faces; faces of one picture overlap."""
-    s, look = scene(64, 6), Look(blend=blend)
-    owners = [0, 1, 0, 2, 1, 0]
-    before = ops.get_threads()
-    results = []
-    for threads in (1, 2, 3, 8):
-        ops.set_threads(threads)
-        made = [s["picture"].copy() for _ in range(3)]
-        frames = [made[owner].frame for owner in owners]
-        ops.composite(frames, s["to_coded"], s["targets"], s["faces"], s["generated"], s["outlines"], look)
-        results.append(made)
-    ops.set_threads(before)
-    for owner, picture in enumerate(results[0]):
-        own = [n for n, other in enumerate(owners) if other == owner]
-        part = {key: value[own] for key, value in s.items() if key != "picture"}
-        alone = composite({"picture": s["picture"], **part}, look)
-        for made in results:
-            assert all(np.array_equal(p, q) for p, q in zip(made[owner].planes, alone.planes, strict=True))
-        assert picture.guards_hold()
-
-
-def test_composite_with_an_outline_outside_the_crop() -> None:
-    s = scene(32, 2)
-    s["outlines"][0] += 500.0
-    s["outlines"][1, :, 0] -= 20.0
-    for look in (Look(), Look(blend="poisson"), Look(blend="multiband")):
-        a, b = composite(s, look), one_by_one(s, look)
-        assert all(np.array_equal(p, q) for p, q in zip(a.planes, b.planes, strict=True))
 
 
 # --- anything goes ----------------------------------------------------------------------------------------------------

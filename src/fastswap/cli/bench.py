@@ -2,57 +2,68 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
+from rich.console import Console
 
 from fastswap.cli import options, show
 
 bench_app = typer.Typer(
     help="Measures this machine; compare the figures by ratio, in one run.", no_args_is_help=True
 )
+Clip = Annotated[Path | None, typer.Option(help="A clip; default a 1080p one that is made for it.")]
+Model = Annotated[Path | None, typer.Option("--model", "-m", help="A model; default the demo's.")]
+Repeat = Annotated[int, typer.Option(help="Runs of each case; the median counts.")]
+Table = Callable[[dict[str, Any], Console], None]
+
+
+def _told(result: dict[str, Any], json: bool, table: Table) -> None:
+    """The result as JSON or as a table."""
+    if json:
+        show.as_json(result)
+    else:
+        table(result, show.out)
+
+
+def _pairs(title: str) -> Table:
+    """A table of names and values."""
+    return lambda result, _: show.pairs(title, result)
 
 
 @bench_app.command()
 def ops(
     json: options.Json = False,
-    repeat: Annotated[int, typer.Option(help="Runs of each case; the median counts.")] = 15,
+    repeat: Repeat = 15,
 ) -> None:
     """The native operations against the same work in OpenCV, on the same pixels."""
     from fastswap.bench import ops as cases
 
     result = cases.run(repeat=repeat)
-    if json:
-        show.as_json(result)
-    else:
-        cases.print_table(result, show.out)
+    _told(result, json, cases.print_table)
 
 
 @bench_app.command()
 def scaling(
     json: options.Json = False,
-    repeat: Annotated[int, typer.Option(help="Runs of each case; the median counts.")] = 15,
+    repeat: Repeat = 15,
 ) -> None:
     """What 10 bits, a second thread and 4K cost, and each operation's GB/s beside a plain copy's."""
     from fastswap.bench import scaling as cases
 
     result = cases.run(repeat=repeat)
-    if json:
-        show.as_json(result)
-    else:
-        cases.print_table(result, show.out)
+    _told(result, json, cases.print_table)
 
 
 @bench_app.command()
 def render(
-    model: Annotated[Path | None, typer.Option("--model", "-m", help="A model; default the demo's.")] = None,
+    model: Model = None,
     preset: Annotated[
         str | None, typer.Option(help="An untrained generator of this training preset instead (needs torch).")
     ] = None,
-    clip: Annotated[
-        Path | None, typer.Option(help="A clip; default a 1080p one that is made for it.")
-    ] = None,
+    clip: Clip = None,
     frames: Annotated[int, typer.Option(help="Length of the clip that is made.")] = 300,
     memory: Annotated[bool, typer.Option(help="Also compare peak memory at 300 and 3,000 frames.")] = False,
     threads: options.Threads = 0,
@@ -65,27 +76,21 @@ def render(
     result = cases.run(
         model=model, preset=preset, clip=clip, frames=frames, memory=memory, threads=threads, batch=batch
     )
-    if json:
-        show.as_json(result)
-    else:
-        cases.print_table(result, show.out)
+    _told(result, json, cases.print_table)
 
 
 @bench_app.command()
 def soak(
     minutes: Annotated[float, typer.Option(help="Minutes of video.")] = 30.0,
     way: Annotated[str, typer.Option(help="pipe, or file (rendered in segments).")] = "pipe",
-    model: Annotated[Path | None, typer.Option("--model", "-m", help="A model; default the demo's.")] = None,
+    model: Model = None,
     json: options.Json = False,
 ) -> None:
     """Resident memory of a long render, through a pipe or of a file in segments."""
     from fastswap.bench import soak as cases
 
     result = cases.run(minutes=minutes, way=way, model=model)  # type: ignore[arg-type]
-    if json:
-        show.as_json(result)
-    else:
-        show.pairs("soak", result)
+    _told(result, json, _pairs("soak"))
 
 
 @bench_app.command()
@@ -94,17 +99,14 @@ def segments(
     size: Annotated[str, typer.Option(help="Its size, WIDTHxHEIGHT.")] = "1280x720",
     parallel: Annotated[int, typer.Option(help="Also in this many processes.")] = 2,
     cluster: Annotated[bool, typer.Option(help="Also on 1 and 2 workers of a local Ray cluster.")] = False,
-    model: Annotated[Path | None, typer.Option("--model", "-m", help="A model; default the demo's.")] = None,
+    model: Model = None,
     json: options.Json = False,
 ) -> None:
     """What segments cost in time and size against one pass, and what processes and a cluster gain."""
     from fastswap.bench import segments as cases
 
     result = cases.run(seconds=seconds, size=size, parallel=parallel, cluster=cluster, model=model)
-    if json:
-        show.as_json(result)
-    else:
-        show.pairs("segments", result)
+    _told(result, json, _pairs("segments"))
 
 
 @bench_app.command()
@@ -116,10 +118,7 @@ def embed(
     from fastswap.bench import embed as cases
 
     result = cases.run(frames=frames)
-    if json:
-        show.as_json(result)
-    else:
-        cases.print_table(result, show.out)
+    _told(result, json, cases.print_table)
 
 
 @bench_app.command()
@@ -127,11 +126,9 @@ def gpu(
     json: options.Json = False,
     device: Annotated[int, typer.Option(help="Number of the GPU.")] = 0,
     batch: Annotated[int, typer.Option(help="Faces in one launch and in one run of the network.")] = 32,
-    repeat: Annotated[int, typer.Option(help="Runs of each case; the median counts.")] = 30,
-    model: Annotated[Path | None, typer.Option("--model", "-m", help="A model; default the demo's.")] = None,
-    clip: Annotated[
-        Path | None, typer.Option(help="A clip; default a 1080p one that is made for it.")
-    ] = None,
+    repeat: Repeat = 30,
+    model: Model = None,
+    clip: Clip = None,
     part: Annotated[
         list[str] | None,
         typer.Option(help="kernels, network or render; may come several times. Default all."),
@@ -147,10 +144,7 @@ def gpu(
                 f"{name!r} is no part; choose kernels, network or render", param_hint="--part"
             )
     result = cases.run(device=device, batch=batch, repeat=repeat, model=model, clip=clip, parts=parts)
-    if json:
-        show.as_json(result)
-    else:
-        cases.print_table(result, show.out)
+    _told(result, json, cases.print_table)
 
 
 @bench_app.command()
@@ -182,10 +176,7 @@ def train(
         memory=memory,
         compiled=compiled,
     )
-    if json:
-        show.as_json(result)
-    else:
-        cases.print_table(result, show.out)
+    _told(result, json, cases.print_table)
 
 
 @bench_app.command()
@@ -240,10 +231,7 @@ def quality(
             threads=threads,
             progress=callback,
         )
-    if json:
-        show.as_json(result)
-    else:
-        cases.print_table(result, show.out)
+    _told(result, json, cases.print_table)
 
 
 def register(app: typer.Typer) -> None:
