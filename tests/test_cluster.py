@@ -6,6 +6,7 @@ import json
 import os
 import shutil
 import signal
+import socket
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -17,7 +18,7 @@ import pytest
 
 import fastswap
 from fastswap import video
-from fastswap.errors import SettingsError
+from fastswap.errors import DeviceError, SettingsError
 from footage import clip, facts
 from test_segments import FAST, FRAMES, digest
 
@@ -121,3 +122,16 @@ def test_clusters_that_cannot_be(long_clip: Path, generator: Path, tmp_path: Pat
     source = Path(shutil.copy(long_clip, tmp_path / "clip.mkv"))
     with pytest.raises(SettingsError, match="pigeon"):
         fastswap.render(source, tmp_path / "out.mp4", model=generator, cluster="auto", cluster_files="pigeon")
+
+
+@pytest.mark.parametrize(
+    "address", ["127.0.0.1:{}", "ray://127.0.0.1:{}", "no.such.host.invalid:1", "127.0.0.1:99999"]
+)
+def test_a_cluster_that_does_not_answer_is_told_at_once(address: str) -> None:
+    """The port is one on which nobody listens."""
+    from fastswap.cluster.pool import connect
+
+    with socket.socket() as held:
+        held.bind(("127.0.0.1", 0))
+        with pytest.raises(DeviceError, match="cannot be reached"):
+            connect(address.format(held.getsockname()[1]))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import socket
 import tempfile
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -21,6 +22,8 @@ from fastswap.segments.task import Recipe, SegmentRenderer, Task
 CPUS_EACH = 4
 """CPU cores of one worker where neither `threads` nor `parallel` says; fewer on smaller machines."""
 _POLL_S = 0.2
+_ANSWER_S = 20.0
+"""How long to wait for the head of a cluster to take a connection."""
 
 
 class Renderer:
@@ -209,6 +212,7 @@ def connect(address: str) -> Any:
         import ray
     except ImportError as error:
         raise DeviceError("--cluster needs Ray: pip install 'fastswap[cluster]'") from error
+    _check_answers(address)
     quiet: dict[str, Any] = {"log_to_driver": False, "logging_level": "ERROR", "namespace": "fastswap"}
     try:
         if ray.is_initialized():
@@ -223,6 +227,17 @@ def connect(address: str) -> Any:
     except (ConnectionError, RuntimeError, ValueError, OSError) as error:
         raise DeviceError(f"cluster {address!r} cannot be reached: {_words(error)}") from error
     return ray
+
+
+def _check_answers(address: str) -> None:
+    """Raises DeviceError when nobody listens there: Ray itself would go on asking for many minutes."""
+    host, colon, port = address.rpartition("://")[2].rpartition(":")
+    if not colon or not port.isdigit():
+        return
+    try:
+        socket.create_connection((host.strip("[]"), int(port)), timeout=_ANSWER_S).close()
+    except (OSError, OverflowError) as error:
+        raise DeviceError(f"cluster {address!r} cannot be reached: {_words(error)}") from error
 
 
 def _words(error: Exception) -> str:
