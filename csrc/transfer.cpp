@@ -39,6 +39,10 @@ void add_statistics(const PixelRows& rows, ColorMode mode, double* out, const Ch
   }
 }
 
+void apply_tables(const TableMap& map, const PixelRows& rows, const ChannelRows& out) {
+  kernels().apply_tables(map.rounds.data(), static_cast<int>(map.rounds.size()), map.strength, rows, out);
+}
+
 void color_statistics(const float* faces, const float* targets, const float* masks, int count, int size,
                       ColorMode mode, double* out) {
   const std::ptrdiff_t numbers = statistics_size(mode);
