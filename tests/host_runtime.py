@@ -87,13 +87,15 @@ class HostRuntime:
         self.known: Clock = {}
         self.depth = threading.local()
         self.writes: dict[
-            int, tuple[int, int, int, int]
-        ] = {}  # address: size, stream, time, stream of last read...
+            int, tuple[int, int, int, Clock]
+        ] = {}  # by address: size, writer, its time, readers
         self.lock = threading.Lock()
         self.native: Any = _Checked(self)
         self.left: int | None = None  # bytes of memory; None is no limit
         self.spilled: list[int] = []  # sizes of what went to host memory
         self.trimmed = 0
+        self.told: set[int] = set()
+        self.untold: list[tuple[int, ...]] = []  # shapes dropped by somebody who did not say when he was done
 
     @contextmanager
     def current(self) -> Iterator[None]:
@@ -133,11 +135,17 @@ class HostRuntime:
             weakref.finalize(memory, self._freed, memory.nbytes)
         with self.lock:  # where others' memory was
             self.writes.pop(memory.ctypes.data, None)
+        self.told.discard(memory.ctypes.data)
+        weakref.finalize(memory, self._dropped, memory.ctypes.data, shape)
         return self.native.Array(memory.ctypes.data, list(shape), None, typestr, memory)
 
     def _freed(self, size: int) -> None:
         assert self.left is not None
         self.left += size
+
+    def _dropped(self, address: int, shape: tuple[int, ...]) -> None:
+        if address not in self.told:  # whoever takes the memory next has to wait for all of the device
+            self.untold.append(shape)
 
     def trim(self) -> bool:
         self.trimmed += 1
@@ -145,6 +153,7 @@ class HostRuntime:
 
     def release(self, array: Any, after: HostEvent | None) -> None:
         assert after is None or isinstance(after, HostEvent)
+        self.told.add(array.__cuda_array_interface__["data"][0])
 
     def pinned(self, shape: tuple[int, ...], dtype: Any) -> NDArray[Any]:
         return np.zeros(shape, dtype)

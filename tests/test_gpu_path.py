@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import sys
 from dataclasses import replace
 from functools import cache
@@ -203,11 +204,16 @@ LOOKS = {
 
 
 @pytest.mark.parametrize(("batch", "look"), [(1, "plain"), *((3, name) for name in LOOKS)])
-def test_a_swap_is_what_the_cpu_makes(device: GpuDevice, generator: Path, batch: int, look: str) -> None:
+def test_a_swap_is_what_the_cpu_makes(
+    runtime: HostRuntime, device: GpuDevice, generator: Path, batch: int, look: str
+) -> None:
     """Crops, network and composite of the same faces on both, batches that do not divide the clip."""
     settings = {"look": LOOKS[look], "batch": batch, "threads": 1}
     cpu, gpu = FaceSwap(generator, **settings), device.swap(generator, **settings)
+    runtime.untold.clear()
     check_alike(swapped_on_gpu(device, gpu), swapped_on_cpu(cpu))
+    gc.collect()
+    assert not runtime.untold
     gpu.close()
     cpu.close()
 
@@ -262,6 +268,8 @@ def test_a_whole_render_on_the_gpu(
             assert max(gap.mean() for gap in gaps) < compare.GPU_RENDER_MEAN
             assert max(gap.max() for gap in gaps) < compare.GPU_RENDER_MOST
     assert not gpu.streams  # closed
+    gc.collect()
+    assert not gpu.untold
 
 
 def test_a_gpu_that_goes_away_ends_the_render_in_one_line(

@@ -103,6 +103,8 @@ class Pictures:
                 self._runtime.native.order(caller, self._stream.handle)
             made = tuple(self._copy(source) for source in sources)
             owner = OnDevice(ready=self._stream.record(), arrays=list(made))
+            for array in made:
+                self._runtime.release(array, owner.ready)
         name = _format(layout, {array.typestr for array in made})
         kind = pixel_format(name)
         # Views that NumPy works out and nobody reads: they tell where the components lie.
@@ -126,9 +128,6 @@ class Pictures:
 
     def hand_back(self, frame: Frame, caller: int) -> None:
         """Makes the caller's stream wait for what was drawn, or the host where there is no such stream."""
-        if not frame.owner.changed:  # nobody drew, so nobody told when
-            for array in frame.owner.arrays:
-                self._runtime.release(array, frame.owner.ready)
         if caller == NO_STREAM:
             frame.owner.wait()
             return

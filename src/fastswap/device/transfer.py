@@ -75,6 +75,8 @@ class Uploader:
                     view = self._runtime.native.Array(pointer, list(shape), list(strides), typestr, array)
                     planes[index] = DevicePlane(view, self._look, owner)
             owner.ready = self._stream.record()
+            for array in owner.arrays:  # who works on them later says so again
+                self._runtime.release(array, owner.ready)
         if not room:
             self._spilled()
         return placed(frame, tuple(planes[index] for index in sorted(planes)), owner)
