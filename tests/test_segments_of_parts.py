@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import shutil
 from fractions import Fraction
 from pathlib import Path
@@ -18,6 +19,8 @@ from fastswap.page import output as page_output
 from fastswap.page.collect import FrameFacts, Note, Sample
 from fastswap.report import Report
 from fastswap.segments.workspace import folder_of
+from fastswap.video import spans
+from footage import facts
 from test_interlaced import flags_of, woven
 from test_segments import FAST, Broken, digest, leave_all, run
 
@@ -275,6 +278,33 @@ def test_side_outputs(
     assert report.frames == 64
 
 
+def test_side_outputs_are_those_of_one_pass(
+    clip: Path, generator: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Not the same bytes, as encoders begin anew at each segment, but the same samples at the same times."""
+    found = []
+    for name, shortest, segments in (("cut", 16, 5), ("whole", 1 << 20, 1)):
+        monkeypatch.setattr(spans, "SHORTEST", shortest)
+        sides = {kind: clip.with_name(f"{name}_{kind}.mkv") for kind in ("matte", "layer")}
+        out = clip.with_name(f"{name}.mkv")
+        report = fastswap.render(clip, out, model=generator, encoder="ffv1", **sides)
+        assert report.segments == segments
+        found.append(
+            [(facts(path).times, facts(path).durations, samples_of(path)) for path in (out, *sides.values())]
+        )
+    assert found[0] == found[1]
+    assert all(len(times) == len(set(shown)) == 72 for times, _, shown in found[0])
+
+
+def samples_of(path: Path) -> list[str]:
+    """A digest of the planes of each frame, as PyAV alone decodes them."""
+    with av.open(str(path)) as container:
+        return [
+            hashlib.sha256(b"".join(bytes(plane) for plane in frame.planes)).hexdigest()
+            for frame in container.decode(video=0)
+        ]
+
+
 @pytest.mark.parametrize("part", [{}, {"start": "10f", "end": "64f"}], ids=["whole", "part"])
 def test_a_page(
     part: dict[str, str], clip: Path, generator: Path, bare: None, monkeypatch: pytest.MonkeyPatch
@@ -300,4 +330,6 @@ def test_the_user_hears_when_several_processes_have_nothing_to_share(clip: Path,
     with video.Reader(clip) as reader:
         video.save_picture(picture, video.rgb_from_frame(next(iter(reader))))
     report = fastswap.render(picture, clip.with_name("b.png"), model=generator, parallel=2)
-    assert any("rendered by one process: it is too short" in notice for notice in report.notices)
+    part = fastswap.render(clip, clip.with_name("c.mp4"), model=generator, parallel=2, start="3f", end="9f")
+    for notices in (report.notices, part.notices):
+        assert any("rendered by one process: it is too short" in notice for notice in notices)

@@ -155,7 +155,7 @@ def render(
             )  # fmt: skip
             job = Job(recipe, info, spans, parallel, cluster, cluster_files)
             work = held.enter_context(open_workspace(job, flow))
-        elif parallel > 1 or cluster:
+        if (parallel > 1 or cluster) and sum(span.wanted for span in spans) < 2:
             why = "it is too short to be cut, or its key frames and time stamps do not allow it"
             report.notices.append(f"{source}: rendered by one process: {why}")
         if work is None or not _in_segments(flow, job, work):
