@@ -14,8 +14,9 @@ from fastswap.errors import OutputError
 from fastswap.frame import Frame
 from fastswap.layers import Layers
 from fastswap.swap import FaceSwap, Watcher
-from fastswap.video.muxing import Target, sync, writing
-from fastswap.video.side import Kind, SideOutput, SideSeries, SideVideo, place_of
+from fastswap.video.side import SideSeries, SideVideo
+from fastswap.video.side_output import Kind, SideOutput, place_of
+from fastswap.video.target import Target, sync, writing
 from fastswap.video.tracks import Behind
 
 
@@ -23,7 +24,8 @@ class Sides:
     """The side outputs of one render; False when it has none.
 
     output: the render's own, which they must not be. matte, layer: where to, None for none; see
-    `video.side.place_of`. window: the part of the input that is rendered. Raises OutputError for paths that cannot be.
+    `video.side_output.place_of`. window: the part of the input that is rendered. Raises OutputError for paths that
+    cannot be.
 
     outputs: what there is. targets: where each is made. layers: draws them, None when there is nothing to draw.
     """

@@ -27,7 +27,7 @@ from pathlib import Path
 from typing import Any
 
 from fastswap.batch.entries import KEYS, NAMED, PATHS, RENDER, Entry, entries_of
-from fastswap.video.side import Kind, place_of
+from fastswap.video.side_output import Kind, place_of
 
 
 @dataclass(slots=True)

@@ -246,6 +246,6 @@ def _words(error: Exception) -> str:
 
 
 def _sync(path: Path) -> None:
-    from fastswap.video.muxing import sync
+    from fastswap.video.target import sync
 
     sync(path)

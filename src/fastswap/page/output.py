@@ -16,8 +16,8 @@ from fastswap.page.build import write_page
 from fastswap.page.collect import SAMPLES, Collector, FrameFacts, Note, Sample, Spread
 from fastswap.report import Report
 from fastswap.swap import FaceSwap, Watcher
-from fastswap.video.muxing import writing
 from fastswap.video.packets import PacketFile
+from fastswap.video.target import writing
 
 
 def check_page(path: Path | None) -> None:

@@ -22,7 +22,8 @@ from fastswap.page.collect import Collector, Spread
 from fastswap.segments.faces import Unsuited
 from fastswap.stages import Stages
 from fastswap.swap import FaceSwap, Watcher, Work, chain_swaps
-from fastswap.video.side import Layer, SideOutput
+from fastswap.video.side import Layer
+from fastswap.video.side_output import SideOutput
 
 
 @dataclass(frozen=True, slots=True)

@@ -23,8 +23,8 @@ from types import TracebackType
 from typing import Any, Final
 
 from fastswap.errors import FastswapError, Interrupted, OutputError
-from fastswap.video.muxing import writing
 from fastswap.video.packets import Damaged, PacketFile
+from fastswap.video.target import writing
 
 SUFFIX: Final = ".fastswap"
 _JOB, _LOCK = "job.json", "lock"

@@ -110,3 +110,14 @@ def display_matrix(frame: av.VideoFrame) -> tuple[int, ...] | None:
             a, b, c, d = (_FIXED * v for v in _TURNS[frame.rotation])
             return a, b, 0, c, d, 0, 0, 0, 1 << 30
     return None
+
+
+def assumptions(info: VideoInfo) -> list[str]:
+    """What is taken for granted where the file says something that is not known; a line each."""
+    name, found = info.path.name, []
+    if info.tags.foreign_matrix:
+        taken, stated = info.color.matrix, info.tags.foreign_matrix
+        found.append(f"{name}: the matrix {stated} is not known; faces are drawn as if it were {taken}")
+    if info.display_matrix and snap_matrix(info.display_matrix) is None:
+        found.append(f"{name}: its display matrix is no quarter turn; faces are sought in the coded picture")
+    return found

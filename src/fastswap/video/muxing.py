@@ -3,10 +3,7 @@
 from __future__ import annotations
 
 import contextlib
-import errno
-import os
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, cast
 
@@ -29,48 +26,10 @@ from fastswap.video.opening import reason
 from fastswap.video.planes import native_name, to_av
 from fastswap.video.remux import StreamCopier, part_of
 from fastswap.video.rgb import reformatted
+from fastswap.video.target import Target, writing
 from fastswap.video.turning import turned_frame, turned_info
-from fastswap.video.window import Window
 
-_FULL = (errno.ENOSPC, errno.EFBIG, errno.EDQUOT)
 _AVFMT_FLAG_BITEXACT = 0x0400
-
-
-@dataclass(frozen=True, slots=True)
-class Target:
-    """What is to be written. made: where it is made; path: its name in messages; encoder, options: the user's.
-
-    window: the part of the input that is written, None for all; its first frame's time becomes 0. gpu: index of the GPU
-    that encodes when the user names no encoder and it has one.
-    """
-
-    made: Path
-    path: Path
-    encoder: str | None
-    options: Mapping[str, str] | None
-    notices: list[str]
-    window: Window | None = None
-    gpu: int | None = None
-
-
-@contextlib.contextmanager
-def writing(path: Path) -> Iterator[None]:
-    """Turns what goes wrong while `path` is written into one line."""
-    try:
-        yield
-    except (av.FFmpegError, OSError) as error:
-        if getattr(error, "errno", None) in _FULL:
-            raise OutputError(f"{path}: disk full or file size limit reached while writing") from error
-        raise OutputError(f"{path}: cannot be written: {reason(error)}") from error
-
-
-def sync(path: Path) -> None:
-    """Waits until the file or folder is on the disk."""
-    handle = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)
 
 
 class VideoSink:

@@ -19,12 +19,12 @@ from fastswap.frame import Frame
 from fastswap.video.encoder import open_context
 from fastswap.video.info import FULL_RANGE
 from fastswap.video.loss import nearest
-from fastswap.video.muxing import Target, sync, writing
 from fastswap.video.options import merged_options
 from fastswap.video.picture_tags import PictureTags, orientation_number, tag_jpeg, tag_png
 from fastswap.video.pictures import Extras
 from fastswap.video.planes import copy_to_av
 from fastswap.video.rgb import QUALITY, deep_rgb_from_frame, orientation_of, oriented, rgb_from_frame
+from fastswap.video.target import Target, sync, writing
 
 _JPEG, _PNG, _WEBP = "mjpeg", "png", "libwebp"
 ENCODERS = {

@@ -22,9 +22,10 @@ from fastswap.errors import InputError, OutputError
 from fastswap.frame import Frame
 from fastswap.video.clock import Clock
 from fastswap.video.decoder import Decoder
-from fastswap.video.muxing import Target, VideoSink, writing
+from fastswap.video.muxing import VideoSink
 from fastswap.video.opening import reason
 from fastswap.video.stream import StreamSource
+from fastswap.video.target import Target, writing
 
 FORMATS = {"y4m": "yuv4mpegpipe", "nut": "nut"}
 """Containers that a pipe can carry, and FFmpeg's names for them."""

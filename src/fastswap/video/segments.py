@@ -13,10 +13,12 @@ from typing import Any
 from fastswap.errors import OutputError
 from fastswap.frame import Frame
 from fastswap.video.info import VideoInfo
-from fastswap.video.muxing import Target, VideoSink, writing
+from fastswap.video.muxing import VideoSink
 from fastswap.video.packets import PacketFile, PacketWriter
 from fastswap.video.picture_sink import FolderSink
-from fastswap.video.side import Layer, SideOutput, SideSeries, SideVideo
+from fastswap.video.side import Layer, SideSeries, SideVideo
+from fastswap.video.side_output import SideOutput
+from fastswap.video.target import Target, writing
 from fastswap.video.tracks import Behind, Encoding, PictureEncoding, Track, side_track
 from fastswap.video.window import Window
 from fastswap.video.writer import check_picture, writes_video

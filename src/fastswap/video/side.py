@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from fractions import Fraction
-from pathlib import Path
-from typing import Any, Final, Literal
+from typing import Any, Final
 
 import av
 import numpy as np
@@ -23,85 +21,19 @@ from fastswap.frame import Frame, Matrix
 from fastswap.video import timecode
 from fastswap.video.encoder import open_context
 from fastswap.video.info import ColorTags, VideoInfo
-from fastswap.video.muxing import Target, VideoSink, writing
+from fastswap.video.muxing import VideoSink
 from fastswap.video.picture_sink import save
 from fastswap.video.rgb import orientation_of, oriented
+from fastswap.video.side_output import PATTERN, Form, SideOutput
+from fastswap.video.target import Target, writing
 
-Kind = Literal["matte", "layer"]
 Samples = NDArray[Any]
 
-_PATTERN: Final = re.compile(r"%0?(\d*)d")
 _LUMA: Final = {"bt601": (0.299, 0.114), "bt709": (0.2126, 0.0722), "bt2020": (0.2627, 0.0593)}
 """Kr and Kb of ITU-T H.273."""
 _LEAST: Final = np.float32(1.0 / 1024.0)
 _TAGS: Final = {"bt601": 6, "bt709": 1, "bt2020": 9}
 """H.273's numbers; of the two for BT.601 the one that ProRes has a place for."""
-
-
-@dataclass(frozen=True, slots=True)
-class Form:
-    """One way to store a side output. codec, pixels: FFmpeg's encoder and pixel format. premultiplied: colour times
-    alpha."""
-
-    codec: str
-    pixels: str
-    premultiplied: bool = False
-    options: tuple[tuple[str, str], ...] = ()
-
-
-_FFV1 = (("level", "3"), ("g", "1"), ("slicecrc", "1"))
-FORMS: Final[dict[tuple[Kind, str], Form]] = {
-    ("matte", ".mkv"): Form("ffv1", "gray", options=_FFV1),
-    ("matte", ".png"): Form("png", "gray"),
-    ("matte", ".exr"): Form("exr", "grayf32le", options=(("format", "half"), ("compression", "zip1"))),
-    ("layer", ".mov"): Form(
-        "prores_ks", "yuva444p10le", options=(("profile", "4444"), ("alpha_bits", "16"), ("vendor", "apl0"))
-    ),
-    ("layer", ".mkv"): Form("ffv1", "yuva444p10le", options=_FFV1),
-    ("layer", ".png"): Form("png", "rgba64be"),
-    ("layer", ".exr"): Form(
-        "exr", "gbrapf32le", premultiplied=True, options=(("format", "half"), ("compression", "zip1"))
-    ),
-}
-"""What each suffix means. EXR holds colour times alpha, as its readers expect; the others hold them apart."""
-
-
-@dataclass(frozen=True, slots=True)
-class Place:
-    """Where a side output goes. path: the file, or the folder of a series. names: of its pictures, None for a file."""
-
-    path: Path
-    suffix: str
-    names: str | None
-
-
-def place_of(path: Path, kind: Kind) -> Place:
-    """What a path means: a video file, `folder/name_%06d.png`, or a folder (of PNG). Raises OutputError."""
-    place = Place(path, path.suffix.lower(), None)
-    if _PATTERN.search(path.name):
-        place = Place(path.parent, path.suffix.lower(), path.name)
-    elif not path.suffix or path.is_dir():
-        place = Place(path, ".png", "%06d.png")
-    is_series = place.names is not None
-    if (kind, place.suffix) not in FORMS or is_series != (place.suffix in (".png", ".exr")):
-        films = ", ".join(s for k, s in FORMS if k == kind and s not in (".png", ".exr"))
-        raise OutputError(
-            f"{path}: a {kind} is written to {films}, a folder (PNG), or pictures named like dir/{kind}_%06d.exr"
-        )
-    return place
-
-
-@dataclass(frozen=True, slots=True)
-class SideOutput:
-    """A side output that a render has; plain values that travel to other processes."""
-
-    kind: Kind
-    place: Place
-
-    @property
-    def form(self) -> Form:
-        """How it is stored."""
-        return FORMS[self.kind, self.place.suffix]
 
 
 @dataclass(frozen=True, slots=True)
@@ -270,7 +202,7 @@ class SideSeries:
 
     def put_picture(self, data: bytes) -> None:
         """Writes the file of the next picture."""
-        name = _PATTERN.sub(lambda found: f"{self._count:0{found[1] or 0}d}", self._names, count=1)
+        name = PATTERN.sub(lambda found: f"{self._count:0{found[1] or 0}d}", self._names, count=1)
         if not self._count:
             with writing(self._target.path):
                 self._target.made.mkdir(exist_ok=True)

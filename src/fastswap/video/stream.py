@@ -7,7 +7,7 @@ from collections import deque
 from collections.abc import Generator, Iterator
 from dataclasses import replace
 from pathlib import Path
-from typing import Any, cast
+from typing import Any
 
 import av
 
@@ -17,9 +17,9 @@ from fastswap.video import nvidia
 from fastswap.video.convert import Normaliser
 from fastswap.video.decoder import Decoder
 from fastswap.video.deinterlace import Fields, progressive
-from fastswap.video.describe import describe
-from fastswap.video.info import VideoInfo, snap_matrix
-from fastswap.video.opening import reason
+from fastswap.video.describe import assumptions, describe
+from fastswap.video.info import VideoInfo
+from fastswap.video.landing import refusal
 from fastswap.video.planes import shared_planes
 from fastswap.video.spans import Span
 
@@ -70,32 +70,14 @@ class StreamSource:
         size = self.info.width, self.info.height
         self._normalise = Normaliser(path.name, size, self.info.frame_format, self.info.tags, notices)
         self._to_coded = self.info.geometry.to_coded()
-        if self.info.tags.foreign_matrix:
-            taken, stated = self.info.color.matrix, self.info.tags.foreign_matrix
-            notices.append(
-                f"{path.name}: the matrix {stated} is not known; faces are drawn as if it were {taken}"
-            )
-        if self.info.display_matrix and snap_matrix(self.info.display_matrix) is None:
-            notices.append(
-                f"{path.name}: its display matrix is no quarter turn; faces are sought in the coded picture"
-            )
+        notices += assumptions(self.info)
         if landing is not None and not (self.info.interlaced and deinterlace):
             self._land(landing)
 
     def _land(self, landing: nvidia.Landing) -> None:
         """Goes over to the GPU's decoder if it takes this video; tells why where it does not."""
-        why = f"the GPU's decoder does not take {self.info.codec} in {self.info.pixel_format}"
-        try:
-            decoder = Decoder(self.path, self._threads, landing)
-            try:
-                first = next(decoder.frames(), None)
-                landed = first is not None and nvidia.is_on_gpu(first)
-                landed = landed and nvidia.layout(cast(av.VideoFrame, first)) in nvidia.LANDED
-            finally:
-                decoder.container.close()
-        except (av.FFmpegError, InputError, OSError) as error:
-            landed, why = False, f"the GPU's decoder cannot be opened ({_cause(error)})"
-        if landed:
+        why = refusal(self.info, self._threads, landing)
+        if why is None:
             self._landing = landing
             self._reopen()
         else:
@@ -318,8 +300,3 @@ class StreamSource:
             )
         if self.skipped:
             self.notices.append(f"{name}: {self.skipped} damaged frames were left out")
-
-
-def _cause(error: Exception) -> str:
-    """FFmpeg's own words, without those that are put around them for a file that cannot be read."""
-    return reason(error.__cause__ if isinstance(error.__cause__, Exception) else error)

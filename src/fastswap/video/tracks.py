@@ -16,10 +16,12 @@ from av.packet import Packet
 from fastswap.frame import Frame
 from fastswap.video.encoder import Plan
 from fastswap.video.info import VideoInfo
-from fastswap.video.muxing import Target, VideoSink, writing
+from fastswap.video.muxing import VideoSink
 from fastswap.video.packets import PacketWriter
 from fastswap.video.picture_sink import FolderSink
-from fastswap.video.side import Cell, Layer, SideOutput, SideSeries, SideVideo, cell_of
+from fastswap.video.side import Cell, Layer, SideSeries, SideVideo, cell_of
+from fastswap.video.side_output import SideOutput
+from fastswap.video.target import Target, writing
 
 _WAITING = 4
 """Frames of one side output that may wait for its encoder."""
@@ -87,7 +89,7 @@ class Encoding:
 
 @dataclass(frozen=True, slots=True)
 class PictureEncoding:
-    """How every picture of a folder is encoded; see `muxing.Target`."""
+    """How every picture of a folder is encoded; see `target.Target`."""
 
     encoder: str | None
     options: Mapping[str, str] | None

@@ -11,9 +11,10 @@ from fastswap.atomic import Staging
 from fastswap.errors import OutputError
 from fastswap.frame import Frame
 from fastswap.video.info import VideoInfo
-from fastswap.video.muxing import Target, VideoSink, sync, writing
+from fastswap.video.muxing import VideoSink
 from fastswap.video.picture_sink import ENCODERS, FolderSink, PictureSink
 from fastswap.video.reader import Reader
+from fastswap.video.target import Target, sync, writing
 from fastswap.video.window import Window
 
 
