@@ -92,6 +92,7 @@ class HostRuntime:
         self.lock = threading.Lock()
         self.native: Any = _Checked(self)
         self.left: int | None = None  # bytes of memory; None is no limit
+        self.reserve = 0  # what frames leave of it
         self.spilled: list[int] = []  # sizes of what went to host memory
         self.trimmed = 0
         self.told: set[int] = set()
@@ -129,7 +130,7 @@ class HostRuntime:
         if kind == "spilled":
             self.spilled.append(memory.nbytes)
         elif self.left is not None:
-            if memory.nbytes > self.left:
+            if memory.nbytes > self.left - (self.reserve if kind == "frame" else 0):
                 raise MemoryError("GPU memory is exhausted: emulated")
             self.left -= memory.nbytes
             weakref.finalize(memory, self._freed, memory.nbytes)

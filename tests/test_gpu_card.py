@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -11,12 +12,19 @@ import pytest
 import compare
 import fastswap
 import people
+import test_gpu_path
 from fastswap import video
 from fastswap.actors import BO
 from fastswap.device import Device, open_device
+from fastswap.device.gpu import GpuDevice
 from fastswap.errors import DeviceError
 from fastswap.look import Look
+from fastswap.swap import FaceSwap
 from fastswap.track import Tracker
+
+LEFT, GRAIN = 4 << 20, 2 << 20
+"""Bytes of the card's memory that are left to a test of a full one, and those of a page, less than which cannot be
+taken."""
 
 
 @pytest.fixture(scope="module", autouse=True)
@@ -38,8 +46,9 @@ def engines() -> list[str]:
 
 
 @pytest.mark.parametrize("engine", engines())
-def test_a_whole_render(engine: str, face_clip: Path, generator: Path, tmp_path: Path) -> None:
-    settings = {"model": generator, "encoder": "ffv1", "look": Look(steady=0)}
+@pytest.mark.parametrize("look", ["plain", "texture", "scale"])
+def test_a_whole_render(engine: str, look: str, face_clip: Path, generator: Path, tmp_path: Path) -> None:
+    settings = {"model": generator, "encoder": "ffv1", "look": test_gpu_path.LOOKS[look]}
     there = fastswap.render(face_clip, tmp_path / "gpu.mkv", device="cuda", engine=engine, **settings)
     here = fastswap.render(
         face_clip, tmp_path / "cpu.mkv", device="cpu", analysis=tmp_path / "cpu.faces", **settings
@@ -80,4 +89,26 @@ def test_faces_are_tracked(face_clip: Path) -> None:
             (face,) = there.update(frame).faces
             assert np.abs(face.landmarks - found.faces[0].landmarks).max() < compare.GPU_TRACKED
     finally:
+        device.close()
+
+
+def test_a_card_that_is_full(generator: Path) -> None:
+    """Hardly any memory is left once the network is open: the swap goes on with what there is."""
+    device = open_device("cuda", "torch")
+    assert isinstance(device, GpuDevice)
+    settings = {"look": Look(steady=0, blend="poisson"), "batch": 8, "threads": 1}
+    gpu = device.swap(generator, **settings)
+    held: list[Any] = []
+    try:
+        runtime = device.runtime
+        with runtime.current():
+            while (more := runtime.memory()[0] - LEFT) > GRAIN:
+                held.append(runtime.native.Array.empty([min(more, 1 << 30)], "|u1", runtime.index))
+        got = test_gpu_path.swapped_on_gpu(device, gpu)
+        cpu = FaceSwap(generator, **settings)
+        test_gpu_path.check_alike(got, test_gpu_path.swapped_on_cpu(cpu))
+        cpu.close()
+    finally:
+        held.clear()
+        gpu.close()
         device.close()

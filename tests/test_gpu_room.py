@@ -112,7 +112,7 @@ def test_frames_for_which_there_is_no_room(runtime: HostRuntime, generator: Path
     whole, counted = runtime.empty, []
 
     def empty(shape: tuple[int, ...], typestr: str, stream: Any, *, kind: str = "own") -> Any:
-        if typestr == "|u1" and kind == "own":
+        if kind == "frame":
             counted.append(shape)
             if len(counted) > 4:
                 raise MemoryError("GPU memory is exhausted")
@@ -125,6 +125,20 @@ def test_frames_for_which_there_is_no_room(runtime: HostRuntime, generator: Path
     assert len(runtime.spilled) > 4
     assert device.notices.count(SPILLED) == 1
     assert gpu.engine.batch == 2  # halved once for all frames that were on their way
+    gpu.close()
+    cpu.close()
+
+
+def test_frames_leave_room_for_what_cannot_be_spilled(runtime: HostRuntime, generator: Path) -> None:
+    """All of a long run of frames wait, and batches still find room."""
+    device = GpuDevice(runtime, "torch")
+    gpu = device.swap(generator, look=Look(steady=0, blend="poisson"), batch=4, threads=1)
+    runtime.left, runtime.reserve = 1_300_000, 700_000  # five frames are 900 000
+    got = swapped_on_gpu(device, gpu)
+    cpu = FaceSwap(generator, look=Look(steady=0, blend="poisson"), batch=4, threads=1)
+    check_alike(got, swapped_on_cpu(cpu))
+    assert runtime.spilled
+    assert SPILLED in device.notices
     gpu.close()
     cpu.close()
 

@@ -165,6 +165,26 @@ with runtime.current():
     assert said.split() == ["False", "True"]
 
 
+def test_frames_leave_some_memory(driver: dict[str, str]) -> None:
+    said = pycuda_stand_in.run(
+        HEAD
+        + """
+stream = runtime.stream()
+with runtime.current():
+    frames = []
+    try:
+        while True:
+            frames.append(runtime.empty((1 << 20,), "|u1", stream, kind="frame"))
+    except MemoryError as error:
+        print(len(frames), error)
+    other = runtime.empty((2 << 20,), "|u1", stream)
+""",
+        driver,
+        EMULATED_GPU_BYTES=str(32 << 20),
+    )
+    assert said.strip() == "30 cuda:0: GPU memory is exhausted, 1 MiB more asked"
+
+
 def test_blocks_in_use_come_back_after_a_trim(driver: dict[str, str]) -> None:
     said = pycuda_stand_in.run(
         HEAD

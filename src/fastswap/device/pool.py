@@ -9,13 +9,17 @@ from __future__ import annotations
 import threading
 import weakref
 from collections import defaultdict
-from contextlib import AbstractContextManager
+from contextlib import AbstractContextManager, suppress
 from typing import Any, Final
 
 import numpy as np
 
 _ROUND: Final = 1 << 16
 """Bytes that a block's size is a multiple of."""
+
+RESERVE: Final = 256 << 20
+"""Bytes of the device's memory, or a sixteenth of it where that is less, that frames leave to networks, crops and
+kernels: a frame can be spilled, these cannot."""
 
 _Free = list[tuple[Any, Any, bool]]
 """Memory, the event from which it is free, and whether anybody told of that event."""
@@ -63,7 +67,7 @@ class Pool:
             free = self._free[size, kind]
             memory, after, told = free.pop() if free else (None, None, True)
         if memory is None:
-            memory = _Spilled(self._driver, size) if kind == "spilled" else self._allocate(size)
+            memory = _Spilled(self._driver, size) if kind == "spilled" else self._allocate(size, kind)
         elif told:
             stream.wait(after)
         else:  # dropped by somebody who did not say when he was done: everything has to be
@@ -73,18 +77,23 @@ class Pool:
         self._live[block.pointer] = block
         return block
 
-    def _allocate(self, size: int) -> Any:
-        try:
+    def _allocate(self, size: int, kind: str) -> Any:
+        memory = self._allocated(size, kind)
+        if memory is None and self.trim():  # blocks of other sizes lay about unused
+            memory = self._allocated(size, kind)
+        if memory is None:
+            raise MemoryError(f"cuda:{self._index}: GPU memory is exhausted, {size >> 20} MiB more asked")
+        return memory
+
+    def _allocated(self, size: int, kind: str) -> Any:
+        """New memory, None where there is none."""
+        if kind == "frame":
+            free, total = self._driver.mem_get_info()
+            if free - size < min(RESERVE, total // 16):
+                return None
+        with suppress(self._driver.MemoryError):
             return self._driver.mem_alloc(size)
-        except self._driver.MemoryError as error:
-            try:
-                if self.trim():  # blocks of other sizes lay about unused
-                    return self._driver.mem_alloc(size)
-            except self._driver.MemoryError:
-                pass
-            raise MemoryError(
-                f"cuda:{self._index}: GPU memory is exhausted, {size >> 20} MiB more asked"
-            ) from error
+        return None
 
     def release(self, pointer: int, after: Any) -> None:
         """Tells from which event on a block is free; None for one that is already."""

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from fastswap.engines.exhausted import is_exhausted
 from fastswap.errors import DeviceError
 
-Kind = Literal["own", "lent", "spilled"]
+Kind = Literal["own", "frame", "lent", "spilled"]
 
 
 class Event(Protocol):
@@ -79,9 +79,10 @@ class Runtime(Protocol):
     def empty(self, shape: tuple[int, ...], typestr: str, stream: Stream, *, kind: Kind = "own") -> Any:
         """Device memory for use on `stream`, a `_cuda.Array` from the pool. It returns there when it is dropped.
 
-        kind: "lent" memory leaves for other libraries; they may drop it while work of theirs still reads it, so it is
-        used again for their next picture alone, which waits for their stream. "spilled" is page-locked host memory,
-        which kernels read and write across the bus. Raises MemoryError when there is no more.
+        kind: "frame" leaves some memory to what cannot be spilled. "lent" memory leaves for other libraries; they may
+        drop it while work of theirs still reads it, so it is used again for their next picture alone, which waits for
+        their stream. "spilled" is page-locked host memory, which kernels read and write across the bus. Raises
+        MemoryError when there is no more.
         """
         ...
 

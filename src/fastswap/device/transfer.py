@@ -85,7 +85,7 @@ class Uploader:
         """Memory for a block, and whether the GPU has any left. room: whether it had for the blocks before."""
         if room:
             try:
-                return self._runtime.empty(shape, "|u1", self._stream), True
+                return self._runtime.empty(shape, "|u1", self._stream, kind="frame"), True
             except MemoryError:
                 pass
         return self._runtime.empty(shape, "|u1", self._stream, kind="spilled"), False
