@@ -17,6 +17,7 @@ import fastswap
 from fastswap import video
 from fastswap.bench.render import make_clip
 from fastswap.demo import demo_model
+from fastswap.device import open_device
 
 FRAMES = 96
 SHOWN = (8, 48, 88)
@@ -24,6 +25,7 @@ SHOWN = (8, 48, 88)
 
 def main(out: Path) -> None:
     """Renders, compares and writes."""
+    open_device("cuda:0").close()  # which says at once why there is none
     clip = out / "clip.mp4"
     make_clip(clip, FRAMES)
     reports: dict[str, Any] = {}

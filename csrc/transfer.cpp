@@ -95,8 +95,4 @@ void match_color(const float* faces, const double* statistics, int count, int si
   });
 }
 
-void apply_tables(const TableMap& map, const PixelRows& rows, const ChannelRows& out) {
-  kernels().apply_tables(map.rounds.data(), static_cast<int>(map.rounds.size()), map.strength, rows, out);
-}
-
 }  // namespace fs
