@@ -13,7 +13,7 @@ import fastswap
 from fastswap import batch
 from fastswap.batch.entries import KEYS
 from fastswap.cli.render import render as command
-from fastswap.errors import JobsError
+from fastswap.errors import JobsError, OutputError
 from fastswap.report import Report
 from test_batch import Fake, toml
 
@@ -103,6 +103,41 @@ def test_a_lost_matte_another_mask_and_an_edited_analysis_are_seen(place: Path) 
     for name in ("mask.png", "who.png"):
         (place / name).write_bytes(b"another")
         assert rerun() == ["a.mkv", "b.mkv"]
+
+
+def test_folders_of_an_earlier_run_make_room_and_come_back_when_a_run_fails(place: Path) -> None:
+    class Pictures(Fake):
+        """Writes a folder, and only where there is none."""
+
+        def __call__(self, source: Path, output: Path, **options: Any) -> Report:
+            if output.exists():
+                raise OutputError(f"{output}: this folder exists and is not empty")
+            if source.read_bytes() == b"bad":
+                raise OutputError(f"{output}: no luck")
+            output.mkdir()
+            (output / "0.png").write_bytes(source.read_bytes())
+            return Report(input=str(source), output=str(output), frames=1)
+
+    jobs = [
+        {"input": str(place / "a.mp4"), "output": str(place / "shots"), "model": str(place / "anna.onnx")}
+    ]
+    picture = place / "shots" / "0.png"
+
+    def rerun(source: bytes) -> str:
+        (place / "a.mp4").write_bytes(source)
+        return batch.run(jobs, ledger=place / "l", render=Pictures(), retries=0).lines[0].outcome
+
+    assert [rerun(b"one"), rerun(b"one"), rerun(b"two")] == ["done", "unchanged", "done"]
+    assert picture.read_bytes() == b"two"
+    assert rerun(b"bad") == "failed"
+    assert picture.read_bytes() == b"two"
+    (place / "shots").rename(place / ".shots.before")  # killed in the middle
+    assert rerun(b"three") == "done"
+    assert picture.read_bytes() == b"three"
+    picture.write_bytes(b"drawn over by hand")
+    assert rerun(b"four") == "failed"
+    assert picture.read_bytes() == b"drawn over by hand"
+    assert not (place / ".shots.before").exists()
 
 
 WRONG = """

@@ -91,6 +91,12 @@ class Ledger:
         self._set(output, files={name: seen(path, known[name]) for name, path in current.items()})
         return True
 
+    def is_own(self, output: Path, name: str, path: Path) -> bool:
+        """Whether a file or folder that the job made is still as it made it."""
+        row = self._row(output)
+        known = json.loads(row["files"]) if row else {}
+        return name in known and _same(path, known[name])
+
     def begin(self, output: Path, settings: str, tries: int) -> None:
         """A job is begun for the n-th time."""
         with self._writing():

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import shutil
 import time
 from collections import deque
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any, Literal
@@ -170,7 +172,8 @@ class _Runner:
         self._ledger.begin(job.output, settings, tries)
         begin = time.perf_counter()
         try:
-            made = self._make(job)
+            with self._aside(job):
+                made = self._make(job)
         except Interrupted:
             self._ledger.begin(job.output, settings, tries - 1)  # stopping is no failure
             raise
@@ -185,6 +188,29 @@ class _Runner:
         line.frames, line.faces, line.tries, line.report = made.frames, made.faces, tries, made.as_dict()
         self._report.lines.append(line)
         return True
+
+    @contextmanager
+    def _aside(self, job: Job) -> Iterator[None]:
+        """Folders of an earlier run are out of the way meanwhile, and back where this one fails."""
+        kept = {path: path.with_name(f".{path.name}.before") for path in job.made.values()}
+        for path, aside in kept.items():
+            if aside.is_dir() and not path.exists():  # a run was killed
+                aside.rename(path)
+        own = {path for name, path in job.made.items() if path.is_dir() and self._is_own(job, name, path)}
+        for path in own:
+            path.rename(kept[path])
+        try:
+            yield
+        except BaseException:
+            for path in own:
+                if not path.exists():
+                    kept[path].rename(path)
+            raise
+        for path in own:
+            shutil.rmtree(kept[path])
+
+    def _is_own(self, job: Job, name: str, path: Path) -> bool:
+        return any(path.iterdir()) and self._ledger.is_own(job.output, name, path)
 
     def _make(self, job: Job) -> Any:
         for path in job.made.values():
