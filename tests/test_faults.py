@@ -50,7 +50,7 @@ def publish_and_stop(*arguments):
         os.kill(os.getpid(), signal.SIGSTOP)  # whoever looks at it now sees just so many segments
 Workspace.publish = publish_and_stop
 sys.argv = ["fastswap", "render", source, output, "-m", model, "-q", "--json", "--parallel", parallel,
-            "-o", "preset=ultrafast"]
+            "-o", "preset=ultrafast", *sys.argv[7:]]
 main()
 """
 
@@ -63,6 +63,7 @@ class Place:
         self.clip = Path(shutil.copy(clip, folder / "clip.mkv"))
         self.out = folder / "out.mp4"
         self.work = folder / "out.mp4.fastswap"
+        self.more: list[str] = []  # options of the command
 
     def start(
         self,
@@ -72,7 +73,7 @@ class Place:
         stop_after: int = 0,
     ) -> subprocess.Popen[str]:
         """The command, with short segments and without the signature's time and nonce. stop_after: so many segments."""
-        arguments = [self.clip, self.out, self.model, parallel, log or "", stop_after]
+        arguments = [self.clip, self.out, self.model, parallel, log or "", stop_after, *self.more]
         environment = {**os.environ, "PYTHONPATH": str(Path(__file__).parent)}
         return subprocess.Popen(
             [sys.executable, "-c", RUN, *map(str, arguments)],
@@ -142,6 +143,27 @@ def test_killed_at_twenty_random_points(place: Place, expected: str) -> None:
         before = place.finished()
     place.through()
     assert digest(place.out) == expected
+
+
+@pytest.mark.parametrize("parallel", [1, 2])
+def test_killed_with_side_outputs_a_page_and_a_part(parallel: int, place: Place) -> None:
+    """The parts of all outputs that were finished stay, and all outputs are there in the end, or none."""
+    others = [place.folder / name for name in ("matte.mkv", "layer", "page.html")]
+    options = ("--start", "10f", "--matte", others[0], "--layer", others[1], "--report", others[2])
+    place.more = [str(option) for option in options]
+    place.through()
+    first = [digest(path) for path in (place.out, others[0], *sorted(others[1].iterdir()))]
+    assert len(first) == 2 + 62
+    for path in (place.out, *others):
+        shutil.rmtree(path) if path.is_dir() else path.unlink()
+    process = place.start(parallel, stop_after=2)
+    _wait_for(lambda: len(place.finished()) >= 2, process)
+    process.kill()
+    process.communicate()
+    assert not any(path.exists() for path in (place.out, *others))
+    assert int(str(place.through()["resumed"])) >= 2
+    assert others[2].exists()
+    assert first == [digest(path) for path in (place.out, others[0], *sorted(others[1].iterdir()))]
 
 
 @pytest.mark.parametrize("segments", [1, 3])
