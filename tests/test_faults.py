@@ -161,7 +161,9 @@ def test_killed_with_side_outputs_a_page_and_a_part(parallel: int, place: Place)
     process.kill()
     process.communicate()
     assert not any(path.exists() for path in (place.out, *others))
+    assert list(place.folder.glob(".*.partial"))
     assert int(str(place.through()["resumed"])) >= 2
+    assert not list(place.folder.glob(".*.partial")), "what the killed one left is tidied up"
     assert others[2].exists()
     assert first == [digest(path) for path in (place.out, others[0], *sorted(others[1].iterdir()))]
 

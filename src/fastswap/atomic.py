@@ -2,24 +2,32 @@
 
 from __future__ import annotations
 
+import fcntl
+import glob
+import os
 import shutil
 import tempfile
+from contextlib import suppress
 from pathlib import Path
 from types import TracebackType
 
 from fastswap.errors import OutputError
+
+_SUFFIX = ".partial"
 
 
 class Staging:
     """A hidden folder beside `output` in which the output is made under its own name.
 
     `path` is where to write. `publish()` moves all that lies in the folder to its place, the output last; leaving the
-    `with` block without it leaves nothing behind. Raises OutputError when the output is the input, its folder is
-    missing or not writable, or a folder with files stands in its place.
+    `with` block without it leaves nothing behind, and what a process that was killed left of the same output is
+    deleted. Raises OutputError when the output is the input, its folder is missing or not writable, or a folder with
+    files stands in its place.
     """
 
     def __init__(self, source: Path | None, output: Path) -> None:
         self.output = output
+        self._lock: int | None = None
         parent = output.parent
         if not output.name:
             raise OutputError(f"{output}: not a name for an output")
@@ -31,10 +39,11 @@ class Staging:
             raise OutputError(f"{output}: the folder {parent} does not exist")
         if output.is_dir() and any(output.iterdir()):
             raise OutputError(f"{output}: this folder exists and is not empty")
+        prefix = f".{output.name[:80]}."
         try:
-            self._folder = Path(
-                tempfile.mkdtemp(prefix=f".{output.name[:80]}.", suffix=".partial", dir=parent)
-            )
+            for left in parent.glob(glob.escape(prefix) + 8 * "?" + _SUFFIX):  # as mkdtemp names them
+                _remove_if_left(left)
+            self._folder, self._lock = _locked_folder(prefix, parent)
         except OSError as error:
             raise OutputError(f"{output}: cannot write in {parent}: {error.strerror}") from error
         self.path = self._folder / output.name
@@ -46,6 +55,9 @@ class Staging:
         self, kind: type[BaseException] | None, value: BaseException | None, trace: TracebackType | None
     ) -> None:
         shutil.rmtree(self._folder, ignore_errors=True)
+        if self._lock is not None:
+            os.close(self._lock)
+            self._lock = None
 
     def publish(self) -> None:
         """Moves the finished files to their places: what lies beside the output first, the output last."""
@@ -55,3 +67,39 @@ class Staging:
                 path.replace(self.output.with_name(path.name))
         except OSError as error:
             raise OutputError(f"{self.output}: cannot be written: {error.strerror}") from error
+
+
+def _locked_folder(prefix: str, parent: Path) -> tuple[Path, int | None]:
+    """A new folder that nobody takes for one that was left. Raises OSError."""
+    while True:
+        folder = Path(tempfile.mkdtemp(prefix=prefix, suffix=_SUFFIX, dir=parent))
+        try:
+            lock = _lock(folder)
+        except BlockingIOError:
+            continue  # somebody was faster to tidy up
+        except OSError:
+            if folder.exists():
+                return folder, None  # no locks in this file system: nobody tidies up in it
+            continue
+        if folder.exists():
+            return folder, lock
+        os.close(lock)
+
+
+def _remove_if_left(folder: Path) -> None:
+    """Deletes a folder whose process is gone."""
+    with suppress(OSError):
+        lock = _lock(folder)
+        shutil.rmtree(folder, ignore_errors=True)
+        os.close(lock)
+
+
+def _lock(folder: Path) -> int:
+    """A handle that holds the folder until it is closed or its process ends. Raises OSError where another has it."""
+    handle = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    try:
+        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError:
+        os.close(handle)
+        raise
+    return handle
