@@ -25,15 +25,18 @@ SMALL = 256
 
 
 def practice(who: actors.Identity, name: str, work: Path) -> Path:
-    """The faceset of an actor."""
+    """The faceset of an actor; one that an earlier run made is taken."""
+    folder = work / f"faces-{name}"
+    if (folder / "faceset.jsonl").exists():
+        return folder
     clips = []
     for seed, (kind, frames) in enumerate(PRACTICE, 10):
         clip = work / f"{name}-{kind}.mp4"
         play = actors.performance(kind, frames=frames, fps=demo.FPS, seed=seed)  # type: ignore[arg-type]
         video.write_video(clip, actors.render_clip(who, play, demo.scene()), fps=demo.FPS)
         clips.append(clip)
-    extract(clips, work / f"faces-{name}")
-    return work / f"faces-{name}"
+    extract(clips, folder)
+    return folder
 
 
 def store_half(source: Path, output: Path) -> None:
