@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Generator, Iterable, Iterator, Mapping, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
 from itertools import chain, islice
 
 from fastswap import video
 from fastswap.choice import Choice, Chosen
 from fastswap.flow import needed
 from fastswap.frame import Frame
+from fastswap.memory import release
 from fastswap.segments.faces import SpanFaces, Unsuited
 from fastswap.segments.task import Recipe, Seen, Task, mark, marks_of, paired, tail, tasks
 from fastswap.segments.workspace import Workspace
@@ -187,33 +187,30 @@ class Encoder:
         self._at, self._count = 0, 0
         self._seen, self._gpu = seen or Seen(), gpu
         self._writer: video.SegmentWriter | None = None
-        self._ending: Future[None] | None = None
         self.notices: list[str] = []
 
     def __call__(
         self, frames: Iterable[Frame], spans: Sequence[video.Span], todo: Todo
     ) -> Generator[None, None, None]:
         """Yields once a frame that is encoded; at the end all spans of `todo` are finished."""
-        with ThreadPoolExecutor(1, "fastswap-finish") as pool:
-            try:
-                for frame in frames:
-                    at = self._at
-                    while spans[at].is_behind(frame.pts, frame.index):
-                        at += 1
-                    if at != self._at:
-                        self._end(pool)
-                        self._at = at
-                    if at not in todo or not spans[at].wanted:
-                        continue
-                    self._writer = self._writer or self._open(at)
-                    self._writer.write(frame, *self._seen.take(frame))
-                    self._count += 1
-                    yield
-                self._end(pool)
-                self._wait()
-            finally:
-                if self._writer is not None:
-                    self._writer.abort()
+        try:
+            for frame in frames:
+                at = self._at
+                while spans[at].is_behind(frame.pts, frame.index):
+                    at += 1
+                if at != self._at:
+                    self._end()
+                    self._at = at
+                if at not in todo or not spans[at].wanted:
+                    continue
+                self._writer = self._writer or self._open(at)
+                self._writer.write(frame, *self._seen.take(frame))
+                self._count += 1
+                yield
+            self._end()
+        finally:
+            if self._writer is not None:
+                self._writer.abort()
         for number in todo:
             if spans[number].wanted and number not in self._work.records:  # no frame of it can be decoded
                 self._finish(self._open(number), number, 0)
@@ -221,20 +218,17 @@ class Encoder:
     def _open(self, number: int) -> video.SegmentWriter:
         return self._recipe.writer(self._work.partial(number), self._info, self._gpu)
 
-    def _end(self, pool: ThreadPoolExecutor) -> None:
+    def _end(self) -> None:
+        """Finishes the segment, before the next one's encoder takes as much memory."""
         if self._writer is None:
             return
-        self._wait()
-        self._ending = pool.submit(self._finish, self._writer, self._at, self._count)
+        writer, count = self._writer, self._count
         self._writer, self._count = None, 0
-
-    def _wait(self) -> None:
-        """Raises what went wrong at the end of the segment before."""
-        if self._ending is not None:
-            self._ending.result()
+        self._finish(writer, self._at, count)
 
     def _finish(self, writer: video.SegmentWriter, number: int, count: int) -> None:
         record = {"key": self._work.key, "frames": count, **self._heard.marks(number)}
         writer.finish(record)
         self.notices += writer.notices
         self._work.publish(self._work.partial(number), number, record)
+        release()

@@ -18,6 +18,7 @@ from fastswap.device import open_device
 from fastswap.frame import Frame
 from fastswap.layers import Layers
 from fastswap.look import Look
+from fastswap.memory import release
 from fastswap.page.collect import Collector, Spread
 from fastswap.segments.faces import Unsuited
 from fastswap.stages import Stages
@@ -211,6 +212,7 @@ class SegmentRenderer:
                     writer.write(frame, *seen.take(frame))
             record = {"key": task.key, "frames": len(task.frames), **task.marks}
             writer.finish(record)
+        release()
         self.notices = [*self._device.notices, *self._reader.notices, *writer.notices]
         return {**record, "seconds": {name: round(value, 4) for name, value in stages.busy.items()}}
 
