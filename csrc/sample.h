@@ -7,7 +7,7 @@
 namespace fs {
 
 // So many numbers after the last of a window may be read, though their values do not matter.
-inline constexpr int kSamplerMargin = 4;
+inline constexpr int kSamplerMargin = 64;
 
 // How a map that enlarges reads between samples.
 enum class Enlarge { kBilinear, kBicubic, kLanczos };
@@ -59,16 +59,53 @@ FS_HD Position<F> position(F x, float most, int last) {
   return {index, inside - to_float(index)};
 }
 
+// Four neighbours: the samples at (x, y) and (x + 1, y), and those below.
+template <class F>
+struct Square {
+  F a, b, p, q;
+};
+
+template <class F>
+FS_HD F interpolate(const Square<F>& s, F fx, F fy) {
+  const F top = fmadd(fx, s.b - s.a, s.a), bottom = fmadd(fx, s.q - s.p, s.p);
+  return fmadd(fy, bottom - top, top);
+}
+
+// Loads of squares, sample by sample. SIMD levels overload these by loads of whole rows where the lanes lie
+// close together.
+template <class F, class I>
+FS_HD void load_square(const std::uint16_t* data, int stride, I x, I y, Square<F>& s) {
+  const auto index = y * stride + x;
+  load_pair(data, index, s.a, s.b);
+  load_pair(data + stride, index, s.p, s.q);
+}
+
+// Of two planes whose numbers lie in turns.
+template <class F, class I>
+FS_HD void load_square_in_turns(const std::uint16_t* data, int stride, I x, I y, Square<F> (&s)[2]) {
+  const auto index = y * stride + x;
+  F a[2], b[2], p[2], q[2];
+  load_pair_in_turns(data, index, a, b);
+  load_pair_in_turns(data + 2 * stride, index, p, q);
+  for (int c = 0; c < 2; ++c) s[c] = {a[c], b[c], p[c], q[c]};
+}
+
+// Of two positions in a row, at most two samples apart.
+template <class F, class I>
+FS_HD void load_two_squares(const std::uint16_t* data, int stride, I x, I x2, I y, Square<F>& s,
+                            Square<F>& t) {
+  const auto index = y * stride + x, apart = x2 - x;
+  load_two_pairs(data, index, apart, s.a, s.b, t.a, t.b);
+  load_two_pairs(data + stride, index, apart, s.p, s.q, t.p, t.q);
+}
+
 template <int C, class F>
 FS_HD void add_bilinear(const Sampler& s, F u, F v, F (&total)[C]) {
   const Position<F> x = position(u, s.max_u, s.last_u), y = position(v, s.max_v, s.last_v);
-  const auto index = y.index * s.stride + x.index;
   for (int c = 0; c < C; ++c) {
-    F a, b, p, q;
-    load_pair(s.plane[c], index, a, b);
-    load_pair(s.plane[c] + s.stride, index, p, q);
-    const F top = fmadd(x.fraction, b - a, a), bottom = fmadd(x.fraction, q - p, p);
-    total[c] = total[c] + fmadd(y.fraction, bottom - top, top);
+    Square<F> square;
+    load_square(s.plane[c], s.stride, x.index, y.index, square);
+    total[c] = total[c] + interpolate(square, x.fraction, y.fraction);
   }
 }
 
@@ -76,14 +113,9 @@ FS_HD void add_bilinear(const Sampler& s, F u, F v, F (&total)[C]) {
 template <class F>
 FS_HD void add_bilinear_in_turns(const Sampler& s, F u, F v, F (&total)[2]) {
   const Position<F> x = position(u, s.max_u, s.last_u), y = position(v, s.max_v, s.last_v);
-  const auto index = y.index * s.stride + x.index;
-  F a[2], b[2], p[2], q[2];
-  load_pair_in_turns(s.plane[0], index, a, b);
-  load_pair_in_turns(s.plane[0] + 2 * s.stride, index, p, q);
-  for (int c = 0; c < 2; ++c) {
-    const F top = fmadd(x.fraction, b[c] - a[c], a[c]), bottom = fmadd(x.fraction, q[c] - p[c], p[c]);
-    total[c] = total[c] + fmadd(y.fraction, bottom - top, top);
-  }
+  Square<F> squares[2];
+  load_square_in_turns(s.plane[0], s.stride, x.index, y.index, squares);
+  for (int c = 0; c < 2; ++c) total[c] = total[c] + interpolate(squares[c], x.fraction, y.fraction);
 }
 
 // Two taps in a row whose distance is at most two samples: both lie within four neighbours, which one load
@@ -92,15 +124,11 @@ template <int C, class F>
 FS_HD void add_bilinear_twice(const Sampler& s, F u, F v, F (&total)[C]) {
   const Position<F> x = position(u, s.max_u, s.last_u), y = position(v, s.max_v, s.last_v);
   const Position<F> x2 = position(u + Lanes<F>::set(s.tap_1u), s.max_u, s.last_u);
-  const auto index = y.index * s.stride + x.index;
   for (int c = 0; c < C; ++c) {
-    F sums[2];
-    for (int row = 0; row < 2; ++row) {
-      F a, b, p, q;
-      load_two_pairs(s.plane[c] + row * s.stride, index, x2.index - x.index, a, b, p, q);
-      sums[row] = fmadd(x.fraction, b - a, a) + fmadd(x2.fraction, q - p, p);
-    }
-    total[c] = total[c] + fmadd(y.fraction, sums[1] - sums[0], sums[0]);
+    Square<F> left, right;
+    load_two_squares(s.plane[c], s.stride, x.index, x2.index, y.index, left, right);
+    total[c] =
+        total[c] + interpolate(left, x.fraction, y.fraction) + interpolate(right, x2.fraction, y.fraction);
   }
 }
 

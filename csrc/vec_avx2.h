@@ -3,7 +3,7 @@
 
 #include <immintrin.h>
 
-#include "lanes.h"
+#include "sample.h"
 
 namespace fs {
 
@@ -82,6 +82,83 @@ FS_HD void load_pair_in_turns(const std::uint16_t* data, I8 index, F8 (&left)[2]
   left[1].v = _mm256_cvtepi32_ps(_mm256_srli_epi32(near, 16));
   right[0].v = _mm256_cvtepi32_ps(_mm256_and_si256(far, mask));
   right[1].v = _mm256_cvtepi32_ps(_mm256_srli_epi32(far, 16));
+}
+
+// Where the lanes of a row of pixels lie in a plane. They lie on a straight line, so the least is the first
+// or the last; columns are counted for both halves of the vector, each from its own start.
+struct Reach8 {
+  int x0, x4, y0, columns, rows;
+  FS_HD Reach8(I8 x, I8 y) {
+    const __m128i low = _mm256_castsi256_si128(x.v), high = _mm256_extracti128_si256(x.v, 1);
+    const int a = first(low), b = last(low), c = first(high), d = last(high);
+    const int top = first(_mm256_castsi256_si128(y.v)), bottom = last(_mm256_extracti128_si256(y.v, 1));
+    x0 = a < b ? a : b;
+    x4 = c < d ? c : d;
+    y0 = top < bottom ? top : bottom;
+    const int left = (a < b ? b : a) - x0, right = (c < d ? d : c) - x4;
+    columns = left > right ? left : right;
+    rows = (top < bottom ? bottom : top) - y0;
+  }
+  static FS_HD int first(__m128i a) { return _mm_cvtsi128_si32(a); }
+  static FS_HD int last(__m128i a) { return _mm_extract_epi32(a, 3); }
+};
+
+// More rows than this take longer than a gather.
+inline constexpr int kMostRows = 3;
+
+// Walks down the rows that the lanes touch: of each lane keeps the left and right sample of its own row and
+// of the next. pick(row, left, right) gives a row's.
+template <class Pick>
+FS_HD void walk_rows(const Reach8& reach, I8 y, const Pick& pick, __m256i& a, __m256i& b, __m256i& p,
+                     __m256i& q) {
+  pick(0, a, b);
+  pick(1, p, q);
+  __m256i left = p, right = q;
+  for (int row = 1; row <= reach.rows; ++row) {
+    const __m256i here = _mm256_cmpeq_epi32(y.v, _mm256_set1_epi32(reach.y0 + row));
+    a = _mm256_blendv_epi8(a, left, here);
+    b = _mm256_blendv_epi8(b, right, here);
+    pick(row + 1, left, right);
+    p = _mm256_blendv_epi8(p, left, here);
+    q = _mm256_blendv_epi8(q, right, here);
+  }
+}
+
+FS_HD void load_square_in_turns(const std::uint16_t* data, int stride, I8 x, I8 y, Square<F8> (&s)[2]) {
+  const Reach8 reach(x, y);
+  const int x0 = reach.x0 < reach.x4 ? reach.x0 : reach.x4;
+  const int columns = (reach.x0 < reach.x4 ? reach.x4 : reach.x0) - x0 + reach.columns;
+  if (columns > 15 || reach.rows > kMostRows) return load_square_in_turns<F8, I8>(data, stride, x, y, s);
+  const __m256i from = _mm256_sub_epi32(x.v, _mm256_set1_epi32(x0));
+  const std::uint16_t* at = data + 2 * (static_cast<std::ptrdiff_t>(reach.y0) * stride + x0);
+  const auto eight = [&](const std::uint16_t* n) {
+    return _mm256_loadu_si256(reinterpret_cast<const __m256i*>(n));
+  };
+  const auto narrow = [&](int row, __m256i& left, __m256i& right) __attribute__((always_inline)) {
+    const std::uint16_t* n = at + static_cast<std::ptrdiff_t>(row) * 2 * stride;
+    left = _mm256_permutevar8x32_epi32(eight(n), from);
+    right = _mm256_permutevar8x32_epi32(eight(n + 2), from);
+  };
+  const __m256i far = _mm256_cmpgt_epi32(from, _mm256_set1_epi32(7));
+  const auto wide = [&](int row, __m256i& left, __m256i& right) __attribute__((always_inline)) {
+    const std::uint16_t* n = at + static_cast<std::ptrdiff_t>(row) * 2 * stride;
+    const auto pick = [&](const std::uint16_t* m) __attribute__((always_inline)) {
+      return _mm256_blendv_epi8(_mm256_permutevar8x32_epi32(eight(m), from),
+                                _mm256_permutevar8x32_epi32(eight(m + 16), from), far);
+    };
+    left = pick(n);
+    right = pick(n + 2);
+  };
+  __m256i corners[4];
+  columns > 7 ? walk_rows(reach, y, wide, corners[0], corners[1], corners[2], corners[3])
+              : walk_rows(reach, y, narrow, corners[0], corners[1], corners[2], corners[3]);
+  F8 low[4], high[4];
+  for (int i = 0; i < 4; ++i) {
+    low[i].v = _mm256_cvtepi32_ps(_mm256_and_si256(corners[i], _mm256_set1_epi32(0xffff)));
+    high[i].v = _mm256_cvtepi32_ps(_mm256_srli_epi32(corners[i], 16));
+  }
+  s[0] = {low[0], low[1], low[2], low[3]};
+  s[1] = {high[0], high[1], high[2], high[3]};
 }
 
 template <>

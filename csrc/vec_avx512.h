@@ -3,7 +3,7 @@
 
 #include <immintrin.h>
 
-#include "lanes.h"
+#include "sample.h"
 
 namespace fs {
 
@@ -72,6 +72,129 @@ FS_HD void load_pair_in_turns(const std::uint16_t* data, I16 index, F16 (&left)[
   left[1].v = _mm512_cvtepi32_ps(_mm512_srli_epi32(near, 16));
   right[0].v = _mm512_cvtepi32_ps(_mm512_and_si512(far, mask));
   right[1].v = _mm512_cvtepi32_ps(_mm512_srli_epi32(far, 16));
+}
+
+// Where the lanes of a row of pixels lie in a plane: a straight line, so its ends are the first lane and the
+// last.
+struct Reach16 {
+  int x0, y0, columns, rows;  // columns and rows beyond the first
+  FS_HD Reach16(I16 x, I16 y) {
+    const int xa = first(x), xb = last(x), ya = first(y), yb = last(y);
+    x0 = xa < xb ? xa : xb;
+    y0 = ya < yb ? ya : yb;
+    columns = (xa < xb ? xb : xa) - x0;
+    rows = (ya < yb ? yb : ya) - y0;
+  }
+  static FS_HD int first(I16 a) { return _mm_cvtsi128_si32(_mm512_castsi512_si128(a.v)); }
+  static FS_HD int last(I16 a) { return _mm_extract_epi32(_mm512_extracti32x4_epi32(a.v, 3), 3); }
+};
+
+// More rows than this take longer than a gather.
+inline constexpr int kMostRows = 5;
+
+// Walks down the rows that the lanes touch: of each lane keeps pick(row) of its own row as `top`, of the next
+// as `bottom`, for each of N numbers that pick(row, out) gives.
+template <int N, class Pick>
+FS_HD void walk_rows(const Reach16& reach, I16 y, const Pick& pick, __m512i (&top)[N], __m512i (&bottom)[N]) {
+  pick(0, top);
+  pick(1, bottom);
+  __m512i now[N];
+  for (int i = 0; i < N; ++i) now[i] = bottom[i];
+  for (int row = 1; row <= reach.rows; ++row) {
+    const __mmask16 here = _mm512_cmpeq_epi32_mask(y.v, _mm512_set1_epi32(reach.y0 + row));
+    __m512i next[N];
+    pick(row + 1, next);
+    for (int i = 0; i < N; ++i) {
+      top[i] = _mm512_mask_mov_epi32(top[i], here, now[i]);
+      bottom[i] = _mm512_mask_mov_epi32(bottom[i], here, next[i]);
+      now[i] = next[i];
+    }
+  }
+}
+
+// Pairs of 16-bit samples in 32-bit lanes, taken apart.
+FS_HD Square<F16> square_of(__m512i top, __m512i bottom) {
+  const __m512i mask = _mm512_set1_epi32(0xffff);
+  return {{_mm512_cvtepi32_ps(_mm512_and_si512(top, mask))},
+          {_mm512_cvtepi32_ps(_mm512_srli_epi32(top, 16))},
+          {_mm512_cvtepi32_ps(_mm512_and_si512(bottom, mask))},
+          {_mm512_cvtepi32_ps(_mm512_srli_epi32(bottom, 16))}};
+}
+
+// Numbers of the 16-bit samples x and x + 1, seen from x0.
+FS_HD __m512i pair_words(I16 x, int x0) {
+  const __m512i from = _mm512_sub_epi32(x.v, _mm512_set1_epi32(x0));
+  return _mm512_add_epi32(_mm512_or_si512(from, _mm512_slli_epi32(from, 16)), _mm512_set1_epi32(0x10000));
+}
+
+FS_HD void load_square(const std::uint16_t* data, int stride, I16 x, I16 y, Square<F16>& s) {
+  const Reach16 reach(x, y);
+  if (reach.columns > 30 || reach.rows > kMostRows) return load_square<F16, I16>(data, stride, x, y, s);
+  const __m512i words = pair_words(x, reach.x0);
+  const std::uint16_t* at = data + static_cast<std::ptrdiff_t>(reach.y0) * stride + reach.x0;
+  const auto pick = [&](int row, __m512i(&out)[1]) __attribute__((always_inline)) {
+    out[0] =
+        _mm512_permutexvar_epi16(words, _mm512_loadu_si512(at + static_cast<std::ptrdiff_t>(row) * stride));
+  };
+  __m512i top[1], bottom[1];
+  walk_rows(reach, y, pick, top, bottom);
+  s = square_of(top[0], bottom[0]);
+}
+
+FS_HD void load_square_in_turns(const std::uint16_t* data, int stride, I16 x, I16 y, Square<F16> (&s)[2]) {
+  const Reach16 reach(x, y);
+  if (reach.columns > 30 || reach.rows > kMostRows)
+    return load_square_in_turns<F16, I16>(data, stride, x, y, s);
+  const __m512i left = _mm512_sub_epi32(x.v, _mm512_set1_epi32(reach.x0));
+  const __m512i right = _mm512_add_epi32(left, _mm512_set1_epi32(1));
+  const std::uint16_t* at = data + 2 * (static_cast<std::ptrdiff_t>(reach.y0) * stride + reach.x0);
+  const auto narrow = [&](int row, __m512i(&out)[2]) __attribute__((always_inline)) {
+    const __m512i near = _mm512_loadu_si512(at + static_cast<std::ptrdiff_t>(row) * 2 * stride);
+    out[0] = _mm512_permutexvar_epi32(left, near);
+    out[1] = _mm512_permutexvar_epi32(right, near);
+  };
+  const auto wide = [&](int row, __m512i(&out)[2]) __attribute__((always_inline)) {
+    const std::uint16_t* from = at + static_cast<std::ptrdiff_t>(row) * 2 * stride;
+    const __m512i near = _mm512_loadu_si512(from), far = _mm512_loadu_si512(from + 32);
+    out[0] = _mm512_permutex2var_epi32(near, left, far);
+    out[1] = _mm512_permutex2var_epi32(near, right, far);
+  };
+  __m512i top[2], bottom[2];
+  reach.columns > 14 ? walk_rows(reach, y, wide, top, bottom) : walk_rows(reach, y, narrow, top, bottom);
+  const __m512i mask = _mm512_set1_epi32(0xffff);
+  const __m512i corners[4] = {top[0], top[1], bottom[0], bottom[1]};
+  F16 low[4], high[4];
+  for (int i = 0; i < 4; ++i) {
+    low[i].v = _mm512_cvtepi32_ps(_mm512_and_si512(corners[i], mask));
+    high[i].v = _mm512_cvtepi32_ps(_mm512_srli_epi32(corners[i], 16));
+  }
+  s[0] = {low[0], low[1], low[2], low[3]};
+  s[1] = {high[0], high[1], high[2], high[3]};
+}
+
+FS_HD void load_two_squares(const std::uint16_t* data, int stride, I16 x, I16 x2, I16 y, Square<F16>& s,
+                            Square<F16>& t) {
+  const Reach16 reach(x, y);
+  if (reach.columns > 60 || reach.rows > kMostRows) {
+    return load_two_squares<F16, I16>(data, stride, x, x2, y, s, t);
+  }
+  const __m512i first = pair_words(x, reach.x0), second = pair_words(x2, reach.x0);
+  const std::uint16_t* at = data + static_cast<std::ptrdiff_t>(reach.y0) * stride + reach.x0;
+  const auto narrow = [&](int row, __m512i(&out)[2]) __attribute__((always_inline)) {
+    const __m512i near = _mm512_loadu_si512(at + static_cast<std::ptrdiff_t>(row) * stride);
+    out[0] = _mm512_permutexvar_epi16(first, near);
+    out[1] = _mm512_permutexvar_epi16(second, near);
+  };
+  const auto wide = [&](int row, __m512i(&out)[2]) __attribute__((always_inline)) {
+    const std::uint16_t* from = at + static_cast<std::ptrdiff_t>(row) * stride;
+    const __m512i near = _mm512_loadu_si512(from), far = _mm512_loadu_si512(from + 32);
+    out[0] = _mm512_permutex2var_epi16(near, first, far);
+    out[1] = _mm512_permutex2var_epi16(near, second, far);
+  };
+  __m512i top[2], bottom[2];
+  reach.columns > 28 ? walk_rows(reach, y, wide, top, bottom) : walk_rows(reach, y, narrow, top, bottom);
+  s = square_of(top[0], bottom[0]);
+  t = square_of(top[1], bottom[1]);
 }
 
 template <>

@@ -116,8 +116,9 @@ BLEND_AREA_MEAN, BLEND_AREA_MAX = 0.5, 6.0
 """Code values: a crop drawn smaller than it is, against the average over each sample's area. The mean holds the
 rounding of half a code at most, 0.25 on average."""
 
-SIMD_RGB = 2e-5
-"""Between SIMD levels: fused products and sums round once where the scalar code rounds twice."""
+SIMD_RGB = 4e-5
+"""Between SIMD levels: fused products and sums round once where the scalar code rounds twice, also coordinates of some
+hundred samples, which are then off by up to 2^-16 of one; in pure noise that is as much of the whole range."""
 
 SIMD_CODES = 1
 """Between SIMD levels: a value near half a code may round either way."""

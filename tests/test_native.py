@@ -43,8 +43,10 @@ def test_crop_agrees_across_levels(level: str, layout: str, bits: int) -> None:
     picture = pictures.noise(150, 213, Color(bits=bits), layout=layout)
     for size in (1, 15, 33, 96):
         for scale in (0.4, 1.0, 1.8, 4.7, 9.0):
-            maps = [pictures.similarity(scale, angle, (100.0, 70.0), size) for angle in (0.0, 31.0)]
-            a, b = both_ways(level, lambda m=maps, s=size: pictures.run_crop([picture] * 2, m, s, "black"))
+            maps = [
+                pictures.similarity(scale, a, (100.0, 70.0), size) for a in (0.0, 5.0, -13.0, 31.0, 178.0)
+            ]
+            a, b = both_ways(level, lambda m=maps, s=size: pictures.run_crop([picture] * 5, m, s, "black"))
             assert np.abs(a - b).max() < compare.SIMD_RGB
 
 
