@@ -112,10 +112,11 @@ def test_a_strange_picture_is_ignored_with_a_notice(anna: Path) -> None:
 
 
 def test_a_damaged_picture_is_left_out_with_a_notice(anna: Path) -> None:
-    next(anna.glob("*.jpg")).write_bytes(b"not a picture")
+    bad = next(anna.glob("*.jpg"))
+    bad.write_bytes(b"not a picture")
     faces = load_faces([anna], 32, 1.0)
     assert len(faces.planes) == 11
-    assert any("1 damaged" in notice for notice in faces.notices)
+    assert any(f"1 damaged pictures are left out ({bad.name})" in notice for notice in faces.notices)
 
 
 def test_damaged_lines_of_the_index_are_ignored(anna: Path) -> None:

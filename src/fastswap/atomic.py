@@ -7,7 +7,8 @@ import glob
 import os
 import shutil
 import tempfile
-from contextlib import suppress
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from types import TracebackType
 
@@ -39,13 +40,7 @@ class Staging:
             raise OutputError(f"{output}: the folder {parent} does not exist")
         if output.is_dir() and any(output.iterdir()):
             raise OutputError(f"{output}: this folder exists and is not empty")
-        prefix = f".{output.name[:80]}."
-        try:
-            for left in parent.glob(glob.escape(prefix) + 8 * "?" + _SUFFIX):  # as mkdtemp names them
-                _remove_if_left(left)
-            self._folder, self._lock = _locked_folder(prefix, parent)
-        except OSError as error:
-            raise OutputError(f"{output}: cannot write in {parent}: {error.strerror}") from error
+        self._folder, self._lock = _hidden_folder(output)
         self.path = self._folder / output.name
 
     def __enter__(self) -> Staging:
@@ -54,10 +49,8 @@ class Staging:
     def __exit__(
         self, kind: type[BaseException] | None, value: BaseException | None, trace: TracebackType | None
     ) -> None:
-        shutil.rmtree(self._folder, ignore_errors=True)
-        if self._lock is not None:
-            os.close(self._lock)
-            self._lock = None
+        _remove(self._folder, self._lock)
+        self._lock = None
 
     def publish(self) -> None:
         """Moves the finished files to their places: what lies beside the output first, the output last."""
@@ -67,6 +60,33 @@ class Staging:
                 path.replace(self.output.with_name(path.name))
         except OSError as error:
             raise OutputError(f"{self.output}: cannot be written: {error.strerror}") from error
+
+
+@contextmanager
+def hidden_folder(output: Path) -> Iterator[Path]:
+    """A hidden folder beside `output` for as long as the block lasts; what a process that was killed left there is
+    deleted. Raises OutputError."""
+    folder, lock = _hidden_folder(output)
+    try:
+        yield folder
+    finally:
+        _remove(folder, lock)
+
+
+def _hidden_folder(output: Path) -> tuple[Path, int | None]:
+    prefix = f".{output.name[:80]}."
+    try:
+        for left in output.parent.glob(glob.escape(prefix) + 8 * "?" + _SUFFIX):  # as mkdtemp names them
+            _remove_if_left(left)
+        return _locked_folder(prefix, output.parent)
+    except OSError as error:
+        raise OutputError(f"{output}: cannot write in {output.parent}: {error.strerror}") from error
+
+
+def _remove(folder: Path, lock: int | None) -> None:
+    shutil.rmtree(folder, ignore_errors=True)
+    if lock is not None:
+        os.close(lock)
 
 
 def _locked_folder(prefix: str, parent: Path) -> tuple[Path, int | None]:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
-import tempfile
 import time
 from collections import Counter
 from collections.abc import Iterator, Sequence
@@ -14,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from fastswap import align, ops
+from fastswap.atomic import hidden_folder
 from fastswap.detect import Detector, Mesh
 from fastswap.errors import InputError, OutputError, SettingsError
 from fastswap.progress import Progress, ProgressCallback
@@ -111,12 +110,9 @@ def extract(
     report = ExtractReport(str(out), notices=notices)
     if len(waiting) < len(sources):
         report.notices.append(f"{out}: {len(sources) - len(waiting)} files were extracted before")
-    stage = _stage(out)
-    try:
+    with hidden_folder(out) as stage:
         job = _Job(task, existing, out, stage, ledger, report, progress)
         job.run(waiting, jobs)
-    finally:
-        shutil.rmtree(stage, ignore_errors=True)
     if not report.faces and len(waiting) == len(sources):
         raise job.failure or InputError(
             f"{_names(inputs)}: no usable face was found{_reasons(report.skipped)}"
@@ -288,13 +284,6 @@ def _existing(out: Path, header: Header) -> Faceset | None:
             f"{out}: holds pictures of another size, template or coverage; choose another folder"
         )
     return faceset
-
-
-def _stage(out: Path) -> Path:
-    try:
-        return Path(tempfile.mkdtemp(prefix=f".{out.name[:80]}.", suffix=".partial", dir=out.parent))
-    except OSError as error:
-        raise OutputError(f"{out}: cannot write in {out.parent} ({error.strerror})") from None
 
 
 def _names(inputs: Sequence[str | Path]) -> str:

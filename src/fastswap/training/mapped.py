@@ -1,24 +1,27 @@
 """A faceset as one memory-mapped file: decoded once, read by every later run and by every process of one.
 
 The file is a snapshot. Pictures that are deleted or changed while a training runs do not disturb it; the next run sees
-that names, sizes or times differ and makes a new one.
+that names, sizes or times differ and makes a new one. Trainings that begin at the same time do not disturb each other.
 """
 
 from __future__ import annotations
 
-import contextlib
 import hashlib
 import json
+import os
 from collections.abc import Callable
+from contextlib import ExitStack, suppress
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
+from fastswap.atomic import Staging
+from fastswap.errors import OutputError
 from fastswap.training.faceset import INDEX, Entry, Faceset
 
 FOLDER = ".store"
-FORMAT = 1
+FORMAT = 2
 
 Fill = Callable[[Faceset, int, NDArray[np.uint8]], list[int]]
 
@@ -59,37 +62,35 @@ def _open(path: Path, key: str) -> tuple[NDArray[np.uint8], list[int]] | None:
         kept = [int(i) for i in about["kept"]]
     except (OSError, ValueError, KeyError, TypeError):
         return None
-    return (planes, kept) if len(planes) == len(kept) else None
+    return (planes[: len(kept)], kept) if len(planes) >= len(kept) else None
 
 
 def _make(
     faceset: Faceset, side: int, fill: Fill, path: Path, key: str
 ) -> tuple[NDArray[np.uint8], list[int]]:
     shape = (len(faceset.entries), 5, side, side)
-    partial = path.with_suffix(".partial")
-    try:
-        path.parent.mkdir(exist_ok=True)
-        _reserve(partial, int(np.prod(shape)))
-        planes = np.lib.format.open_memmap(partial, "w+", np.uint8, shape)
-    except OSError:
-        with contextlib.suppress(OSError):
-            partial.unlink()
-        memory = np.empty(shape, np.uint8)
-        kept = fill(faceset, side, memory)
-        return memory[: len(kept)], kept
-    kept = fill(faceset, side, planes)
-    planes.flush()
-    if len(kept) < len(planes):
-        np.save(partial.with_suffix(".less.npy"), planes[: len(kept)])
-        partial.with_suffix(".less.npy").replace(partial)
-    partial.replace(path)
-    path.with_suffix(".json").write_text(json.dumps({"key": key, "kept": kept}), encoding="utf-8")
-    return np.load(path, mmap_mode="r"), kept
+    with ExitStack() as stack:
+        try:
+            path.parent.mkdir(exist_ok=True)
+            # The index is the output: it comes into its place last, and until then the planes count for nothing.
+            staging = stack.enter_context(Staging(None, path.with_suffix(".json")))
+            made = staging.path.with_suffix(path.suffix)
+            _reserve(made, int(np.prod(shape)))
+            planes = np.lib.format.open_memmap(made, "w+", np.uint8, shape)
+        except (OSError, OutputError):
+            memory = np.empty(shape, np.uint8)
+            kept = fill(faceset, side, memory)
+            return memory[: len(kept)], kept
+        kept = fill(faceset, side, planes)
+        planes.flush()
+        planes = np.load(made, mmap_mode="r")  # this very file, whatever another training puts in its place
+        with suppress(OSError, OutputError):
+            staging.path.write_text(json.dumps({"key": key, "kept": kept}), encoding="utf-8")
+            staging.publish()
+    return planes[: len(kept)], kept
 
 
 def _reserve(path: Path, count: int) -> None:
     """Takes the disk space, so that a full disk is an error here and not a crash while pages are written."""
-    import os
-
     with path.open("wb") as file:
         os.posix_fallocate(file.fileno(), 0, max(count, 1) + 4096)

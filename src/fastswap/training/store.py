@@ -106,17 +106,24 @@ def load_faces(folders: Sequence[Path], resolution: int, coverage: float) -> Fac
         mixed = mixed_persons(each)
         if mixed:
             notices.append(mixed)
-        if len(kept) < len(each.entries):
-            damaged = len(each.entries) - len(kept)
-            notices.append(f"{each.folder}: {damaged} damaged pictures are left out")
+        good = {entry.file for entry in kept}
+        damaged = [entry.file for entry in each.entries if entry.file not in good]
+        if damaged:
+            notices.append(f"{each.folder}: {len(damaged)} damaged pictures are left out ({_some(damaged)})")
     names = ", ".join(str(folder) for folder in folders)
     if len(poses) < MIN_FACES:
-        raise TrainingError(f"{names}: {len(poses)} usable faces; training needs at least {MIN_FACES}")
+        lost = sum(len(each.entries) for each in sets) - len(poses)
+        also = f", {lost} are damaged" if lost else ""
+        raise TrainingError(f"{names}: {len(poses)} usable faces{also}; training needs at least {MIN_FACES}")
     if len(poses) < FEW_FACES:
         notices.append(f"{names}: {len(poses)} faces are few; the swap will not know many expressions")
     turns = np.array(poses, np.float32)
     expressions = expression.measure(np.stack(points), turns)
     return FaceArrays(tuple(parts), ratio, template, tuple(notices), turns, expressions)
+
+
+def _some(names: Sequence[str], most: int = 3) -> str:
+    return ", ".join(names[:most]) + (", ..." if len(names) > most else "")
 
 
 def _stored_side(resolution: int, ratio: float, size: int) -> int:
@@ -140,7 +147,7 @@ def _load_set(faceset: Faceset, side: int, out: NDArray[np.uint8]) -> list[int]:
 
 def _read(path: Path) -> Frame | None:
     try:
-        with video.Reader(path, threads=1) as reader:
+        with video.Reader(path, threads=1, strict=True) as reader:
             frame = next(iter(reader), None)
     except FastswapError:
         return None

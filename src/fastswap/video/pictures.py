@@ -76,8 +76,8 @@ def natural_order(path: Path) -> tuple[list[tuple[int, int | str]], str]:
 class PictureSource:
     """The pictures of a folder, or one picture, as frames of a video with 25 frames per second."""
 
-    def __init__(self, path: Path, notices: list[str]) -> None:
-        self.path, self.notices, self.skipped = path, notices, 0
+    def __init__(self, path: Path, notices: list[str], *, strict: bool = False) -> None:
+        self.path, self.notices, self.skipped, self._strict = path, notices, 0, strict
         self._paths = [path] if path.is_file() else _pictures_in(path)
         self._from = 0
         first = self._first()
@@ -123,7 +123,7 @@ class PictureSource:
         problem: InputError | None = None
         for path in self._paths:
             try:
-                return decode_picture(path)
+                return decode_picture(path, strict=self._strict)
             except InputError as error:
                 problem = error
                 if len(self._paths) == 1:
@@ -150,7 +150,7 @@ class PictureSource:
         )
 
     def _frame(self, path: Path, index: int) -> Frame:
-        decoded, extras, _ = decode_picture(path)
+        decoded, extras, _ = decode_picture(path, strict=self._strict)
         tags = picture_color(decoded)
         size = decoded.width, decoded.height
         shown = native(decoded, tags)
@@ -186,13 +186,16 @@ def picture_color(frame: av.VideoFrame) -> ColorTags:
     )
 
 
-def decode_picture(path: Path) -> tuple[av.VideoFrame, Extras, str]:
+def decode_picture(path: Path, *, strict: bool = False) -> tuple[av.VideoFrame, Extras, str]:
     """(FFmpeg's frame as decoded, what travels with it, FFmpeg's name of the file format).
 
-    Raises InputError when there is no picture in the file.
+    strict: a picture of which a part is missing counts as damaged; else the decoder fills the part with gray. Raises
+    InputError when there is no picture in the file.
     """
     with open_container(path, picture_format(path)) as container:
         stream = main_stream(container, path)
+        if strict:
+            stream.codec_context.options = {"err_detect": "explode"}
         try:
             frame = next(container.decode(stream), None)
         except av.FFmpegError as error:

@@ -39,7 +39,7 @@ class Reader:
     path: the input. threads: decoder threads, 0 takes one per core. window: what of it an iteration gives; the
     frames keep their index, PTS and time in the whole. deinterlace: what becomes of interlaced video: True makes its
     frames progressive, False gives them as they are, None refuses them. landing: a GPU that decodes, if it can; its
-    frames stay in its memory.
+    frames stay in its memory. strict: refuses pictures of which a part is missing.
     `notices`: what the user should know, such as a conversion; grows while reading. `skipped`: damaged frames.
 
     Raises InputError when there is nothing to read or the video is interlaced and nobody said what to do.
@@ -53,11 +53,16 @@ class Reader:
         window: Window | None = None,
         deinterlace: bool | None = None,
         landing: Landing | None = None,
+        strict: bool = False,
     ) -> None:
         path = Path(path)
         check_file(path)
         self.notices: list[str] = []
-        self._source: Source = _open(path, threads, self.notices, deinterlace, landing)
+        self._source: Source
+        if path.is_dir() or is_picture(path):
+            self._source = PictureSource(path, self.notices, strict=strict)
+        else:
+            self._source = StreamSource(path, threads, self.notices, deinterlace, landing)
         self.window = window
 
     @property
@@ -123,14 +128,6 @@ class Reader:
         self, kind: type[BaseException] | None, value: BaseException | None, trace: TracebackType | None
     ) -> None:
         self.close()
-
-
-def _open(
-    path: Path, threads: int, notices: list[str], deinterlace: bool | None, landing: Landing | None
-) -> Source:
-    if path.is_dir() or is_picture(path):
-        return PictureSource(path, notices)
-    return StreamSource(path, threads, notices, deinterlace, landing)
 
 
 def probe(path: str | Path, *, deinterlace: bool = False) -> VideoInfo:
