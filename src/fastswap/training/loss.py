@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import functools
+
 import torch
 import torch.nn.functional as F
 from torch import Tensor
@@ -61,15 +63,13 @@ def ssim_map(a: Tensor, b: Tensor, side: int) -> Tensor:
     """Structural similarity (Wang et al. 2004) of [N, 1, H, W] in 0..1 at each pixel, over side x side
     windows.
 
-    The window is flat instead of Gaussian: on a CPU that is several times quicker and ranks faces alike. At
-    the border it holds only the pixels that exist.
+    The window is flat instead of Gaussian: it ranks faces alike. At the border it holds only the pixels that exist.
     """
     count = len(a)
     stack = torch.cat((a, b, a * a, b * b, a * b))
-    # One direction after the other: the mean over a square is the mean of its rows' means.
-    reach = side // 2
-    means = F.avg_pool2d(stack, (1, side), stride=1, padding=(0, reach), count_include_pad=False)
-    means = F.avg_pool2d(means, (side, 1), stride=1, padding=(reach, 0), count_include_pad=False)
+    # One direction after the other: the mean over a square is the mean of its rows' means. A product with a matrix of
+    # bands takes a tenth of the time of average pooling, forward and backward.
+    means = _averages(a.shape[-2], side, a.device) @ (stack @ _averages(a.shape[-1], side, a.device).T)
     mean_a, mean_b, square_a, square_b, product = means.view(5, count, *a.shape[1:]).unbind()
     both = mean_a * mean_b
     squares = mean_a.square() + mean_b.square()
@@ -77,6 +77,14 @@ def ssim_map(a: Tensor, b: Tensor, side: int) -> Tensor:
     covariance = product - both
     similarity: Tensor = (2.0 * both + C1) * (2.0 * covariance + C2) / ((squares + C1) * (spread + C2))
     return similarity
+
+
+@functools.lru_cache(maxsize=32)
+def _averages(length: int, side: int, device: torch.device) -> Tensor:
+    """[length, length]: each row takes the mean of the samples that a window around its own position holds."""
+    at = torch.arange(length, device=device)
+    near = ((at[:, None] - at).abs() <= side // 2).float()
+    return near / near.sum(1, keepdim=True)
 
 
 def style_loss(drawn: Tensor, target: Tensor, mask: Tensor) -> Tensor:
