@@ -40,15 +40,21 @@ def _write(path: Path, data: bytes) -> None:
 
 
 def crash(log: Path, folder: Path) -> set[str]:
-    """Leaves in `folder` only what the log says is on the disk; the names that are left with their whole content."""
+    """Leaves in `folder` only what the log says is on the disk; the names that are left with their whole content.
+
+    Files keep their times. Folders in it are lost.
+    """
     held = log / f"names-{folder.stat().st_ino}"
     names = json.loads(held.read_bytes()) if held.exists() else {}
     kept = {}
     for name, inode in names.items():
         copy = log / f"file-{inode}"
         kept[name] = copy.read_bytes() if copy.exists() else b""
+    times = {path.name: path.stat().st_mtime_ns for path in folder.iterdir()}
     shutil.rmtree(folder)
     folder.mkdir()
     for name, data in kept.items():
         (folder / name).write_bytes(data)
+        moment = times.get(name, 0)
+        os.utime(folder / name, ns=(moment, moment))
     return {name for name, data in kept.items() if data}

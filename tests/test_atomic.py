@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -52,3 +54,79 @@ def test_an_output_inside_the_input_folder_is_refused(tmp_path: Path) -> None:
     folder.mkdir()
     with pytest.raises(OutputError, match="inside the input"):
         Staging(folder, folder / "out")
+
+
+KILLED = """
+import os, sys
+import subprocess
+import sys
+from pathlib import Path
+from fastswap.atomic import Staging
+output, of = map(Path, sys.argv[1:])
+with Staging(None, output, of) as staging:
+    staging.path.mkdir()
+    (staging.path / "1.png").write_bytes(b"of the killed one")
+    staging.publish()
+    os._exit(9)
+"""
+
+
+def _killed(output: Path, of: Path) -> None:
+    """A process moves a folder to its place and is killed before it is through."""
+    process = subprocess.run([sys.executable, "-c", KILLED, output, of], check=False)
+    assert process.returncode == 9
+    assert (output / "1.png").exists()
+
+
+def test_a_folder_that_a_killed_render_left_is_replaced_by_the_same_render_alone(tmp_path: Path) -> None:
+    output, of = tmp_path / "matte", tmp_path / "out.mp4"
+    _killed(output, of)
+    with pytest.raises(OutputError, match="not empty"):
+        Staging(None, output, tmp_path / "other.mp4")
+    with pytest.raises(ZeroDivisionError), Staging(None, output, of) as staging:
+        1 / staging.path.write_bytes(b"")
+    with Staging(None, output, of) as staging:
+        staging.path.mkdir()
+        (staging.path / "2.png").write_bytes(b"new")
+        assert [path.name for path in output.iterdir()] == ["1.png"], "until the new one is complete"
+        staging.publish()
+    assert [path.name for path in output.iterdir()] == ["2.png"]
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["matte"]
+    with pytest.raises(OutputError, match="not empty"):  # that one was through
+        Staging(None, output, of)
+
+
+@pytest.mark.parametrize("change", ["a picture more", "a picture changed", "a picture less"])
+def test_a_folder_that_somebody_changed_since_is_kept(change: str, tmp_path: Path) -> None:
+    output = tmp_path / "matte"
+    _killed(output, output)
+    if change == "a picture less":
+        (output / "1.png").rename(output / "renamed.png")
+    else:
+        (output / ("2.png" if change == "a picture more" else "1.png")).write_bytes(b"somebody's own one")
+    with pytest.raises(OutputError, match="not empty"):
+        Staging(None, output)
+    assert any(output.iterdir())
+
+
+def test_a_folder_that_somebody_changes_meanwhile_is_kept(tmp_path: Path) -> None:
+    output = tmp_path / "matte"
+    _killed(output, output)
+    with Staging(None, output) as staging:
+        staging.path.mkdir()
+        (output / "2.png").write_bytes(b"somebody's")
+        with pytest.raises(OutputError, match="cannot be written"):
+            staging.publish()
+    assert sorted(path.name for path in output.iterdir()) == ["1.png", "2.png"]
+
+
+def test_a_folder_goes_again_when_what_comes_after_it_fails(tmp_path: Path) -> None:
+    def fail(staging: Staging) -> None:
+        staging.path.mkdir()
+        (staging.path / "1.png").write_bytes(b"1")
+        staging.publish()
+        raise ZeroDivisionError
+
+    with pytest.raises(ZeroDivisionError), Staging(None, tmp_path / "matte") as staging:
+        fail(staging)
+    assert not list(tmp_path.iterdir())

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import inspect
 import shutil
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 import fastswap
-from fastswap import batch
+from fastswap import batch, video
 from fastswap.batch.entries import KEYS
 from fastswap.cli.render import render as command
 from fastswap.errors import JobsError, OutputError
@@ -187,3 +189,53 @@ def test_faults_of_the_other_outputs_are_told_with_the_rest(place: Path) -> None
     for start, words in expected:
         assert any(line.startswith(f"{start}: ") and words in line for line in said), (start, words, said)
     assert all("\n" not in line for line in said)
+
+
+KILLED = """
+import os, sys
+from fastswap import batch, video
+from fastswap.batch.ledger import Ledger
+Ledger.finish = lambda *_: os._exit(9)
+batch.run(sys.argv[1], retries=2)
+"""
+FOLDERS = """
+[[job]]
+input = "shots"
+output = "out"
+model = "anna.onnx"
+layer = "layers/l_%04d.exr"
+"""
+
+
+@pytest.mark.parametrize("done_before", [False, True])
+def test_killed_between_the_folders_and_their_entry(
+    done_before: bool, place: Path, generator: Path, face_clip: Path
+) -> None:
+    """The folders are then the job's own, but not those that somebody changed since, or put there before."""
+    shots, folders, jobs = place / "shots", [place / "out", place / "layers"], toml(place, FOLDERS)
+    shots.mkdir()
+    with video.Reader(face_clip) as reader:
+        video.save_picture(shots / "1.png", video.rgb_from_frame(next(iter(reader))))
+
+    def killed() -> None:
+        process = subprocess.run([sys.executable, "-c", KILLED, jobs], check=False)
+        assert process.returncode == 9
+        assert all(any(path.iterdir()) for path in folders)
+
+    if done_before:
+        assert batch.run(jobs).ok
+        shutil.copy(shots / "1.png", shots / "2.png")
+    killed()
+    killed()
+    killed()
+    report = batch.run(jobs)
+    assert [line.error for line in report.lines] == ["the process died over it 3 times"]
+    assert batch.run(jobs, retries=5).ok
+    assert not list(place.glob(".*"))
+    shutil.copy(shots / "1.png", shots / "3.png")
+    killed()
+    picture = folders[0] / "3.png"
+    picture.write_bytes(data := picture.read_bytes() + b"drawn over")
+    report = batch.run(jobs, retries=5)
+    assert [line.error for line in report.lines] == [f"{folders[0]}: this folder exists and is not empty"]
+    assert picture.read_bytes() == data

@@ -36,19 +36,22 @@ if sys.argv[5]:
 import fastswap
 from fastswap import pipeline
 from fastswap.__main__ import main
+from fastswap.atomic import Staging
 from fastswap.segments.workspace import Workspace
 from fastswap.video import spans
 spans.SHORTEST, spans._LAST, spans._LONGEST = 16, 8, 32
 pipeline._sign = lambda *_: {}
 source, output, model, parallel = sys.argv[1:5]
-publish, left = Workspace.publish, int(sys.argv[6])
+what, left = sys.argv[6].split()
+kind, left = {"segments": Workspace, "outputs": Staging}[what], int(left)
+publish = kind.publish
 def publish_and_stop(*arguments):
     global left
     publish(*arguments)
-    left -= 1
+    left -= arguments[0].output.parent == Path(output).parent
     if left == 0:
-        os.kill(os.getpid(), signal.SIGSTOP)  # whoever looks at it now sees just so many segments
-Workspace.publish = publish_and_stop
+        os.kill(os.getpid(), signal.SIGSTOP)  # whoever looks at it now sees just so many
+kind.publish = publish_and_stop
 sys.argv = ["fastswap", "render", source, output, "-m", model, "-q", "--json", "--parallel", parallel,
             "-o", "preset=ultrafast", *sys.argv[7:]]
 main()
@@ -71,9 +74,13 @@ class Place:
         log: Path | None = None,
         limit: Callable[[], None] | None = None,
         stop_after: int = 0,
+        what: str = "segments",
     ) -> subprocess.Popen[str]:
-        """The command, with short segments and without the signature's time and nonce. stop_after: so many segments."""
-        arguments = [self.clip, self.out, self.model, parallel, log or "", stop_after, *self.more]
+        """The command, with short segments and without the signature's time and nonce.
+
+        stop_after: so many of `what`, "segments" or "outputs".
+        """
+        arguments = [self.clip, self.out, self.model, parallel, log or "", f"{what} {stop_after}", *self.more]
         environment = {**os.environ, "PYTHONPATH": str(Path(__file__).parent)}
         return subprocess.Popen(
             [sys.executable, "-c", RUN, *map(str, arguments)],
@@ -111,6 +118,10 @@ def expected(whole: Path) -> str:
 @pytest.fixture
 def place(tmp_path: Path, long_clip: Path, generator: Path) -> Place:
     return Place(tmp_path, long_clip, generator)
+
+
+def _is_stopped(process: subprocess.Popen[str]) -> bool:
+    return ") T " in Path(f"/proc/{process.pid}/stat").read_text()
 
 
 def _wait_for(seen: Callable[[], bool], process: subprocess.Popen[str]) -> None:
@@ -166,6 +177,34 @@ def test_killed_with_side_outputs_a_page_and_a_part(parallel: int, place: Place)
     assert not list(place.folder.glob(".*.partial")), "what the killed one left is tidied up"
     assert others[2].exists()
     assert first == [digest(path) for path in (place.out, others[0], *sorted(others[1].iterdir()))]
+
+
+@pytest.mark.parametrize("power", ["on", "fails"])
+@pytest.mark.parametrize("outputs", [1, 2, 3, 4])
+def test_killed_when_an_output_got_its_name(outputs: int, power: str, place: Place) -> None:
+    """A folder that the killed render had made already does not stand in its way."""
+    import disk_log
+
+    folders = [place.folder / name for name in ("matte", "layer")]
+    options = ("--matte", folders[0], "--layer", folders[1], "--report", place.folder / "page.html")
+    place.more = [str(option) for option in options]
+    log = place.folder / "log"
+    process = place.start(log=log, stop_after=outputs, what="outputs")
+    _wait_for(lambda: _is_stopped(process), process)
+    process.kill()
+    process.communicate()
+    assert process.returncode == -9
+    made = [path for path in folders if path.exists()]
+    assert len(made) == min(outputs, 2)
+    assert place.out.exists() == (outputs == 4), "the output comes last"
+    expected = [digest(path) for path in sorted(made[0].iterdir())]
+    if power == "fails":
+        for path in [*made, place.work, *place.folder.glob(".*.partial")]:
+            disk_log.crash(log, path)
+    place.through()
+    assert expected == [digest(path) for path in sorted(made[0].iterdir())]
+    assert not list(place.folder.glob(".*.partial"))
+    assert all(len(list(path.iterdir())) == 72 for path in folders)
 
 
 @pytest.mark.parametrize("segments", [1, 3])

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
 import shutil
 import subprocess
 import sys
@@ -167,6 +168,21 @@ def test_a_full_disk_leaves_the_output_as_it_was(output: Path, unsigned: Path) -
     assert done.stdout == f"ProvenanceError {output}: cannot be signed (File too large)\n"
     assert output.read_bytes() == before
     assert list(output.parent.iterdir()) == [output]
+
+
+@each("mp4", "png", "mkv")
+def test_what_is_signed_is_on_the_disk(output: Path, unsigned: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Under its name, in the end: the segments that it was made of are deleted next."""
+    synced, fsync = set[int](), os.fsync
+
+    def remember(handle: int) -> None:
+        fsync(handle)
+        synced.add(os.fstat(handle).st_ino)
+
+    monkeypatch.setattr(os, "fsync", remember)
+    made = sign_from(output, unsigned)
+    written = made.sidecars or (output,)
+    assert {path.stat().st_ino for path in written} <= synced
 
 
 def test_nothing_asks_the_network(unsigned: Path, tmp_path: Path) -> None:

@@ -17,7 +17,7 @@ from compare import RECOMPOSED
 from fastswap import actors, video
 from fastswap.look import Look
 from generators import write_generator
-from side_files import frames_of, layers_of, lumas_of, mattes_of
+from side_files import frames_of, layers_of, lumas_of, mattes_of, plane_of
 
 Array = NDArray[np.float64]
 LOSSLESS = {"encoder": "ffv1"}
@@ -190,3 +190,43 @@ def test_faces_of_two_models_share_one_matte_and_one_page(generator: Path, tmp_p
     assert '"track":0' in text
     assert '"track":1' in text
     assert '"words":"2 faces swapped"' in text
+
+
+@pytest.mark.parametrize("segments", [False, True])
+def test_footage_that_is_rgb(
+    segments: bool, face_clip: Path, generator: Path, tmp_path: Path, request: pytest.FixtureRequest
+) -> None:
+    """Its layers are drawn in the Y'CbCr of BT.709, and blended in R'G'B' they give the output."""
+    clip, made = tmp_path / "rgb.mkv", tmp_path / "o.mkv"
+    with av.open(str(face_clip)) as given, av.open(str(clip), "w") as container:
+        stream = container.add_stream("libx264rgb", rate=25, options={"crf": "0", "g": "8"})
+        stream.width, stream.height, stream.pix_fmt = 320, 240, "rgb24"
+        for number, frame in enumerate(2 * list(given.decode(video=0))):
+            picture = frame.reformat(format="rgb24")
+            picture.pts, picture.time_base = number, Fraction(1, 25)
+            container.mux(stream.encode(picture))
+        container.mux(stream.encode(None))
+    lossless: dict[str, Any] = {"encoder": "libx264rgb", "encoder_options": {"crf": "0"}}
+    if segments:
+        request.getfixturevalue("short_spans")
+    for layer in (tmp_path / "l.mkv", tmp_path / "l" / "%04d.png", tmp_path / "e" / "%04d.exr"):
+        matte = tmp_path / f"m{layer.suffix}.mkv"
+        report = fastswap.render(clip, made, model=generator, matte=matte, layer=layer, **lossless)
+        assert report.faces == 40
+        assert (report.segments > 1) == segments
+    assert frames_of(made)[0].format.name == "gbrp"
+    (film, *_), before, after = frames_of(tmp_path / "l.mkv"), frames_of(clip), frames_of(made)
+    assert (film.format.name, film.colorspace) == ("yuva444p10le", av.video.reformatter.Colorspace.ITU709)
+    for number, (target, result) in enumerate(zip(before, after, strict=True)):
+        (png,) = frames_of(tmp_path / "l" / f"{number:04d}.png")
+        packed = np.frombuffer(png.planes[0], ">u2").reshape(240, -1)[:, : 4 * 320].reshape(240, 320, 4)
+        rgba = packed / 65535.0
+        for channel, plane in enumerate((2, 0, 1)):  # stored as G, B, R
+            given_codes, made_codes = plane_of(target, plane), plane_of(result, plane)
+            mixed = given_codes * (1.0 - rgba[..., 3]) + 255.0 * rgba[..., channel] * rgba[..., 3]
+            assert np.abs(mixed - made_codes).max() <= RECOMPOSED
+        assert np.abs(plane_of(target, 0) - plane_of(result, 0)).max() > 20.0
+    with av.open(str(tmp_path / "l.mkv")) as container:
+        luma, alpha = (plane_of(next(container.decode(video=0)), plane) for plane in (0, 3))
+    assert luma.max() > 64
+    assert alpha.max() == 1023

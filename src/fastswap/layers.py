@@ -17,7 +17,7 @@ import numpy as np
 from fastswap import align
 from fastswap.frame import ColorSpec, Frame, identity_affine
 from fastswap.swap import Batch, FaceSwap
-from fastswap.video.side import Layer
+from fastswap.video.side import Layer, layer_matrix
 
 Rect = tuple[int, int, int, int]
 
@@ -111,10 +111,8 @@ def _rect(batch: Batch, index: int, whole: bool) -> Rect:
 
 
 def _canvas_color(color: ColorSpec) -> ColorSpec:
-    """What layers are drawn in: always a luma, of which alpha is read, and the light of the frame's own code values."""
-    if color.matrix == "gbr":
-        return ColorSpec("bt709", True, "center", color.transfer)
-    return replace(color, siting="center")
+    """What layers are drawn in: the light of the frame's own code values."""
+    return replace(color, matrix=layer_matrix(color.matrix), siting="center")
 
 
 def _canvas(width: int, height: int, luma: int, color: ColorSpec) -> Frame:

@@ -169,9 +169,9 @@ def render(
         _tell(report, swaps[0], known, place)
         report.finish(time.perf_counter() - begin, stages.busy)
         page.finish(report, settings, sign)
-        staging.publish()
         sides.publish()
         page.publish()
+        staging.publish()
         if work:
             work.remove()
     return report

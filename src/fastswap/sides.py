@@ -9,14 +9,14 @@ from pathlib import Path
 from types import TracebackType
 
 from fastswap import video
-from fastswap.atomic import Staging
+from fastswap.atomic import Staging, sync
 from fastswap.errors import OutputError
 from fastswap.frame import Frame
 from fastswap.layers import Layers
 from fastswap.swap import FaceSwap, Watcher
 from fastswap.video.side import SideSeries, SideVideo
 from fastswap.video.side_output import Kind, SideOutput, place_of
-from fastswap.video.target import Target, sync, writing
+from fastswap.video.target import Target, writing
 from fastswap.video.tracks import Behind
 
 
@@ -51,7 +51,7 @@ class Sides:
                 if path is not None:
                     place = place_of(path, kind)
                     _check_free(place.path, kind, [output, *self.paths])
-                    staging = self._stack.enter_context(Staging(info.path, place.path))
+                    staging = self._stack.enter_context(Staging(info.path, place.path, of=output))
                     self._staged.append(staging)
                     target = Target(staging.path, place.path, None, None, self.notices, window)
                     self.targets.append((target, SideOutput(kind, place)))

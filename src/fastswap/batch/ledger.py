@@ -11,12 +11,12 @@ import hashlib
 import json
 import os
 import sqlite3
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Literal
 
-from fastswap import sidecar
+from fastswap import provenance, sidecar
 from fastswap.errors import FastswapError, OutputError
 
 State = Literal["running", "done", "failed", "blocked"]
@@ -92,18 +92,24 @@ class Ledger:
         return True
 
     def is_own(self, output: Path, name: str, path: Path) -> bool:
-        """Whether a file or folder that the job made is still as it made it."""
+        """Whether a folder that the job made is still as it made it, though its process died over it."""
         row = self._row(output)
-        known = json.loads(row["files"]) if row else {}
-        return name in known and _same(path, known[name])
+        if row is None:
+            return False
+        known = json.loads(row["files"])
+        if name in known and _same(path, known[name]):
+            return True
+        begun = json.loads(row["report"] or "{}")
+        return name in begun.get("free", ()) and _is_signed(path)
 
-    def begin(self, output: Path, settings: str, tries: int) -> None:
-        """A job is begun for the n-th time."""
+    def begin(self, output: Path, settings: str, tries: int, free: Sequence[str] = ()) -> None:
+        """A job is begun for the n-th time. free: what of it stands in nobody's way, so that it is made anew."""
         with self._writing():
             self._base.execute(
-                "insert into jobs (output, settings, state, tries) values (?, ?, 'running', ?) on conflict (output)"
-                " do update set settings = excluded.settings, state = 'running', tries = excluded.tries, error = null",
-                (_key(output), settings, tries),
+                "insert into jobs (output, settings, state, tries, report) values (?, ?, 'running', ?, ?)"
+                " on conflict (output) do update set settings = excluded.settings, state = 'running',"
+                " tries = excluded.tries, error = null, report = excluded.report",
+                (_key(output), settings, tries, json.dumps({"free": list(free)})),
             )
 
     def finish(self, output: Path, files: dict[str, Path], report: Mapping[str, Any]) -> None:
@@ -172,6 +178,14 @@ def _same(path: Path, known: Mapping[str, Any]) -> bool:
             return False
         return bool(stat.st_mtime_ns == known["time"] or sidecar.content_hash(path) == known["content"])
     except (OSError, FastswapError):
+        return False
+
+
+def _is_signed(folder: Path) -> bool:
+    """Whether every picture of a folder is there and as it was signed."""
+    try:
+        return provenance.verify(folder).ok
+    except FastswapError:
         return False
 
 

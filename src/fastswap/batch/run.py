@@ -5,7 +5,7 @@ from __future__ import annotations
 import shutil
 import time
 from collections import deque
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
@@ -162,20 +162,22 @@ class _Runner:
             self._report.lines.append(Line(job.place, str(job.input), str(job.output), "planned"))
             return True
         tries = spent.get(job.number, self._ledger.tries(job.output, settings)) + 1
+        own = self._own(job)
+        free = [name for name, path in job.made.items() if path in own or not _is_in_the_way(path)]
         most = 1 + (self._retries if job.retries is None else job.retries)
         if tries > most:
             self._give_up(job, f"the process died over it {tries - 1} times", "failed")
-            self._ledger.begin(job.output, settings, 0)  # the next run may try again
+            self._ledger.begin(job.output, settings, 0, free)  # the next run may try again
             self._ledger.fail(job.output, "the process died over it")
             return True
         spent[job.number] = tries
-        self._ledger.begin(job.output, settings, tries)
+        self._ledger.begin(job.output, settings, tries, free)
         begin = time.perf_counter()
         try:
-            with self._aside(job):
+            with _aside(own):
                 made = self._make(job)
         except Interrupted:
-            self._ledger.begin(job.output, settings, tries - 1)  # stopping is no failure
+            self._ledger.begin(job.output, settings, tries - 1, free)  # stopping is no failure
             raise
         except Exception as error:  # whatever it is, the other jobs are done
             text = str(error) if isinstance(error, FastswapError) else f"{type(error).__name__}: {error}"
@@ -189,28 +191,16 @@ class _Runner:
         self._report.lines.append(line)
         return True
 
-    @contextmanager
-    def _aside(self, job: Job) -> Iterator[None]:
-        """Folders of an earlier run are out of the way meanwhile, and back where this one fails."""
-        kept = {path: path.with_name(f".{path.name}.before") for path in job.made.values()}
-        for path, aside in kept.items():
-            if aside.is_dir() and not path.exists():  # a run was killed
-                aside.rename(path)
-        own = {path for name, path in job.made.items() if path.is_dir() and self._is_own(job, name, path)}
-        for path in own:
-            path.rename(kept[path])
-        try:
-            yield
-        except BaseException:
-            for path in own:
-                if not path.exists():
-                    kept[path].rename(path)
-            raise
-        for path in own:
-            shutil.rmtree(kept[path])
-
-    def _is_own(self, job: Job, name: str, path: Path) -> bool:
-        return any(path.iterdir()) and self._ledger.is_own(job.output, name, path)
+    def _own(self, job: Job) -> set[Path]:
+        """Folders in the way that the job made itself."""
+        for path in job.made.values():
+            if _before(path).is_dir() and not path.exists():  # a run was killed
+                _before(path).rename(path)
+        return {
+            path
+            for name, path in job.made.items()
+            if _is_in_the_way(path) and self._ledger.is_own(job.output, name, path)
+        }
 
     def _make(self, job: Job) -> Any:
         for path in job.made.values():
@@ -252,3 +242,28 @@ class _Runner:
         models = {f"model {number}": path for number, path in enumerate(job.model_files, 1)}
         given = {str(key): job.render[key] for key in ("mask_file", "recogniser") if key in job.render}
         return {"input": job.input, **models, **given, **job.references, **job.made}
+
+
+@contextmanager
+def _aside(folders: Collection[Path]) -> Iterator[None]:
+    """Folders of an earlier run are out of the way meanwhile, and back where this one fails."""
+    for path in folders:
+        shutil.rmtree(_before(path), ignore_errors=True)  # a run was killed when it had made a newer one
+        path.rename(_before(path))
+    try:
+        yield
+    except BaseException:
+        for path in folders:
+            if not path.exists():
+                _before(path).rename(path)
+        raise
+    for path in folders:
+        shutil.rmtree(_before(path))
+
+
+def _before(path: Path) -> Path:
+    return path.with_name(f".{path.name}.before")
+
+
+def _is_in_the_way(path: Path) -> bool:
+    return path.is_dir() and any(path.iterdir())

@@ -14,6 +14,7 @@ from types import TracebackType
 from typing import Any
 
 from fastswap import __version__
+from fastswap.atomic import sync
 from fastswap.cluster.files import Token, absolute, files_of, moved, pack, unpack
 from fastswap.errors import DeviceError, SettingsError
 from fastswap.segments.pool import TRIES, Feed, Finished
@@ -133,7 +134,7 @@ class ClusterPool:
                     else:
                         if data is not None:
                             made.write_bytes(data)
-                            _sync(made)
+                            sync(made)
                         yield task, made, record, notices
                     idle.append(actor)
 
@@ -243,9 +244,3 @@ def _check_answers(address: str) -> None:
 def _words(error: Exception) -> str:
     lines = [line.strip() for line in str(error).splitlines() if line.strip()]
     return lines[-1] if lines else type(error).__name__
-
-
-def _sync(path: Path) -> None:
-    from fastswap.video.target import sync
-
-    sync(path)

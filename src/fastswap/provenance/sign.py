@@ -181,6 +181,8 @@ def _replacing(path: Path, like: Path | None = None) -> Iterator[BinaryIO]:
     try:
         with os.fdopen(handle, "w+b") as file:
             yield file
+            file.flush()
+            os.fsync(file.fileno())  # the segments that it was made of are deleted next
         if (like or path).exists():
             shutil.copymode(like or path, temporary)
         else:

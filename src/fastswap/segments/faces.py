@@ -13,9 +13,10 @@ from typing import Any
 
 from fastswap import sidecar, video
 from fastswap.analysis import Analysed, Analyser, Analysis
+from fastswap.atomic import write_durably
 from fastswap.faces import FrameFaces
 from fastswap.frame import Frame
-from fastswap.segments.workspace import Workspace, write_durably
+from fastswap.segments.workspace import Workspace
 
 
 class Unsuited(Exception):

@@ -22,6 +22,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Final
 
+from fastswap.atomic import delete, sync, write_durably
 from fastswap.errors import FastswapError, Interrupted, OutputError
 from fastswap.video.packets import Damaged, PacketFile
 from fastswap.video.target import writing
@@ -85,7 +86,7 @@ class Workspace:
         """Gives a segment that is complete and on the disk its name."""
         with self.writing():
             made.replace(self.path(number))
-            sync_folder(self.folder)
+            sync(self.folder)
         self.records[number] = dict(record)
 
     def writing(self) -> AbstractContextManager[None]:
@@ -95,13 +96,13 @@ class Workspace:
     def remove(self) -> None:
         """Deletes the folder; its segments are joined into an output that is on the disk, or there are none."""
         if self.output.exists():
-            sync_folder(self.output)
-        sync_folder(self.output.parent)
+            sync(self.output)
+        sync(self.output.parent)
         shutil.rmtree(self.folder, ignore_errors=True)
 
     def _claim(self) -> None:
         self.folder.mkdir(exist_ok=True)
-        sync_folder(self.folder.parent)
+        sync(self.folder.parent)
         self._lock = os.open(self.folder / _LOCK, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
         try:
             fcntl.flock(self._lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -124,7 +125,7 @@ class Workspace:
             )
         for path in entries:
             if not fits or path.name[0] == ".":
-                _delete(path)
+                delete(path)
         if fits:
             self.verify()
         else:
@@ -143,7 +144,7 @@ class Workspace:
                 self.records[int(path.stem)] = record
             else:
                 self.notices.append(f"{path}: damaged; this segment is rendered again")
-                _delete(path)
+                delete(path)
 
     def _read_job(self) -> dict[str, Any] | None:
         with suppress(OSError, ValueError):
@@ -157,37 +158,5 @@ def folder_of(output: Path) -> Path:
     return output.with_name(output.name + SUFFIX)
 
 
-def write_durably(path: Path, data: bytes) -> None:
-    """Writes a file that is complete and on the disk before it has its name. Raises OSError."""
-    partial = path.with_name(f".{path.name}.{os.getpid()}.partial")
-    try:
-        with partial.open("wb") as file:
-            file.write(data)
-            file.flush()
-            os.fsync(file.fileno())
-        partial.replace(path)
-    except BaseException:
-        with suppress(OSError):
-            partial.unlink(missing_ok=True)
-        raise
-    sync_folder(path.parent)
-
-
-def sync_folder(folder: Path) -> None:
-    """Waits until the names in a folder, or the content of a file, are on the disk."""
-    handle = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)
-
-
 def _ours(path: Path) -> bool:
     return path.suffix in (_PACKETS, ".faces", ".state", ".partial")
-
-
-def _delete(path: Path) -> None:
-    if path.is_dir() and not path.is_symlink():
-        shutil.rmtree(path, ignore_errors=True)
-    else:
-        path.unlink(missing_ok=True)

@@ -14,6 +14,7 @@ from av.codec.context import Flags
 from av.video.codeccontext import VideoCodecContext
 from numpy.typing import NDArray
 
+from fastswap.atomic import sync
 from fastswap.errors import OutputError
 from fastswap.frame import Frame
 from fastswap.video.encoder import open_context
@@ -24,7 +25,7 @@ from fastswap.video.picture_tags import PictureTags, orientation_number, tag_jpe
 from fastswap.video.pictures import Extras
 from fastswap.video.planes import copy_to_av
 from fastswap.video.rgb import QUALITY, deep_rgb_from_frame, orientation_of, oriented, rgb_from_frame
-from fastswap.video.target import Target, sync, writing
+from fastswap.video.target import Target, writing
 
 _JPEG, _PNG, _WEBP = "mjpeg", "png", "libwebp"
 ENCODERS = {

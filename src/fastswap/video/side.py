@@ -60,7 +60,7 @@ class Cell:
     """The samples of one frame of a side output.
 
     rect: (left, top, right, bottom) in coded luma pixels of what is here; the rest is empty. alpha: float32 [h, w],
-    0..1. planes: float32 [3, h, w], luma 0..1 and chroma -0.5..0.5, straight or multiplied by alpha as
+    0..1. planes: float32 [3, h, w], luma 0..1 and chroma -0.5..0.5 of `matrix`, straight or multiplied by alpha as
     `Form.premultiplied` says.
     """
 
@@ -68,15 +68,21 @@ class Cell:
     rect: tuple[int, int, int, int]
     alpha: Samples
     planes: Samples
+    matrix: Matrix
+
+
+def layer_matrix(matrix: Matrix) -> Matrix:
+    """The one in which the layers of a frame are drawn: there is always a luma, for alpha is read off it."""
+    return "bt709" if matrix == "gbr" else matrix
 
 
 def cell_of(frame: Frame, layer: Layer | None, output: SideOutput) -> Cell:
     """What a side output shows of a frame; None where there is no new face."""
     if layer is None:
         none = np.zeros((0, 0), np.float32)
-        return Cell(frame, (0, 0, 0, 0), none, np.stack([none] * 3))
+        return Cell(frame, (0, 0, 0, 0), none, np.stack([none] * 3), layer_matrix(frame.color.matrix))
     straight = not output.form.premultiplied and output.kind != "matte"
-    return Cell(frame, layer.rect, layer.alpha, layer.straight() if straight else layer.planes)
+    return Cell(frame, layer.rect, layer.alpha, layer.straight() if straight else layer.planes, layer.matrix)
 
 
 def picture_of(cell: Cell, form: Form, *, upright: bool = False) -> av.VideoFrame:
@@ -101,7 +107,7 @@ def _codes(values: Samples, scale: float, offset: float, top: int, kind: str) ->
 
 def _rgb(cell: Cell) -> tuple[Samples, Samples, Samples]:
     luma, blue, red = cell.planes
-    kr, kb = _LUMA[cell.frame.color.matrix]
+    kr, kb = _LUMA[cell.matrix]
     r, b = luma + 2.0 * (1.0 - kr) * red, luma + 2.0 * (1.0 - kb) * blue
     return r, (luma - kr * r - kb * b) / (1.0 - kr - kb), b
 
@@ -157,14 +163,12 @@ class SideVideo(VideoSink):
         first = target.window.first if target.window else 0
         self._timecode = timecode.shifted(code, first, info.fps) if code else None
         options = {**dict(form.options), "pix_fmt": form.pixels, **(target.options or {})}
-        full = output.kind == "matte"
+        full, matrix = output.kind == "matte", layer_matrix(info.color.matrix)
         told = replace(
             info,
             frame_format=form.pixels,
-            color=replace(info.color, full_range=full),
-            tags=ColorTags(
-                2 if full else 1, _TAGS[info.color.matrix], info.tags.primaries, info.tags.transfer
-            ),
+            color=replace(info.color, matrix=matrix, full_range=full),
+            tags=ColorTags(2 if full else 1, _TAGS[matrix], info.tags.primaries, info.tags.transfer),
             interlaced="",
         )
         super().__init__(replace(target, encoder=form.codec, options=options), told, None)

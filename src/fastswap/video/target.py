@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import errno
-import os
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -44,12 +43,3 @@ def writing(path: Path) -> Iterator[None]:
         if getattr(error, "errno", None) in _FULL:
             raise OutputError(f"{path}: disk full or file size limit reached while writing") from error
         raise OutputError(f"{path}: cannot be written: {reason(error)}") from error
-
-
-def sync(path: Path) -> None:
-    """Waits until the file or folder is on the disk."""
-    handle = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)

@@ -7,14 +7,14 @@ from pathlib import Path
 from types import TracebackType
 from typing import Protocol
 
-from fastswap.atomic import Staging
+from fastswap.atomic import Staging, sync
 from fastswap.errors import OutputError
 from fastswap.frame import Frame
 from fastswap.video.info import VideoInfo
 from fastswap.video.muxing import VideoSink
 from fastswap.video.picture_sink import ENCODERS, FolderSink, PictureSink
 from fastswap.video.reader import Reader
-from fastswap.video.target import Target, sync, writing
+from fastswap.video.target import Target, writing
 from fastswap.video.window import Window
 
 
