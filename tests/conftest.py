@@ -13,6 +13,7 @@ import pytest
 from commands import run  # noqa: F401  (a fixture)
 from generators import write_generator
 from kernel_cases import cuda, device, scalar  # noqa: F401  (fixtures of the tests of CUDA kernels)
+from learning import go  # noqa: F401  (a fixture)
 from signing import no_own_certificate, output, unsigned  # noqa: F401  (fixtures of the provenance tests)
 
 

@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
+import pytest
 
+from fastswap import training
 from fastswap.training import expression, presets
 from fastswap.training.presets import Preset, Shape
 from fastswap.training.recipe import Augment
+from fastswap.training.report import TrainReport
 from fastswap.training.store import FaceArrays
 
 MICRO = Shape(32, (32, 32), 32, (32, 32))
@@ -53,3 +58,31 @@ NOTHING = Augment(
     noise=0,
     compression=0,
 )
+
+MICRO_TOML = """
+base = "tiny"
+batch = 4
+[network]
+resolution = 32
+encoder = [32, 32]
+decoder = [32, 32]
+latent = 32
+"""
+"""The same as a TOML file, which other processes know too."""
+
+Go = Callable[..., TrainReport]
+
+
+@pytest.fixture
+def go(facesets: tuple[Path, Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Go:
+    """`train` on the two small facesets with the preset "micro"; the model is anna.onnx in a folder of the test."""
+    torch = pytest.importorskip("torch", reason="training needs torch")
+    torch.set_num_threads(1)
+    monkeypatch.setitem(presets.PRESETS, "micro", MICRO_PRESET)
+
+    def run(**options: object) -> TrainReport:
+        asked = {"preset": "micro", "precision": "f32", "steps": 6, **ASKED, **options}
+        sides = [asked.pop(name, faces) for name, faces in zip(("source", "target"), facesets, strict=True)]
+        return training.train(*sides, tmp_path / "anna.onnx", **asked)  # type: ignore[arg-type]
+
+    return run

@@ -22,6 +22,7 @@ FIELDS = {
     "limits": str,
     "values": dict,
     "note": str,
+    "notice": str,
 }
 """The stable schema, number 1. A field may be added here; none may be renamed, dropped or change its type."""
 

@@ -8,7 +8,6 @@ import shutil
 import signal
 import subprocess
 import sys
-from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -27,7 +26,7 @@ from fastswap.model import load_contract
 from fastswap.progress import Progress
 from fastswap.training import presets
 from fastswap.training.presets import Preset
-from learning import ASKED, MICRO, MICRO_PRESET, blobs
+from learning import ASKED, MICRO, MICRO_PRESET, Go, blobs
 
 torch = pytest.importorskip("torch", reason="training needs torch")
 
@@ -111,20 +110,7 @@ def test_an_infinite_gradient_leaves_the_weights_alone() -> None:
         assert torch.equal(weight, old) or not torch.isfinite(weight).all()
 
 
-@pytest.fixture
-def go(facesets: tuple[Path, Path], tmp_path: Path) -> Callable[..., object]:
-    """`train` on the two small facesets, its model in a folder of the test."""
-
-    def run(**options: object) -> object:
-        asked = {"preset": "micro", "precision": "f32", "steps": 6, **ASKED, **options}
-        return training.train(*facesets, tmp_path / "anna.onnx", **asked)  # type: ignore[arg-type]
-
-    return run
-
-
-def test_a_run_leaves_a_model_a_preview_a_checkpoint_and_a_history(
-    go: Callable[..., training.TrainReport], tmp_path: Path
-) -> None:
+def test_a_run_leaves_a_model_a_preview_a_checkpoint_and_a_history(go: Go, tmp_path: Path) -> None:
     said: list[Progress] = []
     report = go(progress=said.append)
     assert sorted(path.name for path in tmp_path.iterdir()) == ["anna.onnx", "anna.training"]
@@ -144,7 +130,7 @@ def test_a_run_leaves_a_model_a_preview_a_checkpoint_and_a_history(
     json.dumps(report.as_dict())
 
 
-def test_a_longer_run_goes_on_from_the_shorter(go: Callable[..., training.TrainReport]) -> None:
+def test_a_longer_run_goes_on_from_the_shorter(go: Go) -> None:
     go(steps=3)
     report = go(steps=5)
     assert (report.resumed_at, report.steps) == (3, 5)
@@ -152,11 +138,11 @@ def test_a_longer_run_goes_on_from_the_shorter(go: Callable[..., training.TrainR
     assert go(steps=2, resume=False).steps == 2
 
 
-def test_ctrl_c_saves_and_exports(go: Callable[..., training.TrainReport], tmp_path: Path) -> None:
+def test_ctrl_c_saves_and_exports(go: Go, tmp_path: Path) -> None:
     before = signal.getsignal(signal.SIGINT)
 
     def press(progress: Progress) -> None:
-        if progress.values["step"] < 90_000:
+        if progress.values and progress.values["step"] < 90_000:
             # Not os.kill: pytest's faulthandler gives signals a stack that is too small for AVX-512 registers.
             _thread.interrupt_main(signal.SIGINT)
 
@@ -168,9 +154,7 @@ def test_ctrl_c_saves_and_exports(go: Callable[..., training.TrainReport], tmp_p
     assert go(steps=report.steps + 2).resumed_at == report.steps
 
 
-def test_a_damaged_checkpoint_falls_back_to_the_one_before(
-    go: Callable[..., training.TrainReport], tmp_path: Path
-) -> None:
+def test_a_damaged_checkpoint_falls_back_to_the_one_before(go: Go, tmp_path: Path) -> None:
     folder = tmp_path / "anna.training"
     go(steps=2)
     go(steps=4)
@@ -184,9 +168,7 @@ def test_a_damaged_checkpoint_falls_back_to_the_one_before(
         go(steps=5)
 
 
-def test_a_checkpoint_of_other_settings_is_not_mixed_in(
-    go: Callable[..., training.TrainReport], monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_checkpoint_of_other_settings_is_not_mixed_in(go: Go, monkeypatch: pytest.MonkeyPatch) -> None:
     go(steps=2)
     with pytest.raises(TrainingError, match="batch 4, now it is 5"):
         go(steps=3, batch=5)
@@ -215,7 +197,7 @@ def test_a_checkpoint_of_other_settings_is_not_mixed_in(
     ],
 )
 def test_bad_settings_are_named(
-    go: Callable[..., object],
+    go: Go,
     tmp_path: Path,
     options: dict[str, object],
     kind: type[FastswapError],

@@ -16,7 +16,8 @@ class Progress:
 
     stage: what is going on ("render", "extract", "train", "sign", "weights", ...). done and total: in `unit`s; total is
     None when it is not known. rate: units per second. limits: the stage of a pipeline that worked longest so far.
-    values: further numbers by name (losses, faces, ...). note: a line for people.
+    values: further numbers by name (losses, faces, ...). note: a line for people. notice: what a user should know and
+    no later report repeats; such a report may come at any time.
     """
 
     stage: str
@@ -27,6 +28,7 @@ class Progress:
     limits: str = ""
     values: dict[str, float] = field(default_factory=dict)
     note: str = ""
+    notice: str = ""
 
     def as_dict(self) -> dict[str, Any]:
         """The report as plain JSON values, with `schema` and `event`: "progress"."""

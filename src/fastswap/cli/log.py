@@ -2,7 +2,8 @@
 
 A JSON line is one object with `schema` (1), `time` (UTC, ISO 8601) and `event`; the rest follows from `event`:
 
-    progress  stage, done, total, unit, rate, limits, values, note: see `fastswap.progress.Progress`
+    progress  stage, done, total, unit, rate, limits, values, note, notice: see `fastswap.progress.Progress`; the notice
+              is empty, as reports with one are notice events
     notice    text: what a user should know
     done      command, result: the same object that --json prints
     error     error (the exception's name), message, exit_code
@@ -27,11 +28,14 @@ from fastswap.progress import SCHEMA, Progress
 FORMATS: Final = ("text", "json")
 _EVERY_S: Final = {"text": 5.0, "json": 1.0}
 _chosen: list[str] = []
+_told: set[str] = set()
+"""Notices that were written while the work went on: the end does not repeat them."""
 
 
 def choose(value: str | None) -> str | None:
     """Typer's callback of --log: remembers the format for all that follows, errors too."""
     _chosen[:] = [value] if value in FORMATS and value else []
+    _told.clear()
     if value is not None and value not in FORMATS:
         raise typer.BadParameter(f"{value!r} is not one of {', '.join(FORMATS)}")
     return value
@@ -58,6 +62,9 @@ class Lines:
         self._last: dict[str, float] = {}
 
     def __call__(self, report: Progress) -> None:
+        if report.notice:
+            notice(report.notice)
+            return
         now = time.monotonic()
         due = now - self._last.get(report.stage, float("-inf")) >= _EVERY_S[self.form]
         if not due and report.done != report.total:
@@ -69,13 +76,20 @@ class Lines:
             print(f"{datetime.now():%H:%M:%S} {report}", file=sys.stderr, flush=True)
 
 
+def notice(text: str) -> None:
+    """Writes a notice as a line of its own."""
+    _told.add(text)
+    if chosen() == "json":
+        event("notice", text=text)
+    elif chosen() == "text":
+        print(f"{datetime.now():%H:%M:%S} notice: {text}", file=sys.stderr, flush=True)
+
+
 def done(command: str, result: Mapping[str, Any]) -> None:
     """The end of a command that went well; `notices` of the result become lines of their own."""
     for text in result.get("notices", ()):
-        if chosen() == "json":
-            event("notice", text=text)
-        elif chosen() == "text":
-            print(f"{datetime.now():%H:%M:%S} notice: {text}", file=sys.stderr, flush=True)
+        if text not in _told:
+            notice(text)
     if chosen() == "json":
         event("done", command=command, result=result)
 

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from fastswap.cli import log, options, show
+
+if TYPE_CHECKING:
+    from fastswap.training.report import TrainReport
 
 
 def train(
@@ -106,7 +109,25 @@ def train(
     if json:
         show.as_json(report.as_dict())
     else:
-        show.pairs(f"{out}", report.as_dict())
+        show.pairs(f"{out}", _rows(report))
+
+
+def _rows(report: TrainReport) -> dict[str, Any]:
+    """The report in words."""
+    rows: dict[str, Any] = {"trained": f"{report.steps} steps in {report.seconds:.0f} s, {report.preset}"}
+    if report.faces_per_second:
+        rows["trained"] += f", {report.faces_per_second:.0f} faces/s ({report.precision} on {report.device})"
+    rows["faces"] = "{} of the source, {} of the target".format(*report.faces)
+    rows |= {"stage": report.stage, "losses": report.losses, "started_from": report.started_from}
+    made = report.export
+    if made is not None:
+        gaps = ", ".join(f"{worst:.2g} in {name}" for name, (worst, _) in made.difference.items())
+        speeds = ", ".join(f"{faces:.0f} faces/s in {name}" for name, faces in made.speed.items())
+        rows["model"] = f"{made.bytes / 1e6:.1f} MB, {made.gmac:.3g} GMAC a face"
+        rows["speed"] = f"{speeds}; the network alone on this CPU"
+        rows["checked"] = f"pixels differ from torch's by at most {gaps} (of 0 to 1)"
+    rows |= {"preview": report.preview, "page": report.page, "checkpoint": report.checkpoint}
+    return rows | {"notices": report.notices}
 
 
 def register(app: typer.Typer) -> None:

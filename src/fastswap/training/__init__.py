@@ -72,7 +72,7 @@ def train(
     Ctrl-C ends the training early: it is saved and exported as it is.
 
     Progress: stage "train", done and total in steps or seconds, values `step`, `loss`, `faces_per_second`,
-    `rate`.
+    `rate`, the stage as the note. What the user should know comes as reports with a notice and without values.
 
     Raises TrainingError (no torch, no consent, too few faces, a checkpoint of another network, a loss that
     blew up, too little memory), InputError (a faceset that is missing or unusable), OutputError, SettingsError and

@@ -11,7 +11,7 @@ from typing import Any
 
 import torch
 
-from fastswap.errors import InputError, OutputError, TrainingError
+from fastswap.errors import FastswapError, InputError, OutputError, TrainingError
 
 STATE, BACKUP, BACKUPS = "state.pt", "state.previous.pt", "backups"
 FORMAT = 2
@@ -50,9 +50,15 @@ def _write(path: Path, state: dict[str, Any]) -> Path:
             torch.save(state | {"format": FORMAT}, file)
             file.flush()
             os.fsync(file.fileno())
-    except (OSError, RuntimeError) as error:  # torch reports a full disk as RuntimeError
+    except BaseException as error:
         with contextlib.suppress(OSError):
             partial.unlink()
+        # torch reports a full disk as RuntimeError, and puts one over what stopped it, a second Ctrl-C for one.
+        stopped = error if isinstance(error, FastswapError) else error.__context__
+        if isinstance(stopped, FastswapError):
+            raise stopped from None
+        if not isinstance(error, OSError | RuntimeError):
+            raise
         reason = getattr(error, "strerror", None) or "is the disk full?"
         raise OutputError(f"{path}: cannot write the checkpoint ({reason})") from error
     return partial
@@ -96,7 +102,7 @@ def load(folder: Path) -> tuple[dict[str, Any], list[str]] | None:
 
 
 def load_weights(path: Path) -> tuple[dict[str, Any], dict[str, Any]]:
-    """The averaged weights of a checkpoint, or of a `.training` folder, and the network's shape.
+    """The averaged weights of a checkpoint, or of a `.training` folder, and its whole state.
 
     Raises InputError, one line that names the file.
     """
@@ -104,6 +110,10 @@ def load_weights(path: Path) -> tuple[dict[str, Any], dict[str, Any]]:
         path = path / STATE
     if not path.is_file():
         raise InputError(f"{path}: no such checkpoint to start from")
+    if path.suffix.lower() == ".onnx":
+        raise InputError(
+            f"{path}: a model holds only a part of its network; start from {path.with_suffix('.training')}"
+        )
     state = _read(path)
     if state is None or state.get("format") != FORMAT:
         raise InputError(f"{path}: not a checkpoint of this version of fastswap, or damaged")
@@ -111,7 +121,7 @@ def load_weights(path: Path) -> tuple[dict[str, Any], dict[str, Any]]:
     weights = dict(learner["weights"])
     for name, mean in zip(state["names"], learner["average"], strict=True):
         weights[name] = mean
-    return weights, state["settings"]["network"]
+    return weights, state
 
 
 def _read(path: Path) -> dict[str, Any] | None:

@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING
 
+from fastswap.errors import TrainingError
 from fastswap.training import coverage
 from fastswap.training.faceset import Faceset
 
@@ -25,6 +28,33 @@ def mixed_persons(faceset: Faceset) -> str | None:
         f"{faceset.folder}: {doubles} frames gave more than one face, so several persons are mixed; "
         "fastswap faceset split separates them"
     )
+
+
+def changed_faces(folder: Path, was: Mapping[str, Sequence[str]], now: Mapping[str, FaceArrays]) -> list[str]:
+    """Notices about faces that are not those of the checkpoint in `folder`, by the marks of source and target.
+
+    Another target is learned as well as the first; raises TrainingError for another source, which would be a mixture
+    of two people.
+    """
+    found = []
+    for name, faces in now.items():
+        old, new = set(was.get(name, ())), set(faces.marks)
+        if not old or not new or old == new:
+            continue
+        if old & new:
+            found.append(
+                f"{name}: since the checkpoint {len(new - old)} faces are new, {len(old - new)} are gone"
+            )
+        elif name == "source":
+            raise TrainingError(
+                f"{folder}: its checkpoint was trained on another source, none of these faces was there; name that "
+                "one, or choose another output (--start takes its weights along) or --fresh"
+            )
+        else:
+            found.append(
+                f"{name}: none of these faces was there at the checkpoint; another target is learned now"
+            )
+    return found
 
 
 def coverage_notices(source: FaceArrays, target: FaceArrays) -> list[str]:

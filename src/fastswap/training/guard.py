@@ -25,25 +25,26 @@ class Guard:
         self.rate = 1.0
         self._best = math.inf
         self._back = 0
-        self._good = _kept(learner)
+        self._good, self._good_rate = _kept(learner), 1.0
 
     def look(self, loss: float, steps: int) -> str | None:
         """Judges the last steps by their mean loss; what was done about them, None when they were fine.
 
-        Raises TrainingError when stepping back does not help; the learner is then in its last good state.
+        Raises TrainingError when stepping back does not help; learner and rate are then those of the last good state.
         """
         blown = float(self.learner.blown)
         self.learner.blown.zero_()
         if math.isfinite(loss) and blown <= 0.5 * steps and loss <= DIVERGED * self._best:
             self._best = min(self._best, loss)
             if self.learner.step_count - self._good["step"] >= KEEP_EVERY:
-                self._good, self._back = _kept(self.learner), 0
+                self._good, self._good_rate, self._back = _kept(self.learner), self.rate, 0
             return None
         at = self.learner.step_count
         self.learner.restore(copy.deepcopy(self._good))
         self._back += 1
         self.rate *= 0.5
         if self._back > MOST_BACK:
+            self.rate = self._good_rate
             raise TrainingError(
                 f"training diverged at step {at}, {MOST_BACK} times after stepping back to step {self._good['step']}; "
                 "the last good state is kept. Try a lower rate in a preset of your own, or --precision f32"
@@ -53,6 +54,7 @@ class Guard:
     def restored(self, rate: float) -> None:
         """The learner was given another state, which counts as good."""
         self.rate, self._good, self._back, self._best = rate, _kept(self.learner), 0, math.inf
+        self._good_rate = rate
 
 
 def _kept(learner: Learner) -> dict[str, Any]:

@@ -26,7 +26,7 @@ _STYLE = (
 )
 
 
-def write_page(training: Training) -> Path:
+def write_page(training: Training) -> None:
     """Writes `report.html` into the training's folder; pictures stay files of their own, each signed."""
     report, settings, folder = training.report, training.settings, training.folder
     history = read_history(folder)
@@ -50,10 +50,12 @@ def write_page(training: Training) -> Path:
     ]
     path = folder / PAGE
     try:
-        path.write_text("\n".join(parts), encoding="utf-8")
+        partial = path.with_name(PAGE + ".partial")
+        partial.write_text("\n".join(parts), encoding="utf-8")
+        partial.replace(path)
     except OSError as error:
         raise OutputError(f"{path}: cannot be written ({error.strerror})") from None
-    return path
+    report.page = str(path)
 
 
 def _previews(folder: Path) -> list[Path]:

@@ -16,7 +16,8 @@ class TrainReport:
     model: the ONNX file, or the checkpoint that a pretraining made. steps, seconds: in all, earlier runs included.
     resumed_at: step of the checkpoint that this run went on from, 0 for a fresh start. faces: pictures of source and
     target. faces_per_second: of this run. losses: means over the last steps. interrupted: ended early by Ctrl-C. page:
-    the HTML report. export: see `export.ExportReport`.
+    the HTML report. export: see `export.ExportReport`. started_from: the training whose weights this one began with:
+    its path, subject and consent; empty where it began with none.
     """
 
     model: str
@@ -35,6 +36,7 @@ class TrainReport:
     page: str = ""
     checkpoint: str = ""
     export: ExportReport | None = None
+    started_from: dict[str, str] = field(default_factory=dict)
     notices: list[str] = field(default_factory=list)
 
     def as_dict(self) -> dict[str, Any]:

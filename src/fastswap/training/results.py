@@ -1,4 +1,4 @@
-"""What a training leaves behind: the model, or the checkpoint of a pretraining, and the page about it."""
+"""What a training is for: the model, or the checkpoint of a pretraining."""
 
 from __future__ import annotations
 
@@ -12,21 +12,19 @@ from fastswap.training import checkpoint
 from fastswap.training.device import to_numpy
 from fastswap.training.export import export
 from fastswap.training.making import COVERAGE
-from fastswap.training.page import write_page
 
 if TYPE_CHECKING:
     from fastswap.training.trainer import Training
 
 
-def write_results(training: Training) -> None:
-    """Exports the model and writes the page; their names go into the training's report."""
+def write_model(training: Training) -> None:
+    """Exports the model; what was exported goes into the training's report."""
     report, settings, learner = training.report, training.settings, training.learner
     if settings.pretrain:
         checkpoint.save_alone(training.out, training.state())
     else:
         faces = to_numpy(learner.stills("target", 8).face)
         report.export = export(learner.averaged(), contract_of(training), training.out, faces)
-    report.page = str(write_page(training))
 
 
 def contract_of(training: Training) -> Contract:
@@ -41,6 +39,7 @@ def contract_of(training: Training) -> Contract:
         "target_faces": report.faces[1],
         "losses": report.losses,
         "notices": report.notices,
+        "started_from": report.started_from,
         "torch": str(torch.__version__),
     }
     return Contract(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -32,6 +32,17 @@ class Seeing:
         for path in (self.folder / PREVIEWS).glob("*.jpg"):
             path.unlink()
 
+    def rewind(self, step: int) -> None:
+        """Removes what came after a step that the training goes back to, as one that was killed does."""
+        path = self.folder / HISTORY
+        lines = read_history(self.folder)
+        kept = [line for line in lines if line.get("step", 0.0) <= step]
+        if len(kept) < len(lines):
+            _write(path, "".join(json.dumps(line) + "\n" for line in kept), "w")
+        for picture in (self.folder / PREVIEWS).glob("*.jpg"):
+            if picture.stem.isdigit() and int(picture.stem) > step:
+                picture.unlink()
+
     def note(self, step: int, seconds: float, values: dict[str, float], *, last: bool = False) -> None:
         """Takes down the losses; sparser as the run grows, so the history of a week is no larger than that of an
         hour."""
@@ -41,13 +52,8 @@ class Seeing:
         if not last and seconds < self._next_line:
             return
         self._next_line = seconds * HISTORY_GROWTH + 1.0
-        path = self.folder / HISTORY
         line = {"step": step, "seconds": round(seconds, 2)} | values
-        try:
-            with path.open("a", encoding="utf-8") as file:
-                file.write(json.dumps(line) + "\n")
-        except OSError as error:
-            raise OutputError(f"{path}: cannot be written ({error.strerror})") from None
+        _write(self.folder / HISTORY, json.dumps(line) + "\n", "a")
 
     def preview(self, step: int, picture: NDArray[np.uint8]) -> Path:
         """Keeps the newest preview, and a history of them that is thinned out as it grows; all are signed."""
@@ -68,6 +74,14 @@ class Seeing:
         """Writes out what TensorBoard still holds."""
         if self._board is not None:
             self._board.close()
+
+
+def _write(path: Path, text: str, mode: Literal["w", "a"]) -> None:
+    try:
+        with path.open(mode, encoding="utf-8") as file:
+            file.write(text)
+    except OSError as error:
+        raise OutputError(f"{path}: cannot be written ({error.strerror})") from None
 
 
 def _thin_out(folder: Path) -> None:

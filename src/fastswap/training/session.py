@@ -9,9 +9,10 @@ from pathlib import Path
 
 import torch
 
-from fastswap.errors import OutputError, TrainingError
+from fastswap.errors import OutputError, SettingsError, TrainingError
 from fastswap.progress import ProgressCallback
 from fastswap.training import memory
+from fastswap.training.beginning import begin
 from fastswap.training.device import pick_device
 from fastswap.training.making import load, make_learner
 from fastswap.training.report import TrainReport
@@ -31,6 +32,7 @@ def run(
 ) -> TrainReport:
     """See `training.train`."""
     _check_output(out, settings)
+    _check_different(source, target)
     device = pick_device(settings.device)
     if settings.threads:
         torch.set_num_threads(settings.threads)
@@ -59,7 +61,7 @@ def _train(
         try:
             training = Training(own, other, out, settings, device, world=world, progress=progress)
             try:
-                training.resume()
+                begin(training)
                 training.loop(stop)
                 return training.finish(stop)
             finally:
@@ -95,6 +97,12 @@ def _too_large(source: FaceArrays, target: FaceArrays, settings: TrainSettings, 
     if not batch:
         return f"{start}; not even one fits, choose a smaller preset"
     return f"{start}; {batch} fit: use --batch {batch}, or --fit to work on {settings.faces} in parts"
+
+
+def _check_different(source: Sequence[Path], target: Sequence[Path]) -> None:
+    for path in target:
+        if path.resolve() in {each.resolve() for each in source}:
+            raise SettingsError(f"{path}: is both --source and --target; a face is not put on itself")
 
 
 def _check_output(out: Path, settings: TrainSettings) -> None:

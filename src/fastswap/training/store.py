@@ -40,7 +40,8 @@ class FaceArrays:
 
     parts: one or several uint8 [N, 5, S, S], often memory-mapped: R'G'B', face mask, eyes and mouth. ratio: the side
     that a stored picture shows, as a multiple of the model's crop. template: how they are aligned. poses: yaw and
-    pitch of each face in degrees, float32 [N, 2], and expressions, float32 [N, 9], see `expression`, if known.
+    pitch of each face in degrees, float32 [N, 2], and expressions, float32 [N, 9], see `expression`, if known. marks:
+    what tells a face from all others, see `Entry.mark`.
     """
 
     parts: tuple[NDArray[np.uint8], ...]
@@ -49,6 +50,7 @@ class FaceArrays:
     notices: tuple[str, ...] = ()
     poses: NDArray[np.float32] | None = None
     expressions: NDArray[np.float32] | None = None
+    marks: tuple[str, ...] = ()
 
     def __len__(self) -> int:
         return sum(len(part) for part in self.parts)
@@ -98,11 +100,13 @@ def load_faces(folders: Sequence[Path], resolution: int, coverage: float) -> Fac
     parts, notices = [], [notice for each in sets for notice in each.notices]
     poses: list[tuple[float, float]] = []
     points: list[NDArray[np.float64]] = []
+    marks: list[str] = []
     for each in sets:
         planes, kept = mapped(each, side, _load_set)
         parts.append(planes)
         poses += [(entry.yaw, entry.pitch) for entry in kept]
         points += [entry.points() / each.header.size for entry in kept]
+        marks += [entry.mark for entry in kept]
         mixed = mixed_persons(each)
         if mixed:
             notices.append(mixed)
@@ -119,7 +123,7 @@ def load_faces(folders: Sequence[Path], resolution: int, coverage: float) -> Fac
         notices.append(f"{names}: {len(poses)} faces are few; the swap will not know many expressions")
     turns = np.array(poses, np.float32)
     expressions = expression.measure(np.stack(points), turns)
-    return FaceArrays(tuple(parts), ratio, template, tuple(notices), turns, expressions)
+    return FaceArrays(tuple(parts), ratio, template, tuple(notices), turns, expressions, tuple(marks))
 
 
 def _some(names: Sequence[str], most: int = 3) -> str:

@@ -79,6 +79,7 @@ def _work(
     settings: TrainSettings,
 ) -> None:
     """A process other than the first: it steps as the first does and writes nothing."""
+    from fastswap.training.beginning import begin
     from fastswap.training.making import load
     from fastswap.training.stop import StopSignal
     from fastswap.training.trainer import Training
@@ -89,7 +90,7 @@ def _work(
     try:
         own, other = load(source, target, settings)
         training = Training(own, other, out, settings, device, world=world)
-        training.resume()
+        begin(training)
         never = StopSignal()
         training.loop(never)
         training.finish(never)

@@ -3,20 +3,23 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 import torch
 
-from fastswap.errors import InputError, OutputError
+from fastswap.errors import OutputError, TrainingError
 from fastswap.progress import Progress, ProgressCallback
 from fastswap.training import checkpoint
 from fastswap.training.guard import Guard
 from fastswap.training.learner import SHOWN
 from fastswap.training.making import make_learner
+from fastswap.training.page import write_page
 from fastswap.training.parallel import ALONE, World
 from fastswap.training.preview import preview_grid
 from fastswap.training.report import TrainReport
-from fastswap.training.results import write_results
+from fastswap.training.results import write_model
 from fastswap.training.schedule import Budget, Course, rate_factor
 from fastswap.training.seeing import Seeing
 from fastswap.training.settings import TrainSettings
@@ -53,9 +56,10 @@ class Training:
         self.budget = Budget(settings.steps, settings.seconds)
         self.course = Course(settings.size.stages)
         self.elapsed = 0.0
-        said = {"preview of a training": settings.subject, "consent": settings.consent}
+        self.said = {"subject": settings.subject, "consent": settings.consent}
         self._make_folder()
-        self.seeing = Seeing(self.folder, said, board=settings.board and world.first)
+        shown = {"preview of a training": settings.subject, "consent": settings.consent}
+        self.seeing = Seeing(self.folder, shown, board=settings.board and world.first)
         self.report = TrainReport(
             model=str(out),
             preset=settings.preset,
@@ -63,45 +67,14 @@ class Training:
             precision="bf16" if self.learner.bf16 else "f32",
             faces=(len(source), len(target)),
             checkpoint=str(self.folder),
-            notices=[*source.notices, *target.notices],
         )
         self._sums = torch.zeros(len(SHOWN), device=device)
         self._count = 0
         self._told = 0.0
 
-    def resume(self) -> None:
-        """Goes on from the checkpoint, if there is one and it may be used; else from `settings.start` or afresh."""
-        found = checkpoint.load(self.folder) if self.settings.resume else None
-        if found is None:
-            if self.world.first:
-                self.seeing.forget()
-            self._start()
-            return
-        state, notices = found
-        checkpoint.check_same(self.folder, state["settings"], self.settings.fixed())
-        self.learner.restore(state["learner"])
-        self.guard.restored(float(state["guard"]))
-        self.course.restore(state["course"])
-        self.elapsed = float(state["elapsed"])
-        self.report.resumed_at = self.learner.step_count
-        self.report.notices += notices
-        if tuple(state["faces"]) != self.report.faces:
-            self.report.notices.append(f"{self.folder}: the facesets have changed since the checkpoint")
-
-    def _start(self) -> None:
-        if self.settings.start is None:
-            return
-        weights, shape = checkpoint.load_weights(self.settings.start)
-        for name, value in self.settings.size.shape.to_json().items():
-            if shape.get(name) != value:
-                raise InputError(
-                    f"{self.settings.start}: its network has {name} {shape.get(name)}, the preset asks for {value}"
-                )
-        self.learner.start_from(weights)
-        self.guard.restored(1.0)
-
     def loop(self, stop: StopSignal) -> None:
         """Steps until the budget is spent or a stop is asked for."""
+        self._introduce()
         began = previewed = saved = time.monotonic()
         first = self.learner.step_count
         while not self.world.agree(stop.asked or self._place() >= 1.0):
@@ -112,10 +85,11 @@ class Training:
             self.report.faces_per_second = round(speed, 1)
             self._look(speed)
             if self.world.first and now - previewed >= self.settings.preview_every:
-                self._preview()
+                self._tried(self._preview)
                 previewed = time.monotonic()
             if self.world.agree(now - saved >= self.settings.save_every):
-                saved = time.monotonic() if self._try_to_save() else now - self.settings.save_every + _RETRY_S
+                done = self._tried(self._save)
+                saved = time.monotonic() if done else now - self.settings.save_every + _RETRY_S
 
     def _place(self) -> float:
         return self.course.place(self.budget.spent(self.learner.step_count, self.elapsed))
@@ -149,13 +123,18 @@ class Training:
         self._count = 0
         place = self._place()
         self.report.stage = self.course.stage(place)
-        done = self.guard.look(means["total"], count)
+        try:
+            done = self.guard.look(means["total"], count)
+        except TrainingError:
+            if self.learner.step_count:
+                self._save()
+            raise
         ended = None if done else self.course.observe(place, means["total"])
         if ended:
             done = f"step {self.learner.step_count}: the loss falls no more, the {ended} stage ends early"
-        if done:
-            self.report.notices.append(done)
         self.report.losses = {name: round(value, 5) for name, value in means.items() if value}
+        if done:
+            self.notice(done)
         if not self.world.first:
             return
         rate = self.settings.size.rate * self.guard.rate * rate_factor(self.learner.step_count, place)
@@ -165,34 +144,77 @@ class Training:
             "place": round(place, 5),
         }
         over = last or self._place() >= 1.0
-        self.seeing.note(self.learner.step_count, self.elapsed, values, last=over)
+        self._tried(lambda: self.seeing.note(self.learner.step_count, self.elapsed, values, last=over))
         if over or done or time.monotonic() - self._told >= _REPORT_S:
-            self._tell(speed, rate, means["total"], done or "")
+            self._told = time.monotonic()
+            shown = {"step": float(self.learner.step_count), "loss": means["total"]}
+            self._tell({**shown, "faces_per_second": speed, "rate": rate}, note=f"{self.report.stage} stage")
 
-    def _tell(self, speed: float, rate: float, loss: float, note: str) -> None:
-        self._told = time.monotonic()
+    def _tell(self, values: dict[str, float] | None = None, *, note: str = "", notice: str = "") -> None:
         if self.progress is None:
             return
         steps, seconds = self.budget.steps, self.budget.seconds
         total = float(steps if steps is not None else seconds or 0.0)
-        step = self.learner.step_count
-        done = float(step) if steps is not None else min(self.elapsed, total)
-        values = {"step": float(step), "loss": loss, "faces_per_second": speed, "rate": rate}
+        done = min(float(self.learner.step_count) if steps is not None else self.elapsed, total)
         unit = "steps" if steps is not None else "seconds"
-        per_second = speed / (2 * self.settings.faces * self.world.size) if steps is not None else 1.0
-        self.progress(Progress("train", done, total, unit, rate=per_second, values=values, note=note))
+        speed = self.report.faces_per_second / (2 * self.settings.faces * self.world.size)
+        rate = speed if steps is not None else 1.0
+        self.progress(
+            Progress("train", done, total, unit, rate=rate, values=values or {}, note=note, notice=notice)
+        )
+
+    def notice(self, text: str) -> None:
+        """Says something at once that the user should know, and keeps it for the report."""
+        if text not in self.report.notices:
+            self.report.notices.append(text)
+            self._tell(notice=text)
+
+    def _introduce(self) -> None:
+        """Says what is trained, and what is amiss with it, before hours go by."""
+        settings, report = self.settings, self.report
+        shape = settings.size.shape
+        shown = f"{len(self.source)} faces of the source and {len(self.target)} of the target"
+        if settings.pretrain:
+            shown = f"{len(self.source)} mixed faces"
+        begun = f"goes on from step {report.resumed_at}" if report.resumed_at else "from the beginning"
+        if report.started_from:
+            begun += f", with the weights of {report.started_from['path']}"
+        self._tell(
+            notice=f"{self.out}: {settings.size.name} ({shape.family}, {shape.resolution} px), {shown}, "
+            f"{2 * settings.faces} in a step, {report.precision} on {report.device}; {begun}"
+        )
+        for text in (*self.source.notices, *self.target.notices):
+            self.notice(text)
+        if self._place() >= 1.0:
+            asked = "all that was asked for; more with --steps or --minutes"
+            self.notice(f"{self.folder}: its {report.resumed_at} steps are {asked}")
 
     def finish(self, stop: StopSignal) -> TrainReport:
-        """Saves, draws the last preview and exports."""
+        """Saves, draws the last preview and exports; what of this fails does not keep the rest from being done.
+
+        Raises the first OutputError when all has been tried.
+        """
         report = self.report
+        if stop.asked:
+            self._tell(
+                notice=f"stops at step {self.learner.step_count}: saves and exports; Ctrl-C again ends at once"
+            )
         self._look(report.faces_per_second, last=True)
+        report.stage = self.course.stage(self._place())
         report.steps, report.seconds = self.learner.step_count, round(self.elapsed, 1)
         report.interrupted = bool(self.world.agree(stop.asked))
-        if self.learner.step_count > report.resumed_at:
-            self._save()
+        work: list[Callable[[], object]] = [self._save] if self.learner.step_count > report.resumed_at else []
         if self.world.first:
-            self._preview()
-            write_results(self)
+            work += [partial(write_model, self), self._preview, partial(write_page, self)]
+        failures = []
+        for each in work:
+            try:
+                each()
+            except OutputError as error:
+                failures.append(error)
+        if failures:
+            also = f"; {self.out} was written all the same" if report.export else ""
+            raise OutputError(f"{failures[0]}{also}")
         return report
 
     def state(self) -> dict[str, object]:
@@ -203,8 +225,11 @@ class Training:
             "guard": self.guard.rate,
             "course": self.course.state(),
             "elapsed": self.elapsed,
+            "losses": self.report.losses,
+            "said": self.said,
+            "started_from": self.report.started_from,
+            "marks": {"source": list(self.source.marks), "target": list(self.target.marks)},
             "settings": self.settings.fixed() | {"network": self.settings.size.shape.to_json()},
-            "faces": list(self.report.faces),
         }
 
     def _preview(self) -> None:
@@ -218,15 +243,12 @@ class Training:
         if self.world.first:
             checkpoint.save(self.folder, state, backup_every=self.settings.backup_every)
 
-    def _try_to_save(self) -> bool:
-        """A disk that is full now may not be later: training goes on with the checkpoint that there is."""
+    def _tried(self, work: Callable[[], object]) -> bool:
+        """Whether some writing went well. A disk that is full now may not be later: training goes on meanwhile."""
         try:
-            self._save()
+            work()
         except OutputError as error:
-            if str(error) not in self.report.notices:
-                self.report.notices.append(str(error))
-            if self.progress:
-                self.progress(Progress("train", 0.0, None, note=str(error)))
+            self.notice(str(error))
             return False
         return True
 
