@@ -17,7 +17,8 @@ from fastswap.training.store import FaceArrays, load_faces
 @pytest.fixture
 def anna(facesets: tuple[Path, Path], tmp_path: Path) -> Path:
     """A copy of Anna's faceset that a test may change."""
-    return Path(shutil.copytree(facesets[0], tmp_path / "anna"))
+    ignore = shutil.ignore_patterns(".store")  # another test may have left one
+    return Path(shutil.copytree(facesets[0], tmp_path / "anna", ignore=ignore))
 
 
 def test_the_store_is_read_again_until_something_changes(anna: Path, monkeypatch: pytest.MonkeyPatch) -> None:
