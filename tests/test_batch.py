@@ -1,4 +1,4 @@
-"""Batches: three forms of job files, all faults at once, a ledger that knows what is done, retries, order."""
+"""Batches: three forms of job files, a ledger that knows what is done, retries, order."""
 
 from __future__ import annotations
 
@@ -165,99 +165,6 @@ def test_an_output_may_be_the_input_of_another_job(place: Path) -> None:
     (place / "a.mp4").write_bytes(b"a third")
     report = batch.run(toml(place, CHAIN), render=Fake({"mid.mp4": 9}))
     assert [line.outcome for line in report.lines] == ["blocked", "failed"]
-
-
-FAULTS = """
-[defaults]
-colour = "mkl"
-model = "anna.onnx"
-[[job]]
-input = "none.mp4"
-output = "x.mp4"
-[[job]]
-input = "a.mp4"
-output = "b2.mp4"
-model = "missing.onnx"
-[[job]]
-input = "b.mp4"
-output = "b2.mp4"
-[[job]]
-input = "p.mp4"
-output = "q.mp4"
-[[job]]
-input = "q.mp4"
-output = "p.mp4"
-[[job]]
-input = "a.mp4"
-output = "a.mp4"
-[[job]]
-input = "*.mov"
-output = "{stemm}.mp4"
-[[job]]
-input = "a.mp4"
-output = "t.mp4"
-look = { feather = 9.0 }
-select = "track:x"
-encoder = "libnothing"
-start = "soon"
-[[job]]
-output = 3
-priority = "high"
-"""
-
-
-def test_all_faults_are_told_at_once_with_their_places(place: Path) -> None:
-    render = Fake()
-    with pytest.raises(JobsError) as caught:
-        batch.run(toml(place, FAULTS.replace('colour = "mkl"\n', "")), render=render)
-    assert render.made == []
-    said = caught.value.problems
-    expected = [
-        ("jobs.toml:4", "none.mp4"),
-        ("jobs.toml:7", "missing.onnx"),
-        ("jobs.toml:11", "b2.mp4 is that of the job at jobs.toml:7"),
-        ("jobs.toml:14", "made by the job at jobs.toml:17"),
-        ("jobs.toml:17", "made by the job at jobs.toml:14"),
-        ("jobs.toml:20", "is its own input"),
-        ("jobs.toml:24", "matches no file"),
-        ("jobs.toml:26", "feather"),
-        ("jobs.toml:26", "track:x"),
-        ("jobs.toml:26", "libnothing"),
-        ("jobs.toml:26", "soon"),
-        ("jobs.toml:34", "output is 3"),
-        ("jobs.toml:35", "priority is 'high'"),
-        ("jobs.toml:33", "no input"),
-    ]
-    for start, words in expected:
-        assert any(line.startswith(f"{start}: ") and words in line for line in said), (start, words, said)
-    assert all("\n" not in line for line in said)
-    with pytest.raises(JobsError, match=r"jobs\.toml:3: unknown key 'colour'"):
-        batch.run(toml(place, FAULTS), render=render)
-
-
-@pytest.mark.parametrize(
-    ("name", "text", "says"),
-    [
-        ("jobs.toml", "[[job]\n", "jobs.toml"),
-        ("jobs.toml", "[jobs]\nx = 1\n", "jobs.toml:1: 'jobs' has no place"),
-        ("jobs.jsonl", '{"input": "a.mp4"}\nnot json\n', "jobs.jsonl:2: not JSON"),
-        ("jobs.xml", "<jobs/>", ".toml, .csv, .jsonl"),
-        ("jobs.csv", "input,output,model\n", "no job in it"),
-        ("jobs.csv", "input,output,modell\na.mp4,x.mp4,anna.onnx\n", "jobs.csv:2: unknown key 'modell'"),
-    ],
-)
-def test_files_that_are_no_job_files(name: str, text: str, says: str, place: Path) -> None:
-    (place / name).write_text(text)
-    run = subprocess.run(
-        [sys.executable, "-m", "fastswap", "batch", name],
-        cwd=place,
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    assert run.returncode in (3, 10)
-    assert says in run.stderr
-    assert all(line.startswith("fastswap: error: ") for line in run.stderr.split("\n") if line)
 
 
 def test_a_dry_run_renders_nothing(place: Path) -> None:

@@ -15,7 +15,7 @@ import fastswap
 from fastswap import batch, video
 from fastswap.batch.entries import KEYS
 from fastswap.cli.render import render as command
-from fastswap.errors import JobsError, OutputError
+from fastswap.errors import OutputError
 from fastswap.report import Report
 from test_batch import Fake, toml
 
@@ -140,55 +140,6 @@ def test_folders_of_an_earlier_run_make_room_and_come_back_when_a_run_fails(plac
     assert rerun(b"four") == "failed"
     assert picture.read_bytes() == b"drawn over by hand"
     assert not (place / ".shots.before").exists()
-
-
-WRONG = """
-[defaults]
-model = "anna.onnx"
-[[job]]
-input = "[ab].mp4"
-output = "{stem}.mkv"
-matte = "matte.mkv"
-[[job]]
-input = "c.mp4"
-output = "c2.mkv"
-matte = "c2.mkv"
-[[job]]
-input = "c.mp4"
-output = "c3.mkv"
-layer = "c.mp4"
-report = "page.pdf"
-mask_file = "none.png"
-device = "gpu"
-cluster_files = "post"
-[[job]]
-input = "c.mp4"
-output = "c4.mkv"
-matte = "{stemm}.mkv"
-select = "ref:none.jpg"
-recogniser = "lost.onnx"
-"""
-
-
-def test_faults_of_the_other_outputs_are_told_with_the_rest(place: Path) -> None:
-    with pytest.raises(JobsError) as caught:
-        batch.run(toml(place, WRONG), render=Fake())
-    expected = [
-        ("jobs.toml:4", "matte.mkv is that of the job at jobs.toml:4 already"),
-        ("jobs.toml:8", "c2.mkv is its own output"),
-        ("jobs.toml:12", "a layer is written to"),
-        ("jobs.toml:12", "a report is an .html file"),
-        ("jobs.toml:12", "none.png: no such file"),
-        ("jobs.toml:12", "'gpu'"),
-        ("jobs.toml:12", "'post'"),
-        ("jobs.toml:23", "stemm"),
-        ("jobs.toml:20", "none.jpg: no such file"),
-        ("jobs.toml:20", "lost.onnx: no such file"),
-    ]
-    said = caught.value.problems
-    for start, words in expected:
-        assert any(line.startswith(f"{start}: ") and words in line for line in said), (start, words, said)
-    assert all("\n" not in line for line in said)
 
 
 KILLED = """

@@ -95,3 +95,28 @@ def test_an_unknown_format(form: str, generator: Path, tmp_path: Path, run: Run)
     code, _, err = run("render", tmp_path / "i.mp4", tmp_path / "o.mp4", "-m", generator, "--log", form)
     assert code == 2
     assert "text, json" in err
+
+
+def test_a_batch_writes_json_lines(face_clip: Path, generator: Path, tmp_path: Path, run: Run) -> None:
+    jobs = tmp_path / "jobs.jsonl"
+    job = {"input": str(face_clip), "model": str(generator)}
+    good, bad = ({**job, "output": f"{name}.mp4", "options": {"preset": name}} for name in ("fast", "none"))
+    jobs.write_text(f"{json.dumps(good)}\n{json.dumps(bad)}\n")
+    code, _, err = run("batch", jobs, "--log", "json", "--retries", "0")
+    assert code == 10
+    lines = [json.loads(line) for line in err.splitlines()]
+    assert {line["stage"] for line in lines if line["event"] == "progress"} == {"batch", "render"}
+    *_, done, error = lines
+    assert (done["event"], done["command"], done["result"]["counts"]["done"]) == ("done", "batch", 1)
+    assert (error["event"], error["exit_code"]) == ("error", 10)
+    assert error["message"].startswith("jobs.jsonl:2: ")
+
+
+def test_the_signing_of_a_folder_is_reported(face_clip: Path, generator: Path, tmp_path: Path) -> None:
+    seen: list[Progress] = []
+    settings = {"matte": tmp_path / "matte", "progress": seen.append}
+    fastswap.render(face_clip, tmp_path / "o.mp4", model=generator, **settings)
+    signed = [report for report in seen if report.stage == "sign"]
+    assert {(report.note, report.total, report.unit) for report in signed} == {("matte", 20, "files")}
+    assert signed[-1].done == 20
+    assert {report.stage for report in seen} == {"render", "sign"}

@@ -105,3 +105,21 @@ def test_busy_time_counts_work_and_not_waiting() -> None:
         list(stages.timed("quick", stages.thread("slow", slow())))
     assert stages.busy["slow"] > 0.24
     assert stages.busy["quick"] < stages.busy["slow"] / 2
+
+
+@pytest.mark.parametrize("workers", [1, 2])
+def test_busy_time_of_work_side_by_side_is_known_though_nobody_waits_for_it(workers: int) -> None:
+    """The stage before is slower, so the work is always done when its result is asked for."""
+
+    def slow() -> Iterator[int]:
+        for n in range(8):
+            time.sleep(0.06)
+            yield n
+
+    def work(n: int) -> int:
+        time.sleep(0.03)
+        return n
+
+    with Stages() as stages:
+        list(stages.thread("work", side_by_side(work, stages.thread("slow", slow()), workers)))
+    assert 0.9 * 8 * 0.03 / workers < stages.busy["work"] < 0.7 * stages.busy["slow"]

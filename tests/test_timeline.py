@@ -11,7 +11,7 @@ import pytest
 
 from commands import Run, one_line
 from fastswap import provenance, video
-from fastswap.errors import InputError, SettingsError
+from fastswap.errors import InputError, OutputError, SettingsError
 from fastswap.hosts.timeline import conform
 from fastswap.look import Look
 from fastswap.video import timecode
@@ -192,14 +192,33 @@ def test_mistakes_are_one_clear_line_and_leave_nothing(
         (_edit(tmp_path / "late.otio", late), {}, InputError, "shows frame 500, the file has 20"),
         (_edit(tmp_path / "empty.otio"), {}, InputError, "shows no clip"),
         (_edit(tmp_path / "ok.otio", gone), {"handles": -1}, SettingsError, "handles is -1"),
+        (
+            _edit(tmp_path / "ok.otio", gone),
+            {"out": tmp_path},
+            OutputError,
+            r"ok\.otio: the new edit would take the place of the old one",
+        ),
         (_edit(tmp_path / "ok.otio", gone), {"only": ["x"]}, SettingsError, "no clip is called 'x'"),
     ]
     (tmp_path / "bad.otio").write_text("{]")
     cases.append((tmp_path / "bad.otio", {}, InputError, r"bad\.otio: not an edit"))
     for edit, settings, error, says in cases:
         with pytest.raises(error, match=says) as caught:
-            conform(edit, tmp_path / "r", model=generator, media=media, **settings)
+            conform(edit, **{"out": tmp_path / "r", "model": generator, "media": media, **settings})
         assert "\n" not in str(caught.value)
         assert not (tmp_path / "r").exists()
     code, _, err = run("conform", tmp_path / "none.otio", "-m", generator, "--out", tmp_path / "r", "-q")
     assert (code, "none.otio" in one_line(err)) == (3, True)
+
+
+def test_a_clip_that_fails_is_told_in_one_line(
+    media: Path, generator: Path, tmp_path: Path, run: Run
+) -> None:
+    edit = _edit(tmp_path / "e.otio", _clip("c", "plain.mp4", _range(0, 5), _range(0, 20)))
+    out = tmp_path / "r"
+    arguments = ("-m", generator, "--media", media, "--out", out, "-o", "preset=none", "--suffix", ".mp4")
+    code, stdout, err = run("conform", edit, *arguments, "--json", "-q")
+    assert code == 10
+    assert "001_c.mp4: " in one_line(err)
+    assert json.loads(stdout)["batch"]["counts"]["failed"] == 1
+    assert [path.name for path in out.glob("*.mp4")] == []

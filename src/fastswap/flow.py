@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
@@ -12,11 +13,14 @@ from fastswap.choice import Choice
 from fastswap.device import Device
 from fastswap.frame import Frame
 from fastswap.page import Page
+from fastswap.progress import Progress, ProgressCallback
 from fastswap.report import Report
 from fastswap.select import Selection
 from fastswap.sides import Sides
 from fastswap.stages import Stages
 from fastswap.swap import FaceSwap, Watcher, Work, chain_swaps
+
+_REPORT_S = 0.1
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,3 +127,30 @@ def needed(
             yield work
         else:
             before.append(work)
+
+
+class Clock:
+    """Turns a count of frames into progress reports, ten a second at most."""
+
+    def __init__(self, total: int | None, stages: Stages, callback: ProgressCallback | None) -> None:
+        self.total, self.stages, self.callback = total, stages, callback
+        self.begin = self.last = time.perf_counter()
+
+    def tick(self, report: Report) -> None:
+        now = time.perf_counter()
+        if self.callback is None or (now - self.last < _REPORT_S and report.frames != self.total):
+            return
+        self.last = now
+        busy = self.stages.busy
+        limits = max(busy, key=lambda name: busy[name])
+        rate = report.frames / (now - self.begin)
+        values = {"faces": float(report.faces)}
+        self.callback(Progress("render", report.frames, self.total, "frames", rate, limits, values))
+
+    def signed(self, name: str, done: int, total: int) -> None:
+        """Tells how far the signing of a folder is; a single file is done at once."""
+        now = time.perf_counter()
+        if self.callback is None or total == 1 or (now - self.last < _REPORT_S and done != total):
+            return
+        self.last = now
+        self.callback(Progress("sign", done, total, "files", note=name))

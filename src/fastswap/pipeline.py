@@ -21,11 +21,11 @@ from fastswap.cluster.files import check_way
 from fastswap.device import Device, open_device
 from fastswap.device.choice import names_of
 from fastswap.errors import SettingsError
-from fastswap.flow import Flow
+from fastswap.flow import Clock, Flow
 from fastswap.look import Look
 from fastswap.model import model_hash
 from fastswap.page import Page
-from fastswap.progress import Progress, ProgressCallback
+from fastswap.progress import ProgressCallback
 from fastswap.report import Report
 from fastswap.segments.faces import Unsuited
 from fastswap.segments.render import Job, open_workspace
@@ -40,7 +40,6 @@ from fastswap.trim import parse_trim
 CONTEXT = 24
 """Frames before and after a part that are analysed with it: the detector has run twice, the smoother looks to both
 sides."""
-_REPORT_S = 0.1
 _GRAY = ("gray", "mono", "ya")
 """How FFmpeg's names of formats without colour begin."""
 
@@ -142,11 +141,11 @@ def render(
         known = Analysis(info, _optional(analysis), window, deinterlace, place)
         selections = resolve(cast, known, recogniser, progress)
         stages = Stages()
-        tick = Clock(total, stages, progress).tick
+        clock = Clock(total, stages, progress)
         target = video.Target(
             staging.path, output, encoder, encoder_options, report.notices, window, place.gpu
         )
-        flow = Flow(target, place, swaps, known, selections, report, stages, margin, tick, sides, page)
+        flow = Flow(target, place, swaps, known, selections, report, stages, margin, clock.tick, sides, page)
         work: Workspace | None = None
         if len(spans) > 1:
             recipe = Recipe(
@@ -162,7 +161,7 @@ def render(
             flow.in_one_pass()
 
         def sign(path: Path) -> dict[str, object]:
-            return _sign(path, source, models, swaps, look, certificate, private_key)
+            return _sign(path, source, models, swaps, look, certificate, private_key, clock)
 
         report.provenance = sign(staging.path)
         report.notices += sides.finish(sign)
@@ -256,6 +255,7 @@ def _sign(
     look: Look,
     certificate: Path | None,
     private_key: Path | None,
+    clock: Clock,
 ) -> dict[str, object]:
     record, *others = (
         provenance.ModelRecord(
@@ -275,25 +275,7 @@ def _sign(
         settings={"look": asdict(look), "engine": engine.name, "precision": engine.precision},
         certificate=certificate,
         private_key=private_key,
+        progress=lambda done, total: clock.signed(path.name, done, total),
     )
     beside = [sidecar.name for sidecar in signed.sidecars]
     return {"files": signed.files, "sidecars": beside, "by": signed.signed_by, "self_made": signed.self_made}
-
-
-class Clock:
-    """Turns a count of frames into progress reports, ten a second at most."""
-
-    def __init__(self, total: int | None, stages: Stages, callback: ProgressCallback | None) -> None:
-        self.total, self.stages, self.callback = total, stages, callback
-        self.begin = self.last = time.perf_counter()
-
-    def tick(self, report: Report) -> None:
-        now = time.perf_counter()
-        if self.callback is None or (now - self.last < _REPORT_S and report.frames != self.total):
-            return
-        self.last = now
-        busy = self.stages.busy
-        limits = max(busy, key=lambda name: busy[name])
-        rate = report.frames / (now - self.begin)
-        values = {"faces": float(report.faces)}
-        self.callback(Progress("render", report.frames, self.total, "frames", rate, limits, values))

@@ -16,10 +16,10 @@ from fastswap.cast import Models, parse_cast
 from fastswap.choice import Choice
 from fastswap.device import open_device
 from fastswap.errors import FastswapError, OutputError, SettingsError
+from fastswap.flow import Clock
 from fastswap.frame import Frame
 from fastswap.look import Look
 from fastswap.model import model_hash
-from fastswap.pipeline import Clock
 from fastswap.progress import ProgressCallback
 from fastswap.provenance.manifest import COMPOSITE, ModelRecord, Origin
 from fastswap.report import Report

@@ -14,10 +14,10 @@ SCHEMA: Final = 1
 class Progress:
     """One report. It is made about ten times a second at most.
 
-    stage: what is going on ("render", "extract", "train", "sign", "weights", ...). done and total: in `unit`s; total is
-    None when it is not known. rate: units per second. limits: the stage of a pipeline that worked longest so far.
-    values: further numbers by name (losses, faces, ...). note: a line for people. notice: what a user should know and
-    no later report repeats; such a report may come at any time.
+    stage: what is going on ("analyse", "render", "sign", "batch", "extract", "train", ...). done and total: in
+    `unit`s; total is None when it is not known. rate: units per second. limits: the stage of a pipeline that worked
+    longest so far. values: further numbers by name (losses, faces, ...). note: a line for people. notice: what a user
+    should know and no later report repeats; such a report may come at any time.
     """
 
     stage: str

@@ -32,19 +32,41 @@ class _Failure:
         self.error = error
 
 
+_waited = threading.local()
+"""`seconds` of the stage in this thread that do not count as its work."""
+
+
 def side_by_side(work: Callable[[T], R], items: Iterable[T], workers: int) -> Iterator[R]:
-    """`work` of each item, in order; as many items at once as there are workers, each in a thread of its own."""
+    """`work` of each item, in order; as many items at once as there are workers, each in a thread of its own.
+
+    To the stage that it is in the work counts as if it were shared out evenly, and waiting for it does not.
+    """
     if workers == 1:
         yield from map(work, items)
         return
-    begun: deque[Future[R]] = deque()
+    begun: deque[Future[tuple[R, float]]] = deque()
+
+    def clocked(item: T) -> tuple[R, float]:
+        begin = time.perf_counter()
+        return work(item), time.perf_counter() - begin
+
+    def result() -> R:
+        begin = time.perf_counter()
+        made, seconds = begun.popleft().result()
+        _wait(time.perf_counter() - begin - seconds / workers)
+        return made
+
     with ThreadPoolExecutor(workers) as pool:
         for item in items:
-            begun.append(pool.submit(work, item))
+            begun.append(pool.submit(clocked, item))
             if len(begun) == workers:
-                yield begun.popleft().result()
+                yield result()
         while begun:
-            yield begun.popleft().result()
+            yield result()
+
+
+def _wait(seconds: float) -> None:
+    _waited.seconds = getattr(_waited, "seconds", 0.0) + seconds
 
 
 class Stages:
@@ -59,7 +81,6 @@ class Stages:
         self.busy: dict[str, float] = {}
         self._stop = threading.Event()
         self._threads: list[threading.Thread] = []
-        self._waited = threading.local()
 
     def __enter__(self) -> Stages:
         self._stop.clear()
@@ -92,13 +113,13 @@ class Stages:
         source = iter(items)
         try:
             while True:
-                begin, self._waited.seconds = time.perf_counter(), 0.0
+                begin, _waited.seconds = time.perf_counter(), 0.0
                 try:
                     item = next(source)
                 except StopIteration:
                     return
                 finally:
-                    self.busy[name] += time.perf_counter() - begin - self._waited.seconds
+                    self.busy[name] += time.perf_counter() - begin - _waited.seconds
                 yield item
         finally:
             close = getattr(source, "close", None)
@@ -138,7 +159,7 @@ class Stages:
                     continue
             raise _Stopped
         finally:
-            self._waited.seconds = getattr(self._waited, "seconds", 0.0) + time.perf_counter() - begin
+            _wait(time.perf_counter() - begin)
 
     def _drain(self, line: queue.Queue[Any]) -> Iterator[Any]:
         while True:

@@ -37,7 +37,17 @@ def parse_trim(start: str | float | None, end: str | float | None) -> Trim | Non
     """The part that two texts (or seconds) mean; None for all of the input. Raises SettingsError."""
     if start is None and end is None:
         return None
-    return Trim(parse_moment(start, "start"), parse_moment(end, "end"))
+    trim = Trim(parse_moment(start, "start"), parse_moment(end, "end"))
+    if trim.start and trim.end and _is_empty(trim.start, trim.end):
+        raise SettingsError(f"end {end} lies at or before start {start}: no frame is left")
+    return trim
+
+
+def _is_empty(start: Moment, end: Moment) -> bool:
+    """Whether two moments that are written alike leave nothing between them."""
+    if start.seconds is not None and end.seconds is not None:
+        return end.seconds <= start.seconds
+    return start.frame is not None and end.frame is not None and end.frame <= start.frame
 
 
 def parse_moment(value: str | float | None, option: str) -> Moment | None:

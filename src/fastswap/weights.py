@@ -198,7 +198,8 @@ def _run_pip(target: Path, bar: str) -> list[str] | None:
         errors="replace",
     )  # fmt: skip
     try:
-        with Progress(*columns, console=Console(stderr=True)) as progress:
+        console = Console(stderr=True)
+        with Progress(*columns, console=console, disable=not console.is_terminal) as progress:
             task = progress.add_task("Downloading the face models", total=None)
             assert process.stdout is not None
             for line in process.stdout:

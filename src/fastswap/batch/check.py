@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from functools import cache
+from collections.abc import Callable, Iterator, Sequence
+from functools import cache, partial
 from pathlib import Path
+from typing import Any
 
 from fastswap.batch.jobs import Job
 from fastswap.cast import parse_cast
@@ -14,18 +15,26 @@ from fastswap.errors import FastswapError
 from fastswap.look import Look
 from fastswap.model import load_contract
 from fastswap.page.output import check_page
-from fastswap.trim import parse_trim
+from fastswap.trim import parse_moment, parse_trim
+from fastswap.video.side_output import Kind, place_of
+
+_GIVEN = ("mask_file", "recogniser", "certificate", "private_key")
+"""Keys that name files which have to be there."""
 
 
 def look_of(job: Job) -> Look:
     """The look of a job. Raises InputError or SettingsError."""
-    return Look.load(job.look) if isinstance(job.look, Path) else Look().changed(job.look)
+    return _look(job.look)
+
+
+def _look(look: Path | dict[str, Any]) -> Look:
+    return Look.load(look) if isinstance(look, Path) else Look().changed(look)
 
 
 def in_order(jobs: Sequence[Job]) -> tuple[list[Job], list[str]]:
     """The jobs such that one whose input is another's output comes after it, by priority and number otherwise.
 
-    Second: a line for every job in a cycle.
+    Second: a line for every job in a cycle, but for one that is a cycle alone.
     """
     makers = {_place(job.output): job for job in jobs}
     waiting = sorted(jobs, key=lambda job: (-job.priority, job.number))
@@ -34,7 +43,7 @@ def in_order(jobs: Sequence[Job]) -> tuple[list[Job], list[str]]:
     while waiting:
         ready = next((job for job in waiting if _needs(job, makers) in (None, *done)), None)
         if ready is None:
-            return ordered, [_cycle(job, makers) for job in waiting]
+            return ordered, [_cycle(job, makers) for job in waiting if _is_in_cycle(job, makers)]
         waiting.remove(ready)
         done.add(ready.number)
         ordered.append(ready)
@@ -48,21 +57,60 @@ def maker_of(job: Job, jobs: Sequence[Job]) -> Job | None:
 
 def faults(jobs: Sequence[Job]) -> list[str]:
     """All that is wrong, in the order of the jobs."""
-    outputs: dict[Path, tuple[Job, str]] = {}
+    uses = _Uses(jobs)
     made = {_place(job.output) for job in jobs}
     contract = cache(_model_fault)
-    found: list[str] = []
+    found: dict[str, None] = {}  # one line for what all files of a pattern have in common
     for job in jobs:
         problems = [*_path_faults(job, made), *_value_faults(job)]
-        problems += [fault for model in job.model_files if (fault := contract(model))]
-        for key, path in _made(job).items():
-            first, its = outputs.setdefault(_place(path), (job, key))
-            if first is not job:
-                problems.append(f"{key} {path} is that of the job at {first.place} already")
-            elif its != key or _place(path) == _place(job.input):
-                problems.append(f"{key} {path} is its own {'input' if its == key else its}")
-        found += [f"{job.place}: {problem}" for problem in dict.fromkeys(problems)]
-    return found + in_order(jobs)[1]
+        problems += [("model", fault) for model in job.model_files if (fault := contract(model))]
+        problems += [
+            (key, fault) for key, path in _made(job).items() if (fault := uses.clash(job, key, path))
+        ]
+        found |= dict.fromkeys(f"{_stands_at(job, key)}: {problem}" for key, problem in problems)
+    return [*found, *in_order(jobs)[1]]
+
+
+class _Uses:
+    """What all jobs read and write, by place: a job and its key."""
+
+    def __init__(self, jobs: Sequence[Job]) -> None:
+        self._inputs = {_place(job.input): (job, "input") for job in jobs}
+        self._read = {_place(path): (job, key) for job in jobs for key, path in _read(job).items()}
+        self._written: dict[Path, tuple[Job, str]] = {}
+
+    def clash(self, job: Job, key: str, path: Path) -> str:
+        """Why a job cannot write there, after those that were asked for before; "" when it can."""
+        place = _place(path)
+        found = self._written.setdefault(place, (job, key))
+        if found == (job, key):
+            is_input = place == _place(job.input) and (job, "input")
+            # An output that is another job's input makes a chain.
+            found = (
+                is_input or self._read.get(place) or (key != "output" and self._inputs.get(place)) or found
+            )
+        other, its = found
+        if other is not job:
+            whose = "that" if its == key else f"the {its}"
+            return f"{key} {path} is {whose} of the job at {other.place} already"
+        return f"{key} {path} is its own {its}" if its != key else ""
+
+
+def _read(job: Job) -> dict[str, Path]:
+    """All files that a job reads beside the input."""
+    models = {"model" if n == 1 else f"model {n}": path for n, path in enumerate(job.model_files, 1)}
+    look = {"look": job.look} if isinstance(job.look, Path) else {}
+    return {
+        **models,
+        **look,
+        **job.references,
+        **{key: job.render[key] for key in _GIVEN if key in job.render},
+    }
+
+
+def _stands_at(job: Job, key: str) -> str:
+    """Where a key stands; models and selections may stand in `faces`."""
+    return job.place_of(key, "faces") if key in ("model", "select") else job.place_of(key)
 
 
 def _made(job: Job) -> dict[str, Path]:
@@ -73,44 +121,67 @@ def _made(job: Job) -> dict[str, Path]:
         return {"output": job.output}
 
 
-def _path_faults(job: Job, made: set[Path]) -> Iterator[str]:
+def _path_faults(job: Job, made: set[Path]) -> Iterator[tuple[str, str]]:
     if not job.input.exists() and _place(job.input) not in made:
-        yield f"input {job.input}: no such file or folder"
+        yield "input", f"input {job.input}: no such file or folder"
     for key, path in _made(job).items():
         parent = path.parent
         if not parent.is_dir() and parent.exists():
-            yield f"{key} {path}: {parent} is not a folder"
+            yield key, f"{key} {path}: {parent} is not a folder"
         if job.input.is_dir() and _place(job.input) in _place(path).parents:
-            yield f"{key} {path} lies inside the input folder"
-    keys = ("mask_file", "recogniser", "certificate", "private_key")
-    needed = {key: job.render[key] for key in keys if key in job.render} | job.references
-    for key, path in needed.items():
+            yield key, f"{key} {path} lies inside the input folder"
+    for key in _GIVEN:
+        if key in job.render and not job.render[key].exists():
+            yield key, f"{key} {job.render[key]}: no such file or folder"
+    for name, path in job.references.items():
         if not path.exists():
-            yield f"{key} {path}: no such file or folder"
+            yield "select", f"{name} {path}: no such file or folder"
 
 
-def _value_faults(job: Job) -> Iterator[str]:
+def _value_faults(job: Job) -> Iterator[tuple[str, str]]:
     render = job.render
-    checks = (
-        lambda: look_of(job),
-        lambda: parse_cast(job.models, render.get("select", "all"), render.get("recogniser")),
-        lambda: parse_trim(render.get("start"), render.get("end")),
-        lambda: _check_encoder(render.get("encoder")),
-        lambda: check_way(render.get("cluster_files", "auto")),
-        lambda: names_of(render.get("device", "auto")),
-        lambda: check_page(render.get("report")),
-        lambda: job.made,
-    )
-    for check in checks:
+    each = job.look.items() if isinstance(job.look, dict) else ()
+    looks: list[Path | dict[str, Any]] = [{name: value} for name, value in each] or [job.look]
+    checks: list[tuple[str, Callable[[], object]]] = [
+        *(("look", partial(_look, look)) for look in looks),
+        ("select", lambda: _check_cast(job)),
+        ("start", lambda: parse_moment(render.get("start"), "start")),
+        ("end", lambda: _check_end(render.get("start"), render.get("end"))),
+        ("encoder", lambda: _check_encoder(render.get("encoder"))),
+        ("cluster_files", lambda: check_way(render.get("cluster_files", "auto"))),
+        ("device", lambda: names_of(render.get("device", "auto"))),
+        ("report", lambda: check_page(render.get("report"))),
+        ("matte", lambda: _check_side(job, "matte")),
+        ("layer", lambda: _check_side(job, "layer")),
+    ]
+    for key, check in checks:
         try:
             check()
         except FastswapError as error:
-            yield str(error)
+            yield key, str(error)
     for name in ("batch", "threads", "parallel"):
         if render.get(name, 0) < 0:
-            yield f"{name} is {render[name]}"
+            yield name, f"{name} is {render[name]}"
     if job.retries is not None and job.retries < 0:
-        yield f"retries is {job.retries}"
+        yield "retries", f"retries is {job.retries}"
+
+
+def _check_cast(job: Job) -> None:
+    if job.models:
+        parse_cast(job.models, job.render.get("select", "all"), job.render.get("recogniser"))
+
+
+def _check_end(start: str | float | None, end: str | float | None) -> None:
+    try:
+        parse_moment(start, "start")
+    except FastswapError:  # told already
+        start = None
+    parse_trim(start, end)
+
+
+def _check_side(job: Job, kind: Kind) -> None:
+    if kind in job.render:
+        place_of(job.render[kind], kind)
 
 
 def _check_encoder(name: str | None) -> None:
@@ -138,6 +209,16 @@ def _needs(job: Job, makers: dict[Path, Job]) -> int | None:
     return None if maker is None else maker.number
 
 
+def _is_in_cycle(job: Job, makers: dict[Path, Job]) -> bool:
+    seen, maker = {job.number}, makers.get(_place(job.input))
+    if maker is job:
+        return False
+    while maker is not None and maker.number not in seen:
+        seen.add(maker.number)
+        maker = makers.get(_place(maker.input))
+    return maker is job
+
+
 def _cycle(job: Job, makers: dict[Path, Job]) -> str:
     maker = makers[_place(job.input)]
-    return f"{job.place}: input {job.input} is made by the job at {maker.place}, which waits for this one"
+    return f"{job.place_of('input')}: input {job.input} is made by the job at {maker.place}, which waits for this one"

@@ -32,12 +32,14 @@ KEYS: dict[str, Any] = {
 
 @dataclass(slots=True)
 class Entry:
-    """One entry of a job file as it stands there. lines: the line of each key, as far as it is known."""
+    """One entry of a job file as it stands there. lines: the line of each key, as far as it is known. fault: why it
+    is no job at all."""
 
     file: str
     line: int
     values: dict[str, Any]
     lines: dict[str, int] = field(default_factory=dict)
+    fault: str = ""
 
     def place(self, key: str = "") -> str:
         """Where a key stands."""
@@ -77,8 +79,10 @@ def _from_toml(name: str, text: str) -> Iterator[Entry]:
         end = heads[number + 1] if number + 1 < len(heads) else len(lines)
         places = _key_lines(lines, tops[0], heads[0] if heads else len(lines)) if tops else {}
         places |= _key_lines(lines, begin, end)
-        merged = _merge(defaults, values) if isinstance(values, dict) else {"job": values}
-        yield Entry(name, begin + 1, merged, places)
+        if isinstance(values, dict):
+            yield Entry(name, begin + 1, _merge(defaults, values), places)
+        else:
+            yield Entry(name, begin + 1, {}, fault=f"the job is {values!r}, which is not a table")
 
 
 def _key_lines(lines: Sequence[str], begin: int, end: int) -> dict[str, int]:
@@ -127,8 +131,12 @@ def _from_lines(name: str, text: str) -> Iterator[Entry]:
         try:
             values = json.loads(line)
         except ValueError as error:
-            raise InputError(f"{name}:{number}: not JSON: {error}") from error
-        yield Entry(name, number, values if isinstance(values, dict) else {"job": values})
+            yield Entry(name, number, {}, fault=f"not JSON: {error}")
+            continue
+        if isinstance(values, dict):
+            yield Entry(name, number, values)
+        else:
+            yield Entry(name, number, {}, fault=f"the job is {values!r}, which is not an object")
 
 
 def _merge(defaults: Mapping[str, Any], values: Mapping[str, Any]) -> dict[str, Any]:

@@ -34,7 +34,8 @@ from fastswap.video.side_output import Kind, place_of
 class Job:
     """One render. place: where it stands in the file. number: counts all jobs, from 1.
 
-    models: a path, or paths by selection. look: settings, or the path of a file with them.
+    models: a path, or paths by selection. look: settings, or the path of a file with them. places: where its keys
+    stand, as far as that is known.
     """
 
     place: str
@@ -47,6 +48,11 @@ class Job:
     render: dict[str, Any] = field(default_factory=dict)
     priority: int = 0
     retries: int | None = None
+    places: dict[str, str] = field(default_factory=dict)
+
+    def place_of(self, *keys: str) -> str:
+        """Where the first of these keys that it has stands."""
+        return next((self.places[key] for key in keys if key in self.places), self.place)
 
     @property
     def model_files(self) -> list[Path]:
@@ -83,35 +89,47 @@ def read_jobs(source: str | Path | Sequence[Mapping[str, Any]]) -> tuple[list[Jo
         folder = Path()
     jobs: list[Job] = []
     for entry in entries:
-        found = list(_check_keys(entry))
-        problems += found
-        if not found:
+        for key, fault in [("", entry.fault)] if entry.fault else list(_key_faults(entry)):
+            problems.append(f"{entry.place(key)}: {fault}")
+            entry.values.pop(key, None)  # what is sound is looked at all the same
+        if {"input", "output"} <= entry.values.keys():
             jobs += _expand(entry, folder, len(jobs), problems)
     if not entries:
         problems.append(f"{source}: there is no job in it")
     return jobs, problems
 
 
-def _check_keys(entry: Entry) -> Iterator[str]:
-    for key, value in entry.values.items():
+def _key_faults(entry: Entry) -> Iterator[tuple[str, str]]:
+    """What is wrong with the keys of an entry and the types of their values: the key, and a line about it."""
+    values = entry.values
+    for key, value in values.items():
         if key not in KEYS:
-            yield f"{entry.place(key)}: unknown key {key!r}; there are {', '.join(sorted(KEYS))}"
+            yield key, f"unknown key {key!r}; there are {', '.join(sorted(KEYS))}"
         elif not isinstance(value, KEYS[key]) or (isinstance(value, bool) and KEYS[key] is not bool):
-            yield f"{entry.place(key)}: {key} is {value!r}, which is not {_kind_of(KEYS[key])}"
+            yield key, f"{key} is {value!r}, which is not {_kind_of(KEYS[key])}"
+        elif key in ("input", "output", "model", "faces") and not value:
+            yield key, f"{key} is empty"
+        else:
+            yield from ((key, fault) for fault in _faults_within(key, value))
     for key in ("input", "output"):
-        if not entry.values.get(key):
-            yield f"{entry.place()}: the job has no {key}"
-    if ("model" in entry.values) == ("faces" in entry.values):
-        both = "model" in entry.values
-        yield f"{entry.place()}: the job has {'both model and faces' if both else 'neither model nor faces'}"
-    for key in ("options", "faces"):
-        table = entry.values.get(key)
-        for name, value in table.items() if isinstance(table, dict) else ():
-            if isinstance(value, (dict, list)) or (key == "faces" and not isinstance(value, str)):
-                yield f"{entry.place(key)}: {key}.{name} is {value!r}, which is not a text"
-    for name in entry.values["input"] if isinstance(entry.values.get("input"), list) else ():
-        if not isinstance(name, str):
-            yield f"{entry.place('input')}: input holds {name!r}, which is not a text"
+        if key not in values:
+            yield "", f"the job has no {key}"
+    if not values.keys() & {"model", "faces"}:
+        yield "", "the job has neither model nor faces"
+    if values.keys() >= {"model", "faces"}:
+        yield "faces", "the job has both model and faces"
+
+
+def _faults_within(key: str, value: Any) -> Iterator[str]:
+    """What is wrong with the parts of a list or a table."""
+    if key in ("options", "faces"):
+        for name, each in value.items():
+            if isinstance(each, (dict, list)) or (key == "faces" and not isinstance(each, str)):
+                yield f"{key}.{name} is {each!r}, which is not a text"
+    elif key == "input" and isinstance(value, list):
+        yield from (
+            f"input holds {each!r}, which is not a text" for each in value if not isinstance(each, str)
+        )
 
 
 def _kind_of(kind: Any) -> str:
@@ -134,7 +152,7 @@ def _expand(entry: Entry, folder: Path, before: int, problems: list[str]) -> Ite
     if "model" in values:
         models = folder / values["model"]
     else:
-        models = {_selection(text, folder): folder / path for text, path in values["faces"].items()}
+        models = {_selection(text, folder): folder / path for text, path in values.get("faces", {}).items()}
     stem = models.stem if isinstance(models, Path) else "+".join(path.stem for path in models.values())
     look = values.get("look", {})
     render = {key: values[key] for key in RENDER if key in values and key not in NAMED}
@@ -165,6 +183,7 @@ def _expand(entry: Entry, folder: Path, before: int, problems: list[str]) -> Ite
             render=render | paths,
             priority=values.get("priority", 0),
             retries=values.get("retries"),
+            places={key: entry.place(key) for key in values},
         )
 
 

@@ -86,7 +86,7 @@ def run(
     """
     begin = time.perf_counter()
     found, problems = read_jobs(jobs)
-    problems = sorted({*problems, *faults(found)}, key=_by_place) if problems else faults(found)
+    problems = sorted({*problems, *faults(found)}, key=_by_place)
     if problems:
         raise JobsError(problems)
     place = Path(ledger) if ledger else _ledger_of(jobs)

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from fastswap.cli import options, show
+from fastswap.cli import log, options, show
 from fastswap.errors import JobsError
 
 if TYPE_CHECKING:
@@ -25,6 +25,7 @@ def batch(
     ] = False,
     json: options.Json = False,
     quiet: options.Quiet = False,
+    log_format: options.Log = None,
 ) -> None:
     """Renders what is missing or changed of a list of jobs; goes on after errors; remembers what was done.
 
@@ -34,12 +35,18 @@ def batch(
 
     with show.progress(quiet or json) as callback:
         report = run(jobs, ledger=ledger, retries=retries, dry_run=dry_run, progress=callback)
+    log.done("batch", report.as_dict())
     if json:
         show.as_json(report.as_dict())
     else:
         _table(report)
-    if not report.ok:
-        bad = [line for line in report.lines if line.outcome in ("failed", "blocked")]
+    fail_for(report)
+
+
+def fail_for(report: BatchReport) -> None:
+    """Raises JobsError with a line for each job whose output is not there."""
+    bad = [line for line in report.lines if line.outcome in ("failed", "blocked")]
+    if bad:
         raise JobsError([f"{line.place}: {line.output}: {line.error}" for line in bad])
 
 

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from fastswap.cli import log, options, show
+from fastswap.cli.batch import fail_for
 from fastswap.cli.look import with_look
 
 if TYPE_CHECKING:
@@ -70,8 +71,7 @@ def conform(
     else:
         rows = {line.output: f"{line.outcome} {line.error or ''}".strip() for line in report.batch.lines}
         show.pairs(f"{report.edit or edit}", rows | {"left as they are": report.skipped})
-    if not report.batch.ok:
-        raise typer.Exit(1)
+    fail_for(report.batch)
 
 
 def register(app: typer.Typer) -> None:

@@ -85,6 +85,9 @@ def conform(
     SettingsError without OpenTimelineIO; and what `fastswap.batch.run` raises.
     """
     edit, out = Path(edit), Path(out)
+    made = out / f"{edit.stem}.otio"
+    if made.exists() and edit.exists() and made.samefile(edit):
+        raise OutputError(f"{made}: the new edit would take the place of the old one; choose another folder")
     if handles < 0:
         raise SettingsError(f"handles is {handles}; it must not be negative")
     otio = _otio()
@@ -109,7 +112,7 @@ def conform(
         report = batch.run(jobs, ledger=place / "fastswap.ledger", dry_run=dry_run, progress=progress)
     if dry_run or not report.ok:
         return ConformReport(None, report, skipped)
-    return ConformReport(_relink(otio, timeline, uses, out / f"{edit.stem}.otio"), report, skipped)
+    return ConformReport(_relink(otio, timeline, uses, made), report, skipped)
 
 
 def _otio() -> Any:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import shutil
 import tempfile
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
@@ -48,13 +48,15 @@ def sign(
     settings: Mapping[str, Any] | None = None,
     certificate: Path | None = None,
     private_key: Path | None = None,
+    progress: Callable[[int, int], None] | None = None,
 ) -> SignReport:
     """Gives a finished file, or every picture of a folder, its manifest.
 
     path: is replaced by its signed self in one step, or stays as it was; where the container has no place for a
     manifest, `<name>.c2pa` beside it holds it. source: the input that was changed, None for a file made from nothing.
     model: the generator, None for footage that no model touched; others: of other faces. settings: whatever
-    should be on record. certificate, private_key: see `load_credential`.
+    should be on record. certificate, private_key: see `load_credential`. progress: is told how many of how many files
+    are signed.
 
     Raises ProvenanceError naming the file at fault; also for a file that is signed already.
     """
@@ -72,6 +74,8 @@ def sign(
         statement = Statement(file.name, when, origin, model, settings or {}, place, others)
         if not _sign_file(signer, file, statement, parent):
             sidecars.append(sidecar_of(file))
+        if progress:
+            progress(number, len(files))
     return SignReport(
         path, len(files), tuple(sidecars), signer.credential.subject, signer.credential.self_made
     )
