@@ -12,9 +12,10 @@ import sys
 import time
 from pathlib import Path
 
+import numpy as np
 import pytest
 
-from fastswap import provenance
+from fastswap import provenance, video
 from footage import facts
 
 pytestmark = pytest.mark.skipif(not shutil.which("ffmpeg"), reason="FFmpeg's command is not installed")
@@ -47,6 +48,17 @@ def through(
 @pytest.fixture
 def clip(face_clip: Path, tmp_path: Path) -> Path:
     return Path(shutil.copy(face_clip, tmp_path / "clip.mp4"))
+
+
+@pytest.mark.parametrize("siting", ["left", "center", "topleft"])
+def test_y4m_keeps_the_siting_of_its_chroma(siting: str, clip: Path, generator: Path) -> None:
+    feed = ["-frames:v", "2", "-chroma_sample_location", siting, "-f", "yuv4mpegpipe"]
+    command = [*FFMPEG, "-i", str(clip), *feed, "-"]
+    given = subprocess.run(command, stdout=subprocess.PIPE, check=True).stdout
+    made = subprocess.run(
+        [*FASTSWAP, str(generator)], input=given, stdout=subprocess.PIPE, check=True, cwd=clip.parent
+    ).stdout
+    assert made.partition(b"\n")[0] == given.partition(b"\n")[0]
 
 
 @pytest.mark.parametrize("pixels", ["yuv420p", "yuv420p10le"])
@@ -168,6 +180,9 @@ def test_stopping_an_endless_one_whose_source_stalls(generator: Path, tmp_path: 
         (b"x", ("--start", "2"), 2, "--start needs a file"),
         (b"x", ("--select", "at:1,2,3"), 2, "needs a file"),
         (b"x", ("--parallel", "2"), 2, "--parallel needs a file"),
+        (b"x", ("--cluster", "auto"), 2, "--cluster needs a file"),
+        (b"x", ("--recogniser", "r.onnx"), 2, "--recogniser needs a file"),
+        (b"x", ("--mask-file", "none.png"), 3, "none.png"),
     ],
 )
 def test_pipes_that_cannot_be(
@@ -180,6 +195,22 @@ def test_pipes_that_cannot_be(
     assert (done.returncode, done.stdout, len(err)) == (code, b"", 1), err
     assert says in err[0]
     assert list(tmp_path.iterdir()) == []
+
+
+def test_a_mask_file_and_a_log(clip: Path, generator: Path) -> None:
+    """Where the mask is black the video goes through as it came; standard error has nothing but the log."""
+    black = np.zeros((48, 64, 3), np.uint8)
+    video.save_picture(clip.with_name("black.png"), black)
+    feed = [*FFMPEG, "-i", str(clip), "-f", "yuv4mpegpipe", "-"]
+    given = subprocess.run(feed, stdout=subprocess.PIPE, check=True).stdout
+    done = subprocess.run(
+        [*(part for part in FASTSWAP if part != "-q"), str(generator), "--mask-file", "black.png", "--log", "json"],
+        input=given, capture_output=True, check=True, cwd=clip.parent,
+    )  # fmt: skip
+    assert done.stdout == given
+    events = [json.loads(line) for line in done.stderr.splitlines()]
+    assert events[-1]["event"] == "done"
+    assert events[-1]["result"]["faces"] == 20
 
 
 def test_one_pipe_needs_another_and_y4m_is_raw(clip: Path, generator: Path) -> None:

@@ -36,6 +36,7 @@ def render_pipe(
     device: str = "auto",
     engine: str = "auto",
     look: Look | None = None,
+    mask_file: str | Path | None = None,
     select: str = "all",
     container: str | None = None,
     encoder: str | None = None,
@@ -74,7 +75,7 @@ def render_pipe(
         swaps = [
             held.enter_context(
                 closing(place.swap(path, look=look, batch=batch or place.batch, threads=threads))
-            )
+            ).masked_with(mask_file)
             for path in models
         ]
         records = [_record(path, swap) for path, swap in zip(models, swaps, strict=True)]

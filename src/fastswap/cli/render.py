@@ -120,10 +120,13 @@ def render(
             "--report": report,
             "--analysis": analysis,
             "--parallel": parallel if parallel > 1 else None,
+            "--cluster": cluster,
+            "--recogniser": recogniser,
         }
         _check_pipes(source, output, fixed)
         common = {
-            "model": models, "device": device, "engine": engine, "look": look, "select": select, "encoder": encoder,
+            "model": models, "device": device, "engine": engine, "look": look, "mask_file": mask_file, "select": select,
+            "encoder": encoder,
             "encoder_options": options.key_values(option or [], "--option"), "deinterlace": deinterlace,
             "batch": batch, "threads": threads, "certificate": certificate, "private_key": private_key,
         }  # fmt: skip
@@ -199,7 +202,7 @@ def _through_pipes(
     log.done("render", result.as_dict())
     if json:
         show.as_json(result.as_dict())
-    elif not quiet:
+    elif not quiet and log.chosen() != "json":
         show.pairs("standard output", result.as_dict())
 
 

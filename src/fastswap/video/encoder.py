@@ -217,7 +217,8 @@ def configure(context: VideoCodecContext, chosen: Plan, info: VideoInfo) -> None
     context.color_primaries = info.tags.primaries
     context.color_trc = info.tags.transfer
     options = dict(chosen.options)
-    if info.tags.siting and info.tags.siting != "left":
+    implied = None if chosen.name == "rawvideo" else "left"  # y4m takes what is not said for centred
+    if info.tags.siting not in (None, implied):
         options.setdefault("chroma_sample_location", info.tags.siting)
     if info.interlaced and chosen.name in ("libx264", "mpeg2video", "mpeg4"):
         context.flags |= Flags.interlaced_dct | Flags.interlaced_me
