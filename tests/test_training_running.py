@@ -24,7 +24,6 @@ from learning import ASKED, FAMILIES, MICRO, MICRO_PRESET, MICRO_TOML, NOTHING, 
 torch = pytest.importorskip("torch", reason="training needs torch")
 
 from fastswap.training import checkpoint, guard, trainer  # noqa: E402
-from fastswap.training.augment import Batch  # noqa: E402
 from fastswap.training.fit import fit  # noqa: E402
 from fastswap.training.learner import SHOWN, Learner  # noqa: E402
 from fastswap.training.recipe import LossWeights  # noqa: E402
@@ -175,27 +174,6 @@ def test_a_rate_that_is_far_too_high_does_not_end_a_training() -> None:
     wild = replace(MICRO_PRESET, rate=30.0)
     model = fit(wild, blobs(1), blobs(2), steps=60, bf16=False)
     assert torch.isfinite(weights(model)).all()
-
-
-def test_a_lack_of_memory_says_what_fits_and_fit_uses_it(go: Go, monkeypatch: pytest.MonkeyPatch) -> None:
-    """More than three faces at once ask the allocator for more than any machine has.
-
-    A limit on the process's own memory would do too, but oneDNN crashes when it meets one.
-    """
-    learn = Learner._learn
-
-    def hungry(self: Learner, source: Batch, *others: object) -> torch.Tensor:
-        if len(source.face) > 3:
-            torch.empty(1 << 60)
-        return learn(self, source, *others)  # type: ignore[arg-type]
-
-    monkeypatch.setattr(Learner, "_learn", hungry)
-    with pytest.raises(
-        TrainingError, match=r"out of memory on cpu with 8 faces.*2 fit: use --batch 2, or --fit"
-    ):
-        go(batch=8)
-    assert go(batch=8, fit=True, steps=2).steps == 2
-    assert go(batch=2, resume=False, steps=1).steps == 1
 
 
 # -- starting from another training --------------------------------------------------------------------------

@@ -1,4 +1,4 @@
-"""How fast presets train, against the same network in a plain eager float32 loop, and how much memory they take.
+"""How fast presets train, against the same network in a plain eager float32 loop.
 
 Plain means: float32, torch's default layout, an optimiser that goes tensor by tensor, the same network, losses and
 data.
@@ -6,9 +6,6 @@ data.
 
 from __future__ import annotations
 
-import json
-import subprocess
-import sys
 import time
 from collections.abc import Callable, Sequence
 from typing import Any
@@ -16,8 +13,6 @@ from typing import Any
 import numpy as np
 from rich.console import Console
 from rich.table import Table
-
-from fastswap.errors import TrainingError
 
 FACES = 32
 """Made-up faces that steps draw from; what they show does not matter here."""
@@ -30,14 +25,12 @@ def run(
     device: str = "auto",
     threads: int = 0,
     repeat: int = 5,
-    memory: bool = False,
     compiled: bool = False,
 ) -> dict[str, Any]:
     """Measures the presets. Returns plain values: "presets" by name, and "ratios" of ours over plain.
 
     batch: in place of the presets' own. threads: CPU threads, 0 for torch's default; on a machine that does other work
-    too, one alone gives steady figures. memory: also measure peak memory, each in a process of its own. compiled: also
-    measure with torch.compile, which takes a while to begin.
+    too, one alone gives steady figures. compiled: also measure with torch.compile, which takes a while to begin.
     """
     import torch
 
@@ -58,8 +51,6 @@ def run(
     for name in presets:
         row = _measure(name, batch, chosen, bf16, repeat, compiled)
         row["peak_share"] = round(row["gflop_per_face"] * row["faces_per_second"] / result["peak_gflops"], 3)
-        if memory:
-            row["peak_memory"] = peak_memory(name, batch, device)
         result["presets"][name] = row
         result["ratios"][name] = row["ratio"]
     return result
@@ -92,7 +83,7 @@ def _learner(name: str, batch: int | None, device: Any, **options: Any) -> Any:
     from fastswap.training.presets import find_preset
 
     preset = find_preset(name)
-    faces = _faces(preset.shape.resolution)
+    faces = made_up_faces(preset.shape.resolution)
     return Learner(
         preset.shape,
         faces,
@@ -106,7 +97,8 @@ def _learner(name: str, batch: int | None, device: Any, **options: Any) -> Any:
     )
 
 
-def _faces(resolution: int) -> Any:
+def made_up_faces(resolution: int) -> Any:
+    """Faces for a network of this resolution; `store.FaceArrays`."""
     from fastswap.training import expression
     from fastswap.training.store import DENSITY, FaceArrays
 
@@ -173,40 +165,6 @@ def _peak(device: Any, bf16: bool) -> float:
     return 2.0 * side**3 / best
 
 
-_MEMORY = (
-    "import json, sys; from fastswap.bench import train; "
-    "print(json.dumps(train.measure_memory(*json.loads(sys.argv[1]))))"
-)
-
-
-def peak_memory(name: str, batch: int | None, device: str) -> int:
-    """Peak bytes of a process that trains a preset for three steps: resident memory on a CPU, allocated on a GPU."""
-    arguments = [sys.executable, "-c", _MEMORY, json.dumps([name, batch, device])]
-    done = subprocess.run(arguments, check=False, capture_output=True, text=True)
-    if done.returncode:
-        raise TrainingError(
-            f"bench train: preset {name} did not run ({done.stderr.strip().splitlines()[-1:]})"
-        )
-    return int(json.loads(done.stdout))
-
-
-def measure_memory(name: str, batch: int | None, device: str) -> int:
-    """See `peak_memory`; this process's own."""
-    import resource
-
-    import torch
-
-    from fastswap.training.device import pick_device, wants_bf16
-
-    chosen = pick_device(device)
-    learner = _learner(name, batch, chosen, bf16=wants_bf16("auto", chosen))
-    for _ in range(3):
-        learner.step(1e-4)
-    if chosen.type == "cuda":
-        return torch.cuda.max_memory_allocated(chosen)
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
-
-
 def print_table(result: dict[str, Any], console: Console) -> None:
     """Prints `run`'s result."""
     table = Table(
@@ -221,7 +179,6 @@ def print_table(result: dict[str, Any], console: Console) -> None:
         "plain faces/s",
         "times",
         "share of peak",
-        "peak memory MiB",
     ):
         table.add_column(column, justify="left" if column == "preset" else "right")
     for name, row in result["presets"].items():
@@ -232,6 +189,5 @@ def print_table(result: dict[str, Any], console: Console) -> None:
             f"{row['plain_faces_per_second']:.1f}",
             f"{row['ratio']:.2f}",
             f"{row['peak_share']:.1%}",
-            f"{row['peak_memory'] / 2**20:.0f}" if "peak_memory" in row else "",
         )
     console.print(table)

@@ -158,22 +158,28 @@ def train(
     device: options.Device = "auto",
     threads: options.Threads = 0,
     repeat: Annotated[int, typer.Option(help="Steps of each; the best counts.")] = 5,
-    memory: Annotated[bool, typer.Option(help="Also measure peak memory.")] = False,
+    memory: Annotated[bool, typer.Option("--memory", help="Measure peak memory instead of speed.")] = False,
     compiled: Annotated[bool, typer.Option("--compile", help="Also measure torch.compile.")] = False,
     json: options.Json = False,
 ) -> None:
-    """Training speed of presets against the same network in a plain eager float32 loop, and their memory."""
-    from fastswap.bench import train as cases
+    """Training speed of presets against the same network in a plain eager float32 loop, or their peak memory."""
     from fastswap.training import require_torch
 
     require_torch()
+    if memory:
+        from fastswap.bench import train_memory
+
+        peaks = train_memory.run(preset or ("tiny", "small"), batch=batch, device=device, threads=threads)
+        _told(peaks, json, train_memory.print_table)
+        return
+    from fastswap.bench import train as cases
+
     result = cases.run(
         preset or ("tiny", "small"),
         batch=batch,
         device=device,
         threads=threads,
         repeat=repeat,
-        memory=memory,
         compiled=compiled,
     )
     _told(result, json, cases.print_table)

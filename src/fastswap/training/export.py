@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import io
 import math
+import tempfile
 import time
 import warnings
 from dataclasses import dataclass
@@ -14,7 +14,8 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from fastswap.errors import TrainingError
+from fastswap.atomic import hidden_folder
+from fastswap.errors import OutputError, TrainingError
 from fastswap.model import INPUT, MASK, SWAP, Contract, save_model
 from fastswap.training.network import Generator, SwapPath, count_multiply_adds
 
@@ -54,22 +55,41 @@ def export(generator: Generator, contract: Contract, path: Path, faces: NDArray[
     network = SwapPath(generator).to("cpu", torch.float32).eval()
     for weight in network.parameters():
         weight.data = weight.data.contiguous()
-    model = to_onnx(network, contract.resolution)
     with torch.inference_mode():
         truth = [out.numpy() for out in network(torch.from_numpy(faces))]
-    difference, speed = {}, {}
+    gmac = round(count_multiply_adds(network, contract.resolution) / 1e9, 3)
+    with hidden_folder(path) as folder:
+        # Checked as it was written, and one reader at a time: a large network is in memory no oftener than it must be.
+        file = folder / path.name
+        try:
+            save_model(to_onnx(network, contract.resolution), contract, file)
+            del network
+            difference, speed = _checked(file, path, truth, faces)
+            size = file.stat().st_size
+            file.replace(path)
+        except OSError as error:
+            raise OutputError(f"{path}: cannot write the model ({error.strerror or error})") from None
+        except OutputError as error:
+            raise OutputError(str(error).replace(str(file), str(path))) from None
     emulated = tuple(name for name in TOLERANCE if not native(name))
+    return ExportReport(str(path), size, gmac, difference, speed, emulated)
+
+
+def _checked(
+    file: Path, path: Path, truth: list[NDArray[np.float32]], faces: NDArray[np.float32]
+) -> tuple[dict[str, tuple[float, float]], dict[str, float]]:
+    """How far the file's answers are from the truth in each precision, and its faces a second. Raises TrainingError."""
+    difference, speed = {}, {}
     for precision, tolerance in TOLERANCE.items():
-        compiled = compile_onnx(rounded(model, precision) if precision in emulated else model, precision)
+        compiled = compile_onnx(file if native(precision) else rounded(file, precision), precision)
         worst, mean = _compare(truth, run_onnx(compiled, faces))
         if not worst <= tolerance:
             raise TrainingError(f"{path}: the exported file differs from torch by {worst:.3g} in {precision}")
         difference[precision] = (round(worst, 6), round(mean, 6))
-        if precision not in emulated:
+        if native(precision):
             speed[precision] = _speed(compiled, faces)
-    save_model(model, contract, path)
-    gmac = round(count_multiply_adds(network, contract.resolution) / 1e9, 3)
-    return ExportReport(str(path), path.stat().st_size, gmac, difference, speed, emulated)
+        del compiled
+    return difference, speed
 
 
 def native(precision: str) -> bool:
@@ -80,42 +100,42 @@ def native(precision: str) -> bool:
     return name in ov.Core().get_property("CPU", "OPTIMIZATION_CAPABILITIES")
 
 
-def rounded(model: ModelProto, precision: str) -> ModelProto:
-    """A copy of the model whose weights hold only values of "bf16" or "f16"."""
+def rounded(file: Path, precision: str) -> bytes:
+    """The model in a file with weights that hold only values of "bf16" or "f16"."""
     import onnx
     from onnx import numpy_helper
 
     kind = {"bf16": torch.bfloat16, "f16": torch.float16}[precision]
-    copy = onnx.load_model_from_string(model.SerializeToString())
-    for tensor in copy.graph.initializer:
+    model = onnx.load(str(file))
+    for tensor in model.graph.initializer:
         values = numpy_helper.to_array(tensor)
         if values.dtype == np.float32:
             narrow = torch.from_numpy(values.copy()).to(kind).float().numpy()
             tensor.CopyFrom(numpy_helper.from_array(narrow, tensor.name))
-    return copy
+    return bytes(model.SerializeToString())
 
 
 def to_onnx(network: SwapPath, resolution: int) -> ModelProto:
     """The network as an ONNX graph with a free batch size."""
     import onnx
 
-    buffer = io.BytesIO()
     example = torch.rand(2, 3, resolution, resolution)
     names = (INPUT, SWAP, MASK)
-    with warnings.catch_warnings():
+    with tempfile.TemporaryFile(prefix="fastswap-") as file, warnings.catch_warnings():
         warnings.simplefilter("ignore")
         # The TorchScript exporter: torch.export's needs onnxscript, and this network has no control flow.
         torch.onnx.export(
             network,
             (example,),
-            buffer,  # type: ignore[arg-type]  # a stream is documented for this exporter
+            file,  # type: ignore[arg-type]  # a stream is documented for this exporter
             input_names=[INPUT],
             output_names=[SWAP, MASK],
             dynamic_axes={name: {0: "N"} for name in names},
             opset_version=OPSET,
             dynamo=False,
         )
-    model = onnx.load_model_from_string(buffer.getvalue())
+        file.seek(0)
+        model = onnx.load_model_from_string(file.read())
     for value, channels in ((model.graph.output[0], 3), (model.graph.output[1], 1)):
         # The exporter leaves sizes that follow from a slice open; the contract promises them.
         for dim, size in zip(
@@ -125,14 +145,12 @@ def to_onnx(network: SwapPath, resolution: int) -> ModelProto:
     return model
 
 
-def compile_onnx(model: ModelProto, precision: str) -> Any:
-    """The network in OpenVINO on the CPU, in "f32", "bf16" or "f16"."""
+def compile_onnx(model: Path | bytes, precision: str) -> Any:
+    """The network in OpenVINO on the CPU, in "f32", "bf16" or "f16". model: a file, or what is in one."""
     import openvino as ov
 
     core = ov.Core()
-    return core.compile_model(
-        core.read_model(model.SerializeToString()), "CPU", {"INFERENCE_PRECISION_HINT": precision}
-    )
+    return core.compile_model(core.read_model(model), "CPU", {"INFERENCE_PRECISION_HINT": precision})
 
 
 def run_onnx(compiled: Any, faces: NDArray[np.float32]) -> list[NDArray[np.float32]]:

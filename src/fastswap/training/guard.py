@@ -56,6 +56,10 @@ class Guard:
         self.rate, self._good, self._back, self._best = rate, _kept(self.learner), 0, math.inf
         self._good_rate = rate
 
+    def finish(self) -> None:
+        """Training is over: the state to step back to, as large as the learner's own, is let go."""
+        self._good = {}
+
 
 def _kept(learner: Learner) -> dict[str, Any]:
     return copy.deepcopy(learner.state())

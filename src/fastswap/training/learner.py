@@ -249,6 +249,11 @@ class Learner:
             self.critic.restore(state["critic"])
         self.step_count = int(state["step"])
 
+    def finish(self) -> None:
+        """Training is over: what only steps need is let go, and a model is exported in the memory that this frees."""
+        self.optimizer.state.clear()
+        self.critic = None
+
     def start_from(self, weights: dict[str, Tensor]) -> None:
         """Takes the averaged weights of another training and nothing else of it."""
         self.generator.load_state_dict(weights)

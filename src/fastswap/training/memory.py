@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-import gc
 from collections.abc import Callable
 
 import torch
 
+from fastswap.training import ram
+from fastswap.training.guard import Guard
 from fastswap.training.learner import Learner
 
 _ONEDNN = "could not create a primitive"
@@ -31,8 +32,10 @@ def fits(make: Callable[[], Learner]) -> bool:
 def _try(make: Callable[[], Learner]) -> bool:
     try:
         learner = make()
+        guard = Guard(learner)
         for _ in range(2):
             learner.step(0.0, gan=True)
+        guard.finish()
     except (MemoryError, RuntimeError) as error:
         if not lacks_memory(error):
             raise
@@ -42,7 +45,7 @@ def _try(make: Callable[[], Learner]) -> bool:
 
 def free() -> None:
     """Gives back what Python and the device's cache hold on to."""
-    gc.collect()
+    ram.release()
     if torch.cuda.is_available():
         torch.cuda.empty_cache()
 

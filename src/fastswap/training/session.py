@@ -11,9 +11,10 @@ import torch
 
 from fastswap.errors import OutputError, SettingsError, TrainingError
 from fastswap.progress import ProgressCallback
-from fastswap.training import memory
+from fastswap.training import memory, ram
 from fastswap.training.beginning import begin
 from fastswap.training.device import pick_device
+from fastswap.training.learner import Learner
 from fastswap.training.making import load, make_learner
 from fastswap.training.report import TrainReport
 from fastswap.training.settings import TrainSettings
@@ -75,10 +76,21 @@ def _train(
 def fitted(
     source: FaceArrays, target: FaceArrays, settings: TrainSettings, device: torch.device
 ) -> TrainSettings:
-    """With `--fit` the settings with as many parts of a step as memory asks for."""
+    """With `--fit` the settings with as many parts of a step as memory asks for.
+
+    Raises TrainingError where nothing fits, and without `--fit` where a CPU's memory will not do.
+    """
+    parts = settings.accumulate
+    at_once = -(-settings.faces // parts)
+    most = None
+    if device.type == "cpu":
+        make = partial(_learner_of, source, target, settings, device)
+        most = ram.largest(make, settings.size.shape, at_once, settings.processes)
+    if most == 0 or (most is not None and most < at_once and not settings.fit):
+        raise TrainingError(_does_not_fit(settings, device, most))
     if not settings.fit:
         return settings
-    parts = settings.accumulate
+    parts = parts if most is None else -(-settings.faces // most)
     while not memory.fits(partial(make_learner, source, target, replace(settings, accumulate=parts), device)):
         if parts >= settings.faces:
             raise TrainingError(
@@ -88,15 +100,24 @@ def fitted(
     return replace(settings, accumulate=parts)
 
 
+def _learner_of(
+    source: FaceArrays, target: FaceArrays, settings: TrainSettings, device: torch.device, batch: int
+) -> Learner:
+    return make_learner(source, target, settings, device, batch=batch)
+
+
 def _too_large(source: FaceArrays, target: FaceArrays, settings: TrainSettings, device: torch.device) -> str:
-    start = f"out of memory on {device} with {settings.faces} faces of each person in a step"
-    batch = memory.largest_batch(
-        lambda size: make_learner(source, target, settings, device, batch=size),
-        -(-settings.faces // settings.accumulate),
+    make = partial(_learner_of, source, target, settings, device)
+    return _does_not_fit(
+        settings, device, memory.largest_batch(make, -(-settings.faces // settings.accumulate))
     )
-    if not batch:
+
+
+def _does_not_fit(settings: TrainSettings, device: torch.device, most: int) -> str:
+    start = f"out of memory on {device} with {settings.faces} faces of each person in a step"
+    if not most:
         return f"{start}; not even one fits, choose a smaller preset"
-    return f"{start}; {batch} fit: use --batch {batch}, or --fit to work on {settings.faces} in parts"
+    return f"{start}; {most} fit: use --batch {most}, or --fit to work on {settings.faces} in parts"
 
 
 def _check_different(source: Sequence[Path], target: Sequence[Path]) -> None:

@@ -176,12 +176,13 @@ class Training:
         shown = f"{len(self.source)} faces of the source and {len(self.target)} of the target"
         if settings.pretrain:
             shown = f"{len(self.source)} mixed faces"
+        parts = f" of {settings.accumulate} parts" if settings.accumulate > 1 else ""
         begun = f"goes on from step {report.resumed_at}" if report.resumed_at else "from the beginning"
         if report.started_from:
             begun += f", with the weights of {report.started_from['path']}"
         self._tell(
             notice=f"{self.out}: {settings.size.name} ({shape.family}, {shape.resolution} px), {shown}, "
-            f"{2 * settings.faces} in a step, {report.precision} on {report.device}; {begun}"
+            f"{2 * settings.faces} in a step{parts}, {report.precision} on {report.device}; {begun}"
         )
         for text in (*self.source.notices, *self.target.notices):
             self.notice(text)
@@ -203,7 +204,9 @@ class Training:
         report.stage = self.course.stage(self._place())
         report.steps, report.seconds = self.learner.step_count, round(self.elapsed, 1)
         report.interrupted = bool(self.world.agree(stop.asked))
+        self.guard.finish()
         work: list[Callable[[], object]] = [self._save] if self.learner.step_count > report.resumed_at else []
+        work.append(self.learner.finish)
         if self.world.first:
             work += [partial(write_model, self), self._preview, partial(write_page, self)]
         failures = []
