@@ -9,6 +9,7 @@ import signal
 import socket
 import subprocess
 import sys
+import threading
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -135,3 +136,34 @@ def test_a_cluster_that_does_not_answer_is_told_at_once(address: str) -> None:
         held.bind(("127.0.0.1", 0))
         with pytest.raises(DeviceError, match="cannot be reached"):
             connect(address.format(held.getsockname()[1]))
+
+
+@pytest.mark.parametrize("answer", [b"", b"HTTP/1.1 400 Bad Request\r\n\r\n"])
+def test_a_head_that_hangs_or_is_none_is_told(answer: bytes, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It takes the connection, as the system does for a process that is stopped, and says nothing or something else."""
+    from fastswap.cluster import pool
+
+    monkeypatch.setattr(pool, "_ANSWER_S", 1.0)
+    with socket.create_server(("127.0.0.1", 0)) as held:
+        address = f"127.0.0.1:{held.getsockname()[1]}"
+        if answer:
+            threading.Thread(target=lambda: held.accept()[0].sendall(answer), daemon=True).start()
+        with pytest.raises(DeviceError, match="no head of a Ray cluster" if answer else "timed out"):
+            pool.connect(address)
+
+
+def test_a_ray_that_does_not_start_is_told_in_one_line(generator: Path, tmp_path: Path) -> None:
+    """Its raylet never comes up; Ray waits for it for 30 seconds."""
+    clip(tmp_path / "in.mp4", times=tuple(range(500)), options={"g": "50", "preset": "ultrafast"})
+    code = (
+        "import sys; from ray._private.node import Node; Node.start_raylet = lambda *_, **__: None\n"
+        "from fastswap.__main__ import main; sys.argv = ['fastswap', *sys.argv[1:]]; main()"
+    )
+    arguments = ["render", "in.mp4", "out.mp4", "-m", str(generator), "-q", "--cluster", "auto"]
+    command = [sys.executable, "-c", code, *arguments]
+    done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False, timeout=280)
+    assert done.returncode == 7
+    said = [line for line in done.stderr.splitlines() if "fastswap" in line or "Error" in line]
+    assert len(said) == 1, done.stderr
+    assert "cluster 'auto' cannot be reached: The current node timed out during startup" in said[0]
+    assert not (tmp_path / "out.mp4").exists()

@@ -98,7 +98,7 @@ def render(
     source, output, look = Path(source), Path(output), look or Look()
     cast = parse_cast(model, select, recogniser)
     models = tuple(role.model for role in cast)
-    parallel = _processes(batch, threads, parallel, device, cluster_files)
+    parallel = _processes(batch, threads, parallel, device, cluster, cluster_files)
     settings = {
         "device": device,
         "engine": engine,
@@ -192,9 +192,13 @@ def _in_segments(flow: Flow, job: Job, work: Workspace) -> bool:
     return True
 
 
-def _processes(batch: int, threads: int, parallel: int, device: str, cluster_files: str) -> int:
+def _processes(
+    batch: int, threads: int, parallel: int, device: str, cluster: str | None, cluster_files: str
+) -> int:
     """How many processes render: what was asked for, one for each GPU at least."""
     check_way(cluster_files)
+    if cluster == "":
+        raise SettingsError("cluster is empty; name an address, or auto")
     if batch < 0 or threads < 0:
         raise SettingsError("batch and threads must not be negative")
     if parallel < 0:

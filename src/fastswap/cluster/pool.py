@@ -24,7 +24,10 @@ CPUS_EACH = 4
 """CPU cores of one worker where neither `threads` nor `parallel` says; fewer on smaller machines."""
 _POLL_S = 0.2
 _ANSWER_S = 20.0
-"""How long to wait for the head of a cluster to take a connection."""
+"""How long to wait for the head of a cluster to take a connection, and to answer."""
+_SETTINGS = b"\x04"
+_PREFACE = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n" + bytes(3) + _SETTINGS + bytes(5)
+"""HTTP/2's first bytes, and a frame of settings that has none."""
 
 
 class Renderer:
@@ -213,7 +216,7 @@ def connect(address: str) -> Any:
         import ray
     except ImportError as error:
         raise DeviceError("--cluster needs Ray: pip install 'fastswap[cluster]'") from error
-    _check_answers(address)
+    _check_answers(os.environ.get("RAY_ADDRESS", address) if address == "auto" else address)
     quiet: dict[str, Any] = {"log_to_driver": False, "logging_level": "ERROR", "namespace": "fastswap"}
     try:
         if ray.is_initialized():
@@ -225,18 +228,27 @@ def connect(address: str) -> Any:
                 ray.init(include_dashboard=False, **quiet)
         else:
             ray.init(address=address, **quiet)
-    except (ConnectionError, RuntimeError, ValueError, OSError) as error:
+    except (
+        Exception
+    ) as error:  # Ray raises what it likes: a bare Exception when it did not start within 30 seconds
         raise DeviceError(f"cluster {address!r} cannot be reached: {_words(error)}") from error
     return ray
 
 
 def _check_answers(address: str) -> None:
-    """Raises DeviceError when nobody listens there: Ray itself would go on asking for many minutes."""
+    """Raises DeviceError when nobody answers there: Ray itself would go on asking for many minutes.
+
+    A head speaks gRPC, so it answers HTTP/2's preface with its settings (RFC 9113, section 3.4).
+    """
     host, colon, port = address.rpartition("://")[2].rpartition(":")
     if not colon or not port.isdigit():
         return
     try:
-        socket.create_connection((host.strip("[]"), int(port)), timeout=_ANSWER_S).close()
+        with socket.create_connection((host.strip("[]"), int(port)), timeout=_ANSWER_S) as link:
+            if os.environ.get("RAY_USE_TLS", "0") == "0":
+                link.sendall(_PREFACE)
+                if link.recv(9, socket.MSG_WAITALL)[3:4] != _SETTINGS:
+                    raise OSError("what answers there is no head of a Ray cluster")
     except (OSError, OverflowError) as error:
         raise DeviceError(f"cluster {address!r} cannot be reached: {_words(error)}") from error
 
