@@ -1,4 +1,4 @@
-"""What segments cost against one encoder from the first frame to the last, and what several workers gain."""
+"""What segments cost against one encoder from the first frame to the last, and what several processes gain."""
 
 from __future__ import annotations
 
@@ -6,18 +6,14 @@ import json
 import subprocess
 import sys
 import tempfile
-import time
-from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 from fastswap import actors, video
-from fastswap.analysis import analyse
 from fastswap.demo import TARGET, demo_model
 
 _CYCLE = 60
 _ROUNDS = 3
-_SIMULATED = (1, 2, 4, 8, 16)
 
 _RENDER = """
 import json, resource, sys, time
@@ -43,20 +39,18 @@ def run(
     seconds: float = 60.0,
     size: str = "1280x720",
     parallel: int = 2,
-    cluster: bool = False,
     model: Path | None = None,
 ) -> dict[str, Any]:
     """Renders one clip in one pass and in segments, in turn, and takes the best of three of each.
 
     Returns plain values. "time" and "size": ratios of segments to one pass (CPU seconds, bytes). "parallel": wall
-    seconds by processes. "cluster": the same by workers of Ray, with the overhead of a segment. "simulated": the
-    speed-up that the measured times give for more workers, where the analysis, which is one pass, is the limit.
+    seconds by processes.
     """
     width, height = (int(part) for part in size.split("x"))
     with tempfile.TemporaryDirectory() as folder:
         place, chosen = Path(folder), model or demo_model()
         clip = place / "clip.mp4"
-        _make(clip, (width, height), round(seconds * 30))
+        make_clip(clip, (width, height), round(seconds * 30))
         _once(place, clip, chosen, "cut")  # warms the caches; the analysis stays out of what is compared
         once, parts = [], []
         for _ in range(_ROUNDS):
@@ -76,13 +70,11 @@ def run(
                 for n in range(2, parallel + 1)
             },
         }
-        if cluster:
-            result["cluster"] = _on_cluster(place, clip, chosen)
-        result["simulated"] = _simulated(clip, cut)
     return result
 
 
-def _make(path: Path, size: tuple[int, int], frames: int) -> None:
+def make_clip(path: Path, size: tuple[int, int], frames: int) -> None:
+    """Writes a talking actor, forwards and backwards, at 30 frames a second."""
     play = actors.performance("talk", frames=_CYCLE, fps=30.0, seed=11)
     scene = actors.Scene(size=size, face_px=size[1] // 3)
     unique = list(actors.render_clip(TARGET, play, scene))
@@ -106,48 +98,3 @@ def _cpu(result: dict[str, Any]) -> float:
 
 def _rounded(result: dict[str, Any]) -> dict[str, Any]:
     return {key: round(value, 2) for key, value in result.items() if isinstance(value, (int, float))}
-
-
-def _on_cluster(place: Path, clip: Path, model: Path) -> dict[str, Any]:
-    """Wall seconds on 1 and 2 workers of one core each, and what a segment takes beyond the work of its stages."""
-    found: dict[str, Any] = {}
-    for count in (1, 2):
-        made = _once(place, clip, model, "cut", cluster="auto", parallel=count, threads=1)
-        limit = max(made["seconds"].values(), default=0.0)
-        over = (made["wall"] * count - limit) / made["segments"]
-        found[str(count)] = {
-            "wall": round(made["wall"], 2),
-            "seconds a segment beyond its longest stage": round(over, 3),
-        }
-    found["speed-up"] = round(found["1"]["wall"] / found["2"]["wall"], 2)
-    return found
-
-
-def _simulated(clip: Path, cut: dict[str, Any]) -> dict[str, Any]:
-    """The speed-up for workers as good as this machine: each takes the next segment as soon as it is analysed."""
-    begin = time.perf_counter()
-    with video.Reader(clip) as reader:
-        frames = sum(1 for _ in analyse(reader))
-    analysis, count = time.perf_counter() - begin, cut["segments"]
-    each = cut["wall"] / count
-    fresh, stored = [analysis * (n + 1) / count for n in range(count)], [0.0] * count
-    return {
-        "seconds of a segment": round(each, 2),
-        "seconds of the analysis": round(analysis, 2),
-        "frames": frames,
-        "speed-up": _speed_ups(fresh, each),
-        "speed-up, analysis stored": _speed_ups(stored, each),
-    }
-
-
-def _speed_ups(arrive: Sequence[float], each: float) -> dict[str, float]:
-    alone = _makespan(arrive, each, 1)
-    return {str(n): round(alone / _makespan(arrive, each, n), 2) for n in _SIMULATED}
-
-
-def _makespan(arrive: Sequence[float], each: float, workers: int) -> float:
-    free = [0.0] * workers
-    for moment in arrive:
-        first = min(range(workers), key=lambda n: free[n])
-        free[first] = max(free[first], moment) + each
-    return max(free)

@@ -98,15 +98,31 @@ def segments(
     seconds: Annotated[float, typer.Option(help="Length of the clip that is made.")] = 60.0,
     size: Annotated[str, typer.Option(help="Its size, WIDTHxHEIGHT.")] = "1280x720",
     parallel: Annotated[int, typer.Option(help="Also in this many processes.")] = 2,
-    cluster: Annotated[bool, typer.Option(help="Also on 1 and 2 workers of a local Ray cluster.")] = False,
     model: Model = None,
     json: options.Json = False,
 ) -> None:
-    """What segments cost in time and size against one pass, and what processes and a cluster gain."""
+    """What segments cost in time and size against one pass, and what processes gain."""
     from fastswap.bench import segments as cases
 
-    result = cases.run(seconds=seconds, size=size, parallel=parallel, cluster=cluster, model=model)
+    result = cases.run(seconds=seconds, size=size, parallel=parallel, model=model)
     _told(result, json, _pairs("segments"))
+
+
+@bench_app.command()
+def cluster(
+    seconds: Annotated[float, typer.Option(help="Length of the clip that is made.")] = 60.0,
+    size: Annotated[str, typer.Option(help="Its size, WIDTHxHEIGHT.")] = "640x360",
+    workers: Annotated[
+        int, typer.Option(min=1, help="Workers, each a node with one core of this machine.")
+    ] = 2,
+    model: Model = None,
+    json: options.Json = False,
+) -> None:
+    """What workers of a Ray cluster gain and what a segment costs on one, and simulated for more of them."""
+    from fastswap.bench import cluster as cases
+
+    result = cases.run(seconds=seconds, size=size, workers=workers, model=model)
+    _told(result, json, cases.print_table)
 
 
 @bench_app.command()

@@ -207,9 +207,8 @@ class SegmentRenderer:
             frames = chain_swaps(stages, self._swaps, works, seen.watchers)
             swapped = islice(frames, len(task.before), None)
             left = self._device.leave(swapped, direct=self.recipe.encoding.takes_gpu_frames)
-            for number, frame in enumerate(stages.timed("encode", left)):
-                if number < len(task.frames):
-                    writer.write(frame, *seen.take(frame))
+            for _ in stages.timed("encode", _written(writer, left, len(task.frames), seen)):
+                pass
             record = {"key": task.key, "frames": len(task.frames), **task.marks}
             writer.finish(record)
         release()
@@ -225,3 +224,11 @@ class SegmentRenderer:
         if task.after:
             beyond = tail(reader, span, task.first + len(task.frames), len(task.after))
             yield from paired(self._device.arrive(beyond), task.after, span.number + 1)
+
+
+def _written(writer: video.SegmentWriter, frames: Iterable[Frame], count: int, seen: Seen) -> Iterator[None]:
+    """Encodes the first `count` frames; those after them were only needed by theirs."""
+    for number, frame in enumerate(frames):
+        if number < count:
+            writer.write(frame, *seen.take(frame))
+        yield
