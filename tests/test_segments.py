@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 import fastswap
-from fastswap import pipeline, provenance, sidecar, video
+from fastswap import flow, provenance, sidecar, video
 from fastswap.errors import DeviceError, InputError, OutputError
 from fastswap.report import Report
 from fastswap.segments import pool
@@ -96,7 +96,7 @@ def test_broken_off_anywhere_it_goes_on(
         if progress.done >= at:
             raise Broken
 
-    monkeypatch.setattr(pipeline, "_REPORT_S", 0.0)
+    monkeypatch.setattr(flow, "_REPORT_S", 0.0)
     with pytest.raises(Broken):
         fastswap.render(clip, out, model=generator, encoder_options=FAST, progress=stop)
     assert not out.exists()
@@ -201,12 +201,12 @@ def test_one_output_has_one_render(
     out = clip.with_name("out.mp4")
 
     def again(_: object) -> None:
-        monkeypatch.setattr(pipeline, "_REPORT_S", 9.0)
+        monkeypatch.setattr(flow, "_REPORT_S", 9.0)
         with pytest.raises(OutputError, match="another render works on it"):
             fastswap.render(clip, out, model=generator, encoder_options=FAST)
         raise Broken
 
-    monkeypatch.setattr(pipeline, "_REPORT_S", 0.0)
+    monkeypatch.setattr(flow, "_REPORT_S", 0.0)
     with pytest.raises(Broken):
         fastswap.render(clip, out, model=generator, encoder_options=FAST, progress=again)
 
@@ -224,7 +224,7 @@ def test_the_input_goes_away_and_comes_back(
     clip: Path, generator: Path, bare: None, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     _, expected = run(clip, "whole.mp4", generator)
-    monkeypatch.setattr(pipeline, "_REPORT_S", 0.0)
+    monkeypatch.setattr(flow, "_REPORT_S", 0.0)
     out, away = clip.with_name("out.mp4"), clip.with_name("away.mkv")
 
     def lose(progress: fastswap.progress.Progress) -> None:  # type: ignore[name-defined]

@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 
 import fastswap
-from fastswap import pipeline, sidecar, video
+from fastswap import flow, sidecar, video
 from fastswap.look import Look
 from fastswap.page import output as page_output
 from fastswap.page.collect import FrameFacts, Note, Sample
@@ -54,7 +54,7 @@ def broken_off(
             raise Broken
 
     with monkeypatch.context() as patch:
-        patch.setattr(pipeline, "_REPORT_S", 0.0)
+        patch.setattr(flow, "_REPORT_S", 0.0)
         settings = {"encoder_options": FAST if name.endswith(".mp4") else None, **options}
         with pytest.raises(Broken):
             fastswap.render(clip, clip.with_name(name), model=model, progress=stop, **settings)
