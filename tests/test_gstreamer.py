@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 import subprocess
 import sys
 from pathlib import Path
@@ -157,3 +158,24 @@ def test_the_command(shots: Path, generator: Path, tmp_path: Path) -> None:
     failed = subprocess.run([*command, "fakesrc !"], capture_output=True, text=True, check=False, timeout=120)
     assert failed.returncode == 2
     assert failed.stderr.startswith("fastswap: error: GStreamer:")
+
+
+def test_a_pipeline_that_fails_names_the_file(generator: Path, tmp_path: Path) -> None:
+    with pytest.raises(OutputError, match=r"none\.avi") as caught:
+        gstreamer.run(
+            f'filesrc location="{tmp_path}/none.avi" ! avidemux ! jpegdec ! fastswap model="{generator}" ! fakesink'
+        )
+    assert "\n" not in str(caught.value)
+
+
+def test_ctrl_c_ends_it_in_one_line(generator: Path) -> None:
+    pipeline = f'videotestsrc ! fastswap model="{generator}" ! identity silent=false ! fdsink fd=1'
+    command = [sys.executable, "-m", "fastswap.hosts.gstreamer", pipeline]
+    process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+    assert process.stdout is not None
+    process.stdout.read(1)  # it runs
+    process.send_signal(signal.SIGINT)
+    _, err = process.communicate(timeout=120)
+    assert process.returncode == 130
+    assert err.decode().splitlines()[-1] == "fastswap: error: stopped; nothing was signed"
+    assert b"Traceback" not in err

@@ -23,7 +23,7 @@ from typing import Any, Final
 from numpy.typing import NDArray
 
 from fastswap import provenance
-from fastswap.errors import FastswapError, OutputError, SettingsError
+from fastswap.errors import FastswapError, Interrupted, OutputError, SettingsError
 from fastswap.hosts.buffers import FORMATS, buffer_of, color_of, planes_of
 from fastswap.hosts.gobject import bindings
 from fastswap.look import Look
@@ -228,11 +228,18 @@ def run(description: str) -> list[Path]:
         started = pipeline.set_state(Gst.State.PLAYING) != Gst.StateChangeReturn.FAILURE
         message = _last_message(pipeline.get_bus(), started)
         if message is None or message.type == Gst.MessageType.ERROR:
-            text = message.parse_error()[0].message if message else "the pipeline cannot be started"
-            raise OutputError(f"GStreamer: {' '.join(text.split())}")
+            text = _words(message) if message else "the pipeline cannot be started"
+            raise OutputError(f"GStreamer: {text}")
     finally:
         pipeline.set_state(Gst.State.NULL)
     return _sign_outputs(pipeline)
+
+
+def _words(message: Any) -> str:
+    """What went wrong, in one line; the file or the value at fault is in the last line of the details."""
+    error, details = message.parse_error()
+    text, last = (" ".join(part.split()) for part in (error.message, (details or "").rpartition("\n")[2]))
+    return text if not last or last in text else f"{text} {last}"
 
 
 def _last_message(bus: Any, started: bool) -> Any:
@@ -282,9 +289,10 @@ def main() -> None:
     try:
         for path in run(" ".join(sys.argv[1:])):
             print(path)
-    except FastswapError as error:
-        print(f"fastswap: error: {' '.join(str(error).split())}", file=sys.stderr)
-        sys.exit(error.exit_code)
+    except (FastswapError, KeyboardInterrupt) as error:
+        told = error if isinstance(error, FastswapError) else Interrupted("stopped; nothing was signed")
+        print(f"fastswap: error: {' '.join(str(told).split())}", file=sys.stderr)
+        sys.exit(told.exit_code)
 
 
 if __name__ == "__main__":
