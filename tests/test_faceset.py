@@ -56,9 +56,17 @@ def test_every_frame_becomes_a_picture_that_the_index_knows(facesets: tuple[Path
 
 
 def test_the_contact_sheet_shows_all_faces(facesets: tuple[Path, Path]) -> None:
-    sheet = video.load_picture(facesets[0] / SHEET)
-    cells = sheet.reshape(sheet.shape[0] // 80, 80, sheet.shape[1] // 80, 80, 3).swapaxes(1, 2)
-    assert (cells.std(axis=(2, 3, 4)) > 10).sum() == 12
+    sheet = video.load_picture(facesets[0] / SHEET).astype(int)
+    faceset = open_faceset(facesets[0])
+    assert sheet.shape == (22 + 3 * 111, 4 + 4 * 100, 3)
+    for number, entry in enumerate(faceset.entries):
+        top, left = 22 + number // 4 * 111, 4 + number % 4 * 100
+        picture = video.load_picture(faceset.path(entry))
+        edge = round(128 * (1 - 1 / 1.3) / 2)  # the middle, which a model sees
+        shown = cv2.resize(picture[edge:-edge, edge:-edge], (96, 96), interpolation=cv2.INTER_AREA)
+        assert np.abs(sheet[top : top + 96, left : left + 96] - shown).mean() < 8
+        assert sheet[top + 98 : top + 105, left : left + 96].max() > 100  # its caption
+    assert sheet[:22].max() > 150  # the title
 
 
 def test_faces_lie_on_the_template_and_landmarks_on_the_face(facesets: tuple[Path, Path]) -> None:

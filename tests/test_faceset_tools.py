@@ -7,6 +7,7 @@ import re
 import shutil
 import sys
 from pathlib import Path
+from xml.etree import ElementTree
 
 import numpy as np
 import onnx
@@ -285,6 +286,14 @@ def test_coverage_counts_and_finds_what_lacks() -> None:
     svg = coverage.plot([("a <b>", found.source), ("target", found.target)], found.lacking)
     assert svg.count("#d22") == int(found.lacking.sum()) * 2
     assert "a &lt;b&gt;" in svg
+    texts = [text.text for text in ElementTree.fromstring(svg).iter("{http://www.w3.org/2000/svg}text")]
+    assert texts.count("3") == 1  # the faces of a cell stand in it
+    assert {"60°", "-30°", "50°"} <= set(texts)  # what occurs, and one more
+    assert "-60°" not in texts
+    assert any("red" in str(text) for text in texts)
+    alone = coverage.plot([("source", found.source)])
+    assert "#d22" not in alone
+    assert "red" not in alone
 
 
 def test_several_persons_in_one_faceset_are_told(tmp_path: Path) -> None:
@@ -315,7 +324,7 @@ def test_the_commands(anna: Path, facesets: tuple[Path, Path], tmp_path: Path) -
     run("sort", anna, "--by", "similarity")
     run("sheet", anna, "--by", "yaw", "--out", tmp_path / "sheet.png", "--most", 6)
     sheet = video.load_picture(tmp_path / "sheet.png")
-    assert sheet.shape == (160, 240, 3)
+    assert sheet.shape == (22 + 2 * (96 + 15), 3 * (96 + 4) + 4, 3)
     told = json.loads(
         run("coverage", "--source", anna, "--target", facesets[1], "--out", tmp_path / "c.svg", "--json")
     )

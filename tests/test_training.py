@@ -33,6 +33,7 @@ torch = pytest.importorskip("torch", reason="training needs torch")
 from fastswap.training import augment, checkpoint  # noqa: E402
 from fastswap.training.device import pick_device  # noqa: E402
 from fastswap.training.learner import Learner  # noqa: E402
+from fastswap.training.preview import GAP, HEAD  # noqa: E402
 
 
 @pytest.fixture(autouse=True)
@@ -119,7 +120,7 @@ def test_a_run_leaves_a_model_a_preview_a_checkpoint_and_a_history(go: Go, tmp_p
     assert (found.training["steps"], found.training["preset"]) == (6, "micro")
     assert (found.training["source_faces"], found.training["target_faces"]) == (12, 12)
     grid = video.load_picture(report.preview)
-    assert grid.shape == (6 * 96, 7 * 96, 3)
+    assert grid.shape == (HEAD + 6 * (96 + GAP), 7 * (96 + GAP) + GAP, 3)
     lines = (tmp_path / "anna.training" / "history.jsonl").read_text().splitlines()
     assert json.loads(lines[-1])["step"] == 6
     assert said[-1].stage == "train"

@@ -6,7 +6,6 @@ import _thread
 import json
 import math
 import signal
-import sys
 from dataclasses import replace
 from pathlib import Path
 
@@ -14,7 +13,7 @@ import numpy as np
 import pytest
 
 import compare
-from fastswap import provenance, training, video
+from fastswap import training
 from fastswap.errors import InputError, OutputError, SettingsError, TrainingError
 from fastswap.progress import Progress
 from fastswap.training import presets
@@ -245,41 +244,3 @@ def test_bad_presets_are_named(tmp_path: Path, text: str, complaint: str) -> Non
     assert "\n" not in str(caught.value)
     with pytest.raises(InputError, match="no such preset file"):
         presets.find_preset(str(tmp_path / "gone.toml"))
-
-
-# -- seeing --------------------------------------------------------------------------------------------------
-
-
-def test_a_run_leaves_its_previews_signed_and_a_page(go: Go, tmp_path: Path) -> None:
-    report = go(steps=40, preview_every=0.01)
-    previews = sorted((tmp_path / "anna.training" / "previews").iterdir())
-    assert 1 <= len(previews) <= 41
-    assert previews[-1].name == "00000040.jpg"
-    assert video.load_picture(previews[-1]).shape == (6 * 96, 7 * 96, 3)
-    assert provenance.verify(previews[-1]).status == "valid"
-    page = Path(report.page).read_text()
-    for part in ("Consent: a synthetic person", "<polyline", "The source lacks", "previews/00000040.jpg"):
-        assert part in page
-    lines = [
-        json.loads(line) for line in (tmp_path / "anna.training" / "history.jsonl").read_text().splitlines()
-    ]
-    assert lines[-1]["step"] == 40
-    assert {"total", "rate", "faces_per_second"} <= lines[-1].keys()
-
-
-def test_tensorboard_gets_scalars_and_pictures(go: Go, tmp_path: Path) -> None:
-    pytest.importorskip("tensorboard")
-    from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
-
-    go(steps=3, board=True)
-    events = EventAccumulator(str(tmp_path / "anna.training" / "board"))
-    events.Reload()
-    assert "train/total" in events.Tags()["scalars"]
-    assert events.Scalars("train/total")[-1].step == 3
-    assert events.Tags()["images"] == ["preview"]
-
-
-def test_without_tensorboard_one_line_says_what_to_do(go: Go, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setitem(sys.modules, "torch.utils.tensorboard", None)
-    with pytest.raises(TrainingError, match=r"pip install 'fastswap\[board\]'"):
-        go(board=True)

@@ -142,14 +142,15 @@ def sheet(
 ) -> None:
     """Draws a contact sheet."""
     from fastswap.errors import SettingsError
-    from fastswap.training.curate import ordered
+    from fastswap.training.curate import caption, ordered
     from fastswap.training.faceset import open_faceset
     from fastswap.training.sheet import write_sheet
 
     if most < 1:
         raise SettingsError(f"faceset sheet: --most is {most}; it must be at least 1")
     faceset = open_faceset(folder)
-    path = write_sheet(faceset, ordered(faceset, by), out, most)
+    entries = ordered(faceset, by)
+    path = write_sheet(faceset, entries, out, most, by=by, caption=lambda entry: caption(entry, by))
     show.out.print(f"{path}", markup=False)
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from html import escape
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,8 +14,10 @@ BIN = 10
 """Degrees of a cell."""
 YAW, PITCH = 90, 60
 """Largest angles that have cells of their own."""
-_CELL = 26
-"""Pixels of a cell in the plot."""
+_CELL, _MARGIN = 32, 60
+"""Pixels of a cell in the plot, and between two grids."""
+_LEAST = (2, 3)
+"""Cells up and down, and to either side, that are drawn at least."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,41 +72,72 @@ def one_sided(poses: NDArray[np.float32]) -> str | None:
 
 
 def plot(counts: Sequence[tuple[str, NDArray[np.int64]]], lacking: NDArray[np.bool_] | None = None) -> str:
-    """An SVG picture: a grid of poses for each name, darker where there are more faces, red frames where they lack."""
-    rows, columns = counts[0][1].shape
-    width = len(counts) * (columns * _CELL + 60)
+    """An SVG picture: a grid of poses for each name, with the faces in each cell, darker where there are more, and red
+    frames where they lack. Only the poses that occur are drawn, and those around them."""
+    seen = np.any([cells > 0 for _, cells in counts], axis=0)
+    top, bottom = _around(seen.any(axis=1), PITCH // BIN, _LEAST[0])
+    left, right = _around(seen.any(axis=0), YAW // BIN, _LEAST[1])
+    wide, high = (right - left) * _CELL + _MARGIN, (bottom - top) * _CELL + 62
+    total = len(counts) * wide + 10
     parts = [
-        f'<svg xmlns="http://www.w3.org/2000/svg" width="{width}" height="{rows * _CELL + 70}" '
-        'font-family="sans-serif" font-size="11">'
+        f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {total} {high}" width="{total}" height="{high}" '
+        'style="max-width:100%;height:auto;background:#fff" font-family="sans-serif" font-size="11">'
     ]
+    if lacking is None:
+        lacking = np.zeros_like(seen)
     for place, (name, cells) in enumerate(counts):
-        parts += _grid(name, cells, lacking, place * (columns * _CELL + 60) + 40)
+        parts += _grid(name, cells, lacking, (top, bottom, left, right), place * wide + 44)
+    says = "yaw to the right, pitch up, in degrees"
+    if lacking.any():
+        says += "; red: poses of the target that the source has nothing near"
+    parts.append(f'<text x="44" y="{high - 6}" style="fill:#555">{says}</text>')
     return "".join([*parts, "</svg>"])
 
 
-def _grid(name: str, cells: NDArray[np.int64], lacking: NDArray[np.bool_] | None, left: int) -> list[str]:
-    top, (rows, columns) = 26, cells.shape
-    most = max(int(cells.max()), 1)
-    out = [f'<text x="{left}" y="16" font-size="13">{escape(name)}, {int(cells.sum())} faces</text>']
-    for row in range(rows):
-        for column in range(columns):
-            x, y, count = left + column * _CELL, top + row * _CELL, int(cells[row, column])
+def _around(seen: Any, middle: int, least: int) -> tuple[int, int]:
+    """First and last row or column to draw: those that are seen, looking straight, and one more on either side."""
+    found = [*np.flatnonzero(seen).tolist(), middle - least, middle + least]
+    return max(min(found) - 1, 0), min(max(found) + 2, len(seen))
+
+
+def _grid(
+    name: str,
+    cells: NDArray[np.int64],
+    lacking: NDArray[np.bool_],
+    part: tuple[int, int, int, int],
+    x0: int,
+) -> list[str]:
+    top, bottom, left, right = part
+    y0, most = 26, max(int(cells.max()), 1)
+    out = [
+        f'<text x="{x0}" y="16" font-size="13" style="fill:#111">{escape(name)}, {int(cells.sum())} faces</text>'
+    ]
+    for row in range(top, bottom):
+        y = y0 + (row - top) * _CELL
+        label = (
+            f'<text x="{x0 - 6}" y="{y + 20}" text-anchor="end" style="fill:#555">{PITCH - row * BIN}°</text>'
+        )
+        out.append(label)
+        for column in range(left, right):
+            x, count = x0 + (column - left) * _CELL, int(cells[row, column])
             dark = (count / most) ** 0.5
             fill = f"rgb({255 - round(200 * dark)},{255 - round(140 * dark)},{255 - round(60 * dark)})"
-            frame = "#d22" if lacking is not None and lacking[row, column] else "#ddd"
-            heavy = 2 if frame == "#d22" else 1
+            frame, heavy = ("#d22", 2) if lacking[row, column] else ("#ddd", 1)
             out.append(
-                f'<rect x="{x}" y="{y}" width="{_CELL - 2}" height="{_CELL - 2}" fill="{fill}" stroke="{frame}" '
-                f'stroke-width="{heavy}"><title>{_words(row, column, count)}</title></rect>'
+                f'<rect x="{x + 1}" y="{y + 1}" width="{_CELL - 2}" height="{_CELL - 2}" fill="{fill}" '
+                f'stroke="{frame}" stroke-width="{heavy}"><title>{_words(row, column, count)}</title></rect>'
             )
-    for column in range(0, columns, 3):
-        angle = column * BIN - YAW
-        out.append(f'<text x="{left + column * _CELL}" y="{top + rows * _CELL + 14}">{angle}°</text>')
-    for row in range(0, rows, 2):
-        out.append(f'<text x="{left - 34}" y="{top + row * _CELL + 16}">{PITCH - row * BIN}°</text>')
-    out.append(
-        f'<text x="{left}" y="{top + rows * _CELL + 32}">yaw across (right of the picture +), pitch down</text>'
-    )
+            if count:
+                ink = "#fff" if dark > 0.6 else "#222"
+                out.append(
+                    f'<text x="{x + _CELL // 2}" y="{y + 20}" text-anchor="middle" style="fill:{ink};'
+                    f'pointer-events:none">{count}</text>'
+                )
+    for column in range(left, right):
+        x, y = x0 + (column - left) * _CELL + _CELL // 2, y0 + (bottom - top) * _CELL + 14
+        out.append(
+            f'<text x="{x}" y="{y}" text-anchor="middle" style="fill:#555">{column * BIN - YAW}°</text>'
+        )
     return out
 
 

@@ -21,18 +21,19 @@ from fastswap.training.faceset import INDEX, Entry, Faceset, append_index, open_
 
 LEFT_OUT = "left_out"
 
-ORDERS: dict[str, Callable[[Entry], float]] = {
-    "sharpness": lambda entry: -entry.sharpness,
+MEASURES: dict[str, Callable[[Entry], float]] = {
+    "sharpness": lambda entry: entry.sharpness,
     "yaw": lambda entry: entry.yaw,
     "pitch": lambda entry: entry.pitch,
     "roll": lambda entry: entry.roll,
     "brightness": lambda entry: entry.brightness,
-    "size": lambda entry: -entry.side,
-    "score": lambda entry: -entry.score,
+    "size": lambda entry: entry.side,
+    "score": lambda entry: entry.score,
     "track": lambda entry: entry.track,
 }
-"""What pictures are sorted by; sharpest, largest and surest first. "similarity" and "time" come beside these."""
-SORTS = (*ORDERS, "similarity", "time")
+_FALLING = ("sharpness", "size", "score")
+"""The sharpest, largest and surest come first. "similarity" and "time" come beside the measures."""
+SORTS = (*MEASURES, "similarity", "time")
 
 
 @dataclass(frozen=True, slots=True)
@@ -163,9 +164,15 @@ def ordered(faceset: Faceset, by: str) -> list[Entry]:
         return sorted(faceset.entries, key=lambda entry: (entry.source, entry.index, entry.track))
     if by == "similarity":
         return _by_similarity(faceset)
-    if by not in ORDERS:
+    if by not in MEASURES:
         raise SettingsError(f"faceset sort: --by is {by!r}; choose one of {', '.join(SORTS)}")
-    return sorted(faceset.entries, key=lambda entry: (ORDERS[by](entry), entry.source, entry.index))
+    measure, sign = MEASURES[by], -1.0 if by in _FALLING else 1.0
+    return sorted(faceset.entries, key=lambda entry: (sign * measure(entry), entry.source, entry.index))
+
+
+def caption(entry: Entry, by: str) -> str:
+    """What a contact sheet says below a picture: the value that it is ordered by, as the options of filter take it."""
+    return f"{by} {MEASURES[by](entry):.3g}" if by in MEASURES else f"frame {entry.index}"
 
 
 def _by_similarity(faceset: Faceset) -> list[Entry]:

@@ -238,7 +238,9 @@ class Training:
     def _preview(self) -> None:
         learner = self.learner
         rows = learner.stills("source", PREVIEW_ROWS), learner.stills("target", PREVIEW_ROWS)
-        picture = preview_grid(learner.averaged(), *rows, bf16=learner.bf16)
+        loss = self.report.losses.get("total")
+        title = f"{self.settings.subject}  step {learner.step_count}" + (f"  loss {loss:.4f}" if loss else "")
+        picture = preview_grid(learner.averaged(), *rows, bf16=learner.bf16, title=title)
         self.report.preview = str(self.seeing.preview(learner.step_count, picture))
 
     def _save(self) -> None:
