@@ -73,6 +73,9 @@ faces = { "track:0" = ["anna.onnx"] }
 input = "b.mp4"
 output = "r.mp4"
 model = ""
+[[job]]
+input = "b.mp4"
+output = "r.xyz"
 """
 TOLD = [
     (3, "unknown key 'colour'"),
@@ -91,11 +94,13 @@ TOLD = [
     (35, "the job has no input"),
     (36, "output is 3"),
     (37, "priority is 'high'"),
+    (40, "no container is known for .onnx"),
     (40, "anna.onnx is its own model"),
     (42, "end 10 lies at or before start 20"),
     (46, "faces.track:0 is ['anna.onnx']"),
     (49, "r.mp4 is that of the job at jobs.toml:43 already"),
     (50, "model is empty"),
+    (53, "no container is known for .xyz"),
 ]
 
 

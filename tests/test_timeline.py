@@ -222,3 +222,6 @@ def test_a_clip_that_fails_is_told_in_one_line(
     assert "001_c.mp4: " in one_line(err)
     assert json.loads(stdout)["batch"]["counts"]["failed"] == 1
     assert [path.name for path in out.glob("*.mp4")] == []
+    code, stdout, err = run("conform", edit, *arguments[:-4], "--suffix", "mkv", "-q")
+    assert (code, err) == (0, "")
+    assert "001_c.mkv" in "".join(stdout.split()), "as it is called, though the table is narrow"

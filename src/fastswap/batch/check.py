@@ -17,6 +17,7 @@ from fastswap.model import load_contract
 from fastswap.page.output import check_page
 from fastswap.trim import parse_moment, parse_trim
 from fastswap.video.side_output import Kind, place_of
+from fastswap.video.writer import check_container
 
 _GIVEN = ("mask_file", "recogniser", "certificate", "private_key")
 """Keys that name files which have to be there."""
@@ -84,11 +85,13 @@ class _Uses:
         place = _place(path)
         found = self._written.setdefault(place, (job, key))
         if found == (job, key):
-            is_input = place == _place(job.input) and (job, "input")
-            # An output that is another job's input makes a chain.
-            found = (
-                is_input or self._read.get(place) or (key != "output" and self._inputs.get(place)) or found
-            )
+            own = {_place(path): key for key, path in {**_read(job), "input": job.input}.items()}
+            if place in own:
+                found = job, own[place]
+            elif key != "output" and place in self._inputs:  # an output that is an input makes a chain
+                found = self._inputs[place]
+            else:
+                found = self._read.get(place, found)
         other, its = found
         if other is not job:
             whose = "that" if its == key else f"the {its}"
@@ -148,6 +151,7 @@ def _value_faults(job: Job) -> Iterator[tuple[str, str]]:
         ("start", lambda: parse_moment(render.get("start"), "start")),
         ("end", lambda: _check_end(render.get("start"), render.get("end"))),
         ("encoder", lambda: _check_encoder(render.get("encoder"))),
+        ("output", lambda: check_container(job.output)),
         ("cluster_files", lambda: check_way(render.get("cluster_files", "auto"))),
         ("device", lambda: names_of(render.get("device", "auto"))),
         ("report", lambda: check_page(render.get("report"))),

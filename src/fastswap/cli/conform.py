@@ -69,8 +69,12 @@ def conform(
     if json:
         show.as_json(report.as_dict())
     else:
-        rows = {line.output: f"{line.outcome} {line.error or ''}".strip() for line in report.batch.lines}
-        show.pairs(f"{report.edit or edit}", rows | {"left as they are": report.skipped})
+        rows = [(line.outcome, line.output, line.error) for line in report.batch.lines]
+        show.table(
+            ("outcome", "output", "error"), [*rows, *(("skipped", text, "") for text in report.skipped)]
+        )
+        if report.edit:
+            show.out.print(f"{report.edit}")
     fail_for(report.batch)
 
 

@@ -90,6 +90,7 @@ def conform(
         raise OutputError(f"{made}: the new edit would take the place of the old one; choose another folder")
     if handles < 0:
         raise SettingsError(f"handles is {handles}; it must not be negative")
+    suffix = suffix if suffix.startswith(".") else f".{suffix}"
     otio = _otio()
     timeline = _read(otio, edit, rate)
     skipped: list[str] = []

@@ -32,6 +32,18 @@ from fastswap.video.turning import turned_frame, turned_info
 _AVFMT_FLAG_BITEXACT = 0x0400
 
 
+def open_output(made: Path, path: Path) -> OutputContainer:
+    """Opens the file `made` in the container that its suffix asks for. path: its name in messages.
+
+    Raises OutputError where FFmpeg knows none.
+    """
+    try:
+        return av.open(f"file:{made}", "w", metadata_errors="surrogateescape")
+    except ValueError as error:
+        name = path.suffix or "a name without suffix"
+        raise OutputError(f"{path}: no container is known for {name}") from error
+
+
 class VideoSink:
     """One video file. source: the input whose other streams are copied, None for none. plan: a choice made before."""
 
@@ -123,11 +135,7 @@ class VideoSink:
             self._container.close()
 
     def _open(self, target: Target) -> OutputContainer:
-        try:
-            container = av.open(f"file:{target.made}", "w", metadata_errors="surrogateescape")
-        except ValueError as error:
-            name = target.path.suffix or "a name without suffix"
-            raise OutputError(f"{target.path}: no container is known for {name}") from error
+        container = open_output(target.made, target.path)
         # No version strings, dates or random numbers: the same input gives the same bytes.
         container.flags |= _AVFMT_FLAG_BITEXACT
         return container

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from types import TracebackType
 from typing import Protocol
 
@@ -11,7 +12,7 @@ from fastswap.atomic import Staging, sync
 from fastswap.errors import OutputError
 from fastswap.frame import Frame
 from fastswap.video.info import VideoInfo
-from fastswap.video.muxing import VideoSink
+from fastswap.video.muxing import VideoSink, open_output
 from fastswap.video.picture_sink import ENCODERS, FolderSink, PictureSink
 from fastswap.video.reader import Reader
 from fastswap.video.target import Target, writing
@@ -21,6 +22,13 @@ from fastswap.video.window import Window
 def writes_video(path: Path) -> bool:
     """Whether an output of this name is a video, and not a picture or a folder of pictures."""
     return bool(path.suffix) and path.suffix.lower() not in ENCODERS and not path.is_dir()
+
+
+def check_container(path: Path) -> None:
+    """Raises OutputError for the name of a video for which no container is known."""
+    if writes_video(path):
+        with TemporaryDirectory() as folder:
+            open_output(Path(folder, "x").with_suffix(path.suffix), path).close()
 
 
 def check_picture(path: Path, info: VideoInfo) -> None:
