@@ -6,6 +6,7 @@ import json
 import re
 import shutil
 import sys
+from dataclasses import replace
 from pathlib import Path
 from xml.etree import ElementTree
 
@@ -21,10 +22,11 @@ from fastswap.cli import build
 from fastswap.errors import FastswapError, InputError, ModelError, OutputError, SettingsError
 from fastswap.progress import Progress
 from fastswap.training import coverage, curate, likeness
-from fastswap.training.checks import coverage_notices, mixed_persons
+from fastswap.training.checks import coverage_notices
 from fastswap.training.curate import LEFT_OUT, Criteria, filter_faceset, merge, ordered, rename_in_order
 from fastswap.training.extract import extract
-from fastswap.training.faceset import INDEX, open_faceset
+from fastswap.training.faceset import INDEX, Faceset, open_faceset
+from fastswap.training.persons import several
 from fastswap.training.split import split
 from fastswap.training.store import FaceArrays, load_faces
 
@@ -300,11 +302,31 @@ def test_several_persons_in_one_faceset_are_told(tmp_path: Path) -> None:
     path = tmp_path / "two.png"
     video.save_picture(path, TWO.rgb)
     extract([path], tmp_path / "faces", size=64, faces="all")
-    notice = mixed_persons(open_faceset(tmp_path / "faces"))
+    notice = several([open_faceset(tmp_path / "faces")])
     assert notice is not None
     assert "several persons are mixed" in notice
     extract([path], tmp_path / "one", size=64)
-    assert mixed_persons(open_faceset(tmp_path / "one")) is None
+    assert several([open_faceset(tmp_path / "one")]) is None
+
+
+def test_tracks_of_other_proportions_are_several_persons(facesets: tuple[Path, Path], anna: Path) -> None:
+    """The faces again, as a second track, on a head that is so much wider."""
+    found = open_faceset(facesets[0])
+
+    def with_another(wider: float, other: Faceset | None = None) -> str | None:
+        again = [replace(entry, yaw=0.0, index=entry.index + 100, track=1) for entry in found.entries]
+        faces = [
+            replace(entry, landmarks=[[x * wider, y, z] for x, y, z in entry.landmarks]) for entry in again
+        ]
+        straight = [replace(entry, yaw=0.0) for entry in found.entries]
+        if other is not None:
+            return several([replace(found, entries=tuple(straight)), replace(other, entries=tuple(faces))])
+        return several([replace(found, entries=tuple(straight + faces))])
+
+    assert with_another(1.0) is None
+    assert with_another(1.03) is None
+    assert "2 persons, by the proportions of their faces" in str(with_another(1.15))
+    assert f"{facesets[0]}, {anna}: the tracks" in str(with_another(1.15, open_faceset(anna)))
 
 
 # -- the commands -------------------------------------------------------------------------------------------

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+import subprocess
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -166,6 +167,45 @@ def test_tensorboard_gets_scalars_and_pictures(go: Go, tmp_path: Path) -> None:
     assert "train/total" in events.Tags()["scalars"]
     assert events.Scalars("train/total")[-1].step == 3
     assert events.Tags()["images"] == ["preview"]
+
+
+FULL_BOARD = """
+import resource, signal, sys, time
+from pathlib import Path
+import numpy as np
+from fastswap.errors import OutputError
+from fastswap.training.board import Board
+board = Board(Path(sys.argv[1]))
+signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+resource.setrlimit(resource.RLIMIT_FSIZE, (100_000, 100_000))
+noise = np.random.default_rng(0).integers(0, 256, (300, 300, 3), np.uint8)
+errors = 0
+for step in range(400):
+    try:
+        board.picture(step, noise)
+        board.scalars(step, {"loss": 1.0})
+    except OutputError as error:
+        errors += 1
+        print(error)
+    if errors:
+        break
+    time.sleep(0.05)
+board.scalars(0, {"loss": 1.0})
+board.close()
+"""
+
+
+def test_a_full_disk_ends_tensorboards_files_and_nothing_else(tmp_path: Path) -> None:
+    pytest.importorskip("tensorboard")
+    done = subprocess.run(
+        [sys.executable, "-c", FULL_BOARD, str(tmp_path / "board")],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    assert "TensorBoard's files cannot be written" in done.stdout
+    assert "Traceback" not in done.stderr
 
 
 def test_without_tensorboard_one_line_says_what_to_do(go: Go, monkeypatch: pytest.MonkeyPatch) -> None:

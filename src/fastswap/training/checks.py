@@ -2,32 +2,18 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from fastswap.errors import TrainingError
 from fastswap.training import coverage
-from fastswap.training.faceset import Faceset
 
 if TYPE_CHECKING:
     from fastswap.training.store import FaceArrays
 
 WORTH_TELLING = 0.03
 """Share of the target's faces in poses that the source lacks from which it is told."""
-
-
-def mixed_persons(faceset: Faceset) -> str | None:
-    """A notice about frames that gave more than one face: then the set shows more than one person."""
-    frames = Counter((entry.source, entry.index) for entry in faceset.entries)
-    doubles = sum(count > 1 for count in frames.values())
-    if not doubles:
-        return None
-    return (
-        f"{faceset.folder}: {doubles} frames gave more than one face, so several persons are mixed; "
-        "fastswap faceset split separates them"
-    )
 
 
 def changed_faces(folder: Path, was: Mapping[str, Sequence[str]], now: Mapping[str, FaceArrays]) -> list[str]:

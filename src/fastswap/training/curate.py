@@ -18,6 +18,7 @@ import numpy as np
 from fastswap.errors import InputError, OutputError, SettingsError
 from fastswap.training import likeness
 from fastswap.training.faceset import INDEX, Entry, Faceset, append_index, open_faceset, write_index
+from fastswap.training.persons import several
 
 LEFT_OUT = "left_out"
 
@@ -86,7 +87,7 @@ class Criteria:
 
 def summary(faceset: Faceset) -> dict[str, Any]:
     """What a faceset holds, as plain values."""
-    entries = faceset.entries
+    entries, mixed = faceset.entries, several([faceset])
 
     def spread(pick: Callable[[Entry], float]) -> list[float]:
         low, middle, high = np.percentile([pick(entry) for entry in entries], [5, 50, 95])
@@ -106,7 +107,7 @@ def summary(faceset: Faceset) -> dict[str, Any]:
         "brightness": spread(lambda entry: entry.brightness),
         "yaw": spread(lambda entry: entry.yaw),
         "pitch": spread(lambda entry: entry.pitch),
-        "notices": list(faceset.notices),
+        "notices": [*faceset.notices, *([mixed] if mixed else [])],
     }
 
 

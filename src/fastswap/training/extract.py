@@ -27,6 +27,7 @@ from fastswap.training.faceset import (
 )
 from fastswap.training.footage import footage
 from fastswap.training.ledger import Ledger
+from fastswap.training.persons import several
 from fastswap.training.quality import Limits
 from fastswap.training.sheet import write_sheet
 
@@ -119,7 +120,8 @@ def extract(
         )
     done = open_faceset(out)
     report.total = len(done.entries)
-    report.notices += done.notices
+    mixed = several([done])
+    report.notices += [*done.notices, *([mixed] if mixed else [])]
     report.sheet = str(write_sheet(done))
     report.seconds = round(time.monotonic() - began, 2)
     return report

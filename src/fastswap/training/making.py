@@ -23,7 +23,7 @@ def load(
 ) -> tuple[FaceArrays, FaceArrays]:
     """The faces of both persons; a pretraining draws both from the same mixed faces."""
     resolution = settings.size.shape.resolution
-    own = load_faces(source, resolution, COVERAGE)
+    own = load_faces(source, resolution, COVERAGE, one_person=not settings.pretrain)
     if settings.pretrain:
         return own, replace(own, notices=())
     other = load_faces(target, resolution, COVERAGE)

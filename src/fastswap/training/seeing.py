@@ -4,18 +4,18 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
-from typing import Any, Literal
+from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
 from fastswap import provenance, video
-from fastswap.errors import OutputError, TrainingError
+from fastswap.errors import OutputError
+from fastswap.training.board import Board
 
 PREVIEW, HISTORY, PREVIEWS = "preview.png", "history.jsonl", "previews"
 HISTORY_GROWTH = 1.002
 MOST_PREVIEWS = 40
-BOARD_MISSING = "TensorBoard is not installed: pip install 'fastswap[board]', or leave --board out"
 
 
 class Seeing:
@@ -24,7 +24,7 @@ class Seeing:
     def __init__(self, folder: Path, said: dict[str, str], *, board: bool) -> None:
         self.folder, self.said = folder, said
         self._next_line = 0.0
-        self._board: Any = _writer(folder / "board") if board else None
+        self._board = Board(folder / "board") if board else None
 
     def forget(self) -> None:
         """Removes what an earlier training in this folder left."""
@@ -47,8 +47,7 @@ class Seeing:
         """Takes down the losses; sparser as the run grows, so the history of a week is no larger than that of an
         hour."""
         if self._board is not None:
-            for name, value in values.items():
-                self._board.add_scalar(f"train/{name}", value, step)
+            self._board.scalars(step, values)
         if not last and seconds < self._next_line:
             return
         self._next_line = seconds * HISTORY_GROWTH + 1.0
@@ -67,7 +66,7 @@ class Seeing:
         provenance.sign(old, source=None, model=None, settings=dict(self.said))
         _thin_out(kept)
         if self._board is not None:
-            self._board.add_image("preview", picture, step, dataformats="HWC")
+            self._board.picture(step, picture)
         return path
 
     def close(self) -> None:
@@ -90,14 +89,6 @@ def _thin_out(folder: Path) -> None:
     if len(pictures) > MOST_PREVIEWS:
         for path in pictures[1:-1:2]:
             path.unlink()
-
-
-def _writer(folder: Path) -> Any:
-    try:
-        from torch.utils.tensorboard import SummaryWriter
-    except ImportError:
-        raise TrainingError(BOARD_MISSING) from None
-    return SummaryWriter(str(folder))
 
 
 def read_history(folder: Path) -> list[dict[str, float]]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -66,7 +67,8 @@ def _train(
                 training.loop(stop)
                 return training.finish(stop)
             finally:
-                training.seeing.close()
+                with suppress(OutputError):
+                    training.seeing.close()
         except (MemoryError, RuntimeError) as error:
             if not memory.lacks_memory(error):
                 raise

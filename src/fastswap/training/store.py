@@ -14,9 +14,9 @@ from fastswap import align, ops, video
 from fastswap.errors import FastswapError, InputError, TrainingError
 from fastswap.frame import Frame
 from fastswap.training import expression
-from fastswap.training.checks import mixed_persons
 from fastswap.training.faceset import Entry, Faceset, open_faceset
 from fastswap.training.mapped import mapped
+from fastswap.training.persons import several
 
 DENSITY = 1.5
 """Stored pixels for each pixel of the model's crop, along a side: bilinear sampling at 1 would blur what is to be
@@ -76,8 +76,10 @@ class FaceArrays:
         return out
 
 
-def load_faces(folders: Sequence[Path], resolution: int, coverage: float) -> FaceArrays:
-    """Loads facesets for a model of this resolution and crop coverage.
+def load_faces(
+    folders: Sequence[Path], resolution: int, coverage: float, *, one_person: bool = True
+) -> FaceArrays:
+    """Loads facesets for a model of this resolution and crop coverage. one_person: tell if they seem to show several.
 
     Raises InputError for a folder that is no usable faceset, TrainingError when the faces are too few, show
     less than the model's crop, or are aligned in different ways. Damaged pictures are left out with a notice.
@@ -107,13 +109,12 @@ def load_faces(folders: Sequence[Path], resolution: int, coverage: float) -> Fac
         poses += [(entry.yaw, entry.pitch) for entry in kept]
         points += [entry.points() / each.header.size for entry in kept]
         marks += [entry.mark for entry in kept]
-        mixed = mixed_persons(each)
-        if mixed:
-            notices.append(mixed)
         good = {entry.file for entry in kept}
         damaged = [entry.file for entry in each.entries if entry.file not in good]
         if damaged:
             notices.append(f"{each.folder}: {len(damaged)} damaged pictures are left out ({_some(damaged)})")
+    mixed = several(sets) if one_person else None
+    notices += [mixed] if mixed else []
     names = ", ".join(str(folder) for folder in folders)
     if len(poses) < MIN_FACES:
         lost = sum(len(each.entries) for each in sets) - len(poses)
