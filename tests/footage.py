@@ -105,8 +105,8 @@ class Facts:
     @property
     def turn(self) -> tuple[int, ...] | None:
         """The display matrix."""
-        found = [d for d in self.last.side_data if d.type.name == "DISPLAYMATRIX"]
-        return tuple(int(v) for v in np.frombuffer(found[0], np.int32)) if found else None
+        found = self.last.side_data.get("DISPLAYMATRIX")
+        return None if found is None else tuple(int(v) for v in np.frombuffer(found, np.int32))
 
 
 def facts(path: Path) -> Facts:

@@ -30,7 +30,8 @@ def film(
         picture_stream = container.add_stream_from_template(source.streams.video[0], opaque=True)
         second = container.add_stream_from_template(source.streams.audio[0])
         text = container.add_stream_from_template(_text(path, subtitles)) if subtitles else None
-        first.metadata["language"], second.metadata["language"] = "eng", "deu"
+        first.metadata.update({"language": "eng", "title": "Spoken"})
+        second.metadata["language"] = "deu"
         second.disposition = av.stream.Disposition.comment
         if attachment:
             container.add_attachment("font.ttf", "application/x-truetype-font", FONT)
@@ -129,6 +130,21 @@ def test_mp4_keeps_sound_subtitles_and_chapters(tmp_path: Path) -> None:
     assert [c[2]["title"] for c in after.chapters] == ["One", "Two"]
     assert after.metadata["title"] == "A film"
     assert after.languages == before.languages
+
+
+@pytest.mark.parametrize(("name", "tags"), [("out.mkv", 2), ("out.mp4", 1)])
+def test_tags_in_another_encoding_pass_byte_for_byte(tmp_path: Path, name: str, tags: int) -> None:
+    source = film(tmp_path / "in.mkv", subtitles=None)
+    data = source.read_bytes()
+    latin = {b"A film": b"A f\xeelm", b"Spoken": b"Sp\xf6ken"}  # of the file, and of the first sound
+    for plain, other in latin.items():
+        assert data.count(plain) == 1
+        data = data.replace(plain, other)
+    source.write_bytes(data)
+    assert not copy(source, tmp_path / name)
+    made = (tmp_path / name).read_bytes()
+    assert [made.count(other) for other in latin.values()][:tags] == [1] * tags
+    assert video.probe(tmp_path / name).audio_streams == 2
 
 
 def test_sound_and_picture_stay_together_across_containers(tmp_path: Path) -> None:

@@ -77,7 +77,7 @@ def plausible(before: Floats, now: Floats, frame: Frame) -> bool:
     if not power > 1e-12:
         return False
     turn = complex(np.vdot(p, q)) / power
-    jump = abs(new_mean - old_mean) / size
+    jump = float(abs(new_mean - old_mean)) / size
     left_over = q - turn * p
     torn = math.sqrt(float(np.vdot(left_over, left_over).real) / len(p)) / max(size * abs(turn), 1e-6)
     return 0.7 < abs(turn) < 1.43 and jump < 0.6 and torn < 0.12 and sound(now, frame)

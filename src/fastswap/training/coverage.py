@@ -60,7 +60,7 @@ def compare(source: NDArray[np.float32], target: NDArray[np.float32]) -> Coverag
     padded = np.pad(own, 1)
     near = sum(padded[y : y + own.shape[0], x : x + own.shape[1]] for y in range(3) for x in range(3))
     lacking = (wanted > 0) & (near == 0)
-    return Coverage(own, wanted, lacking, float(wanted[lacking].sum() / max(wanted.sum(), 1)))
+    return Coverage(own, wanted, lacking, int(wanted[lacking].sum()) / max(int(wanted.sum()), 1))
 
 
 def one_sided(poses: NDArray[np.float32]) -> str | None:

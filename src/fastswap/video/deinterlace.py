@@ -13,6 +13,7 @@ from av.filter import Graph
 from av.video.stream import VideoStream
 
 from fastswap.errors import InputError
+from fastswap.video.versions import fraction
 
 _FIRST_SHOWN = {2: "top", 3: "bottom", 4: "bottom", 5: "top"}
 """AV_FIELD_TT, BB, TB and BT: the second letter is the field that is shown first."""
@@ -105,7 +106,7 @@ class Deinterlacer:
     def _open(self, frame: av.VideoFrame) -> None:
         graph = Graph()
         graph.threads = 1
-        self._unit = Fraction(frame.time_base or Fraction(1, 90000))
+        self._unit = fraction(frame.time_base) or Fraction(1, 90000)
         source = graph.add_buffer(
             width=frame.width, height=frame.height, format=frame.format, time_base=self._unit
         )

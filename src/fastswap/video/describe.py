@@ -4,12 +4,10 @@ from __future__ import annotations
 
 from fractions import Fraction
 from pathlib import Path
-from typing import cast
 
 import av
 import numpy as np
 from av.container import InputContainer
-from av.sidedata.sidedata import SideData
 from av.video.stream import VideoStream
 
 from fastswap.video.convert import native_twin, tags_after
@@ -17,6 +15,7 @@ from fastswap.video.deinterlace import field_order
 from fastswap.video.hdr import hdr_of
 from fastswap.video.info import UNTAGGED, ColorTags, Geometry, VideoInfo, snap_matrix
 from fastswap.video.log import chroma_siting
+from fastswap.video.versions import fraction, side_data
 
 DEFAULT_RATE = Fraction(25)
 """Frames per second of what has no rate of its own, such as a folder of pictures (FFmpeg's default too)."""
@@ -36,7 +35,7 @@ def describe(
     tags = tags_after(first, _stated_tags(container, stream, first))
     matrix = display_matrix(first)
     turn = snap_matrix(matrix) if matrix else None
-    sar = stream.sample_aspect_ratio
+    sar = fraction(stream.sample_aspect_ratio)
     others = [s.type for s in container.streams if s is not stream]
     return VideoInfo(
         path=path,
@@ -47,13 +46,13 @@ def describe(
         frame_format=frame_format,
         geometry=Geometry(first.width, first.height, sar or Fraction(1), turn or ((1, 0), (0, 1))),
         fps=_rate(stream, first),
-        time_base=stream.time_base or Fraction(1, 90000),
+        time_base=fraction(stream.time_base) or Fraction(1, 90000),
         frames=stream.frames or None,
         duration=_duration(container, stream),
         color=tags.spec(first.width, first.height, codec, frame_format),
         tags=tags,
         start=first.pts or 0,
-        stated_sar=sar or None,
+        stated_sar=sar,
         display_matrix=matrix,
         stream=stream.index,
         hdr=hdr_of(first),
@@ -84,10 +83,8 @@ def _rate(stream: VideoStream, first: av.VideoFrame) -> Fraction:
     rates = [stream.average_rate, stream.guessed_rate, stream.base_rate]
     if first.pts is None:  # a bare stream: FFmpeg averages over time stamps that it made up
         rates = rates[1:]
-    for rate in rates:
-        if rate and 0 < rate <= _MAX_RATE:
-            return Fraction(rate)
-    return DEFAULT_RATE
+    known = (rate for rate in map(fraction, rates) if rate is not None and 0 < rate <= _MAX_RATE)
+    return next(known, DEFAULT_RATE)
 
 
 def _duration(container: InputContainer, stream: VideoStream) -> float | None:
@@ -101,11 +98,11 @@ def _duration(container: InputContainer, stream: VideoStream) -> float | None:
 def display_matrix(frame: av.VideoFrame) -> tuple[int, ...] | None:
     """The nine integers of the frame's display matrix, None when it has none."""
     try:
-        for data in cast(list[SideData], list(frame.side_data)):
+        for data in side_data(frame):
             if data.type.name == "DISPLAYMATRIX":
                 return tuple(int(v) for v in np.frombuffer(bytes(data), np.int32))
     except ValueError:
-        # PyAV has no name for some newer kinds of side data and then shows none at all; the angle it still gives.
+        # PyAV 18 has no name for some newer kinds and then shows none at all; the angle it still gives.
         if frame.rotation in _TURNS:
             a, b, c, d = (_FIXED * v for v in _TURNS[frame.rotation])
             return a, b, 0, c, d, 0, 0, 0, 1 << 30

@@ -11,7 +11,8 @@ from fractions import Fraction
 from typing import Any, cast
 
 import av
-from av.sidedata.sidedata import SideData
+
+from fastswap.video.versions import side_data
 
 TRANSFERS = (16, 18)
 """H.273's numbers of PQ (SMPTE ST 2084) and HLG (ARIB STD-B67)."""
@@ -59,8 +60,8 @@ def hdr_of(frame: av.VideoFrame) -> HdrMetadata | None:
     """What the frame carries, None for nothing."""
     mastering, light, dynamic = None, None, set()
     try:
-        kinds = cast(list[SideData], list(frame.side_data))
-    except ValueError:  # PyAV has no name for some newer kinds and then shows none
+        kinds = side_data(frame)
+    except ValueError:  # PyAV 18 has no name for some newer kinds and then shows none
         return None
     for data in kinds:
         name = data.type.name

@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import Any, cast
 
 import av.logging
 from av.container import InputContainer
@@ -41,7 +42,7 @@ def chroma_siting(container: InputContainer, stream: int) -> str | None:
     with listening(av.logging.INFO):
         av.logging.set_libav_level(av.logging.VERBOSE)
         try:
-            text: str = container.dumps_format()  # type: ignore[attr-defined]  # missing in PyAV's stubs
+            text: str = cast(Any, container).dumps_format()  # missing in the stubs of PyAV 18
         finally:
             av.logging.set_libav_level(av.logging.INFO)
     for line in text.splitlines():

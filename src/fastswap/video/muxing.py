@@ -28,17 +28,18 @@ from fastswap.video.remux import StreamCopier, part_of
 from fastswap.video.rgb import reformatted
 from fastswap.video.target import Target, writing
 from fastswap.video.turning import turned_frame, turned_info
+from fastswap.video.versions import open_output
 
 _AVFMT_FLAG_BITEXACT = 0x0400
 
 
-def open_output(made: Path, path: Path) -> OutputContainer:
+def open_file(made: Path, path: Path) -> OutputContainer:
     """Opens the file `made` in the container that its suffix asks for. path: its name in messages.
 
     Raises OutputError where FFmpeg knows none.
     """
     try:
-        return av.open(f"file:{made}", "w", metadata_errors="surrogateescape")
+        return open_output(f"file:{made}")
     except ValueError as error:
         name = path.suffix or "a name without suffix"
         raise OutputError(f"{path}: no container is known for {name}") from error
@@ -135,7 +136,7 @@ class VideoSink:
             self._container.close()
 
     def _open(self, target: Target) -> OutputContainer:
-        container = open_output(target.made, target.path)
+        container = open_file(target.made, target.path)
         # No version strings, dates or random numbers: the same input gives the same bytes.
         container.flags |= _AVFMT_FLAG_BITEXACT
         return container

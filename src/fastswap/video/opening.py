@@ -11,6 +11,7 @@ from av.stream import Disposition
 from av.video.stream import VideoStream
 
 from fastswap.errors import InputError
+from fastswap.video.versions import open_input
 
 _HEIF = frozenset({"heic", "heix", "heim", "heis", "mif1", "avif"})
 _TEXT_ART = frozenset({"tty", "bin", "xbin", "adf", "idf"})
@@ -47,11 +48,8 @@ def open_container(
 ) -> InputContainer:
     """Opens for reading; raises InputError when FFmpeg cannot. hwaccel: what decodes its video, None for the CPU."""
     try:
-        # "file:" keeps names with a colon from being taken for a protocol; "surrogateescape" lets tags in an unknown
-        # encoding pass through byte for byte.
-        return av.open(
-            f"file:{path}", "r", format=format_name, metadata_errors="surrogateescape", hwaccel=hwaccel
-        )
+        # "file:" keeps names with a colon from being taken for a protocol.
+        return open_input(f"file:{path}", format=format_name, hwaccel=hwaccel)
     except (av.FFmpegError, ValueError) as error:
         if format_name is None and _lacks_index(path):
             raise InputError(f"{path}: the file is cut off, its index (moov) is missing") from error

@@ -26,6 +26,7 @@ from fastswap.video.muxing import VideoSink
 from fastswap.video.opening import reason
 from fastswap.video.stream import StreamSource
 from fastswap.video.target import Target, writing
+from fastswap.video.versions import open_input, open_output
 
 FORMATS = {"y4m": "yuv4mpegpipe", "nut": "nut"}
 """Containers that a pipe can carry, and FFmpeg's names for them."""
@@ -146,7 +147,7 @@ class PipeReader(StreamSource):
 
 def _open(flow: Inflow) -> InputContainer:
     try:
-        return av.open(flow, "r", buffer_size=_BLOCK, metadata_errors="surrogateescape")
+        return open_input(flow, buffer_size=_BLOCK)
     except (av.FFmpegError, ValueError) as error:
         if not flow.size:
             raise InputError(f"{STDIN}: the pipe is empty") from error
@@ -175,10 +176,12 @@ class PipeSink(VideoSink):
         super().__init__(target, reader.info, None)
 
     def _open(self, target: Target) -> OutputContainer:
-        container = av.open(
-            self.flow, "w", format=FORMATS[self._form], buffer_size=_BLOCK, metadata_errors="surrogateescape",
+        container = open_output(
+            self.flow,
+            format=FORMATS[self._form],
+            buffer_size=_BLOCK,
             container_options={"strict": "-1"},  # y4m's 10-bit formats are common, but not the standard's
-        )  # fmt: skip
+        )
         container.flags |= 0x0400  # AVFMT_FLAG_BITEXACT
         return container
 

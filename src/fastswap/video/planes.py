@@ -8,13 +8,13 @@ from typing import Any
 
 import av
 import numpy as np
-from av.sidedata.sidedata import SideDataContainer
 from numpy.lib.stride_tricks import as_strided
 from numpy.typing import NDArray
 
 from fastswap.frame import Frame, Plane
 from fastswap.pixels import FORMATS, Component, PixelFormat, pixel_format
 from fastswap.video import frames
+from fastswap.video.versions import side_data
 
 Planes = tuple[Plane, ...]
 
@@ -115,10 +115,8 @@ def writable(frame: Frame) -> Frame:
 
 def _has_side_data(frame: av.VideoFrame) -> bool:
     try:
-        # Not `frame.side_data`: that keeps the container in the frame and the frame in the container, and both would
-        # stay in memory until Python's collector comes by, hundreds of frames later.
-        return len(SideDataContainer(frame)) > 0  # type: ignore[call-arg]  # PyAV's stub lacks it
-    except ValueError:  # a kind that PyAV has no name for
+        return bool(side_data(frame))
+    except ValueError:  # a kind that PyAV 18 has no name for
         return True
 
 
@@ -183,9 +181,9 @@ def _move(samples: NDArray[Any], shift: int, to: NDArray[Any], to_shift: int) ->
 def copy_properties(source: av.VideoFrame, target: av.VideoFrame) -> None:
     """Times, colour tags and what travels with the frame; PyAV cannot copy side data."""
     target.pts, target.duration = source.pts, source.duration
-    # A copy: PyAV forgets the very object of a frame when that frame is freed.
+    # A copy: PyAV 18 forgets the very object of a frame when that frame is freed.
     target.opaque = copy(source.opaque)
-    if source.time_base is not None:
+    if source.time_base:
         target.time_base = source.time_base
     target.colorspace, target.color_range = source.colorspace, source.color_range
     target.color_primaries, target.color_trc = source.color_primaries, source.color_trc

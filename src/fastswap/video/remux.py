@@ -20,6 +20,7 @@ from fastswap.errors import OutputError
 from fastswap.video import timecode
 from fastswap.video.info import VideoInfo
 from fastswap.video.opening import open_container
+from fastswap.video.versions import open_output
 from fastswap.video.window import Window
 
 _STALE_CONTAINER = frozenset({"encoder", "major_brand", "minor_version", "compatible_brands"})
@@ -184,7 +185,7 @@ class StreamCopier:
     def _accepts(self, stream: Stream, add_video: AddVideo) -> bool:
         """Asks the muxer itself by letting it write a header for the video and this stream, in memory."""
         with contextlib.suppress(av.FFmpegError, ValueError):
-            trial = av.open(io.BytesIO(), "w", format=self._output.format.name)
+            trial = open_output(io.BytesIO(), format=self._output.format.name)
             self._copy_tags(self._input.streams[self._main], add_video(trial), _STALE_VIDEO)
             self._copy_tags(stream, trial.add_stream_from_template(stream, opaque=True))
             trial.start_encoding()

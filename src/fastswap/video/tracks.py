@@ -9,7 +9,6 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from typing import Any, Final, Protocol
 
-import av
 from av.container import OutputContainer
 from av.packet import Packet
 
@@ -22,6 +21,7 @@ from fastswap.video.picture_sink import FolderSink
 from fastswap.video.side import Cell, Layer, SideSeries, SideVideo, cell_of
 from fastswap.video.side_output import SideOutput
 from fastswap.video.target import Target, writing
+from fastswap.video.versions import open_output
 
 _WAITING = 4
 """Frames of one side output that may wait for its encoder."""
@@ -124,7 +124,7 @@ class _Packed(VideoSink):
         return {"moved": self._moved}
 
     def _open(self, target: Target) -> OutputContainer:
-        return av.open(io.BytesIO(), "w", format=self._format)
+        return open_output(io.BytesIO(), format=self._format)
 
     def _store(self, packet: Packet[Any]) -> None:
         self._file.add(packet, self._number)

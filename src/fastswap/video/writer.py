@@ -12,7 +12,7 @@ from fastswap.atomic import Staging, sync
 from fastswap.errors import OutputError
 from fastswap.frame import Frame
 from fastswap.video.info import VideoInfo
-from fastswap.video.muxing import VideoSink, open_output
+from fastswap.video.muxing import VideoSink, open_file
 from fastswap.video.picture_sink import ENCODERS, FolderSink, PictureSink
 from fastswap.video.reader import Reader
 from fastswap.video.target import Target, writing
@@ -28,7 +28,7 @@ def check_container(path: Path) -> None:
     """Raises OutputError for the name of a video for which no container is known."""
     if writes_video(path):
         with TemporaryDirectory() as folder:
-            open_output(Path(folder, "x").with_suffix(path.suffix), path).close()
+            open_file(Path(folder, "x").with_suffix(path.suffix), path).close()
 
 
 def check_picture(path: Path, info: VideoInfo) -> None:
