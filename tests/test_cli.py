@@ -140,6 +140,21 @@ def test_outputs_that_cannot_be(face_clip: Path, generator: Path, tmp_path: Path
     assert {p.name for p in tmp_path.iterdir()} <= {"clip.mp4", "clip.mp4.faces"}
 
 
+@pytest.mark.parametrize(("odd", "code"), [("clip", 3), ("out", 4), ("model", 5)])
+def test_names_that_are_not_utf8(
+    face_clip: Path, generator: Path, tmp_path: Path, odd: str, code: int
+) -> None:
+    names = {"clip": "clip.mp4", "model": "model.onnx", "out": "out.mp4"}
+    names[odd] = f"\udcef{names[odd]}"
+    clip, model, out = (tmp_path / name for name in names.values())
+    shutil.copy(face_clip, clip)
+    shutil.copy(generator, model)
+    command = [sys.executable, "-m", "fastswap", "render", clip, out, "-m", model]
+    done = subprocess.run(command, check=False, capture_output=True, text=True)
+    assert (done.returncode, "is not UTF-8" in one_line(done.stderr)) == (code, True)
+    assert set(tmp_path.iterdir()) == {clip, model}
+
+
 def test_options_that_make_no_sense(face_clip: Path, generator: Path, tmp_path: Path, run: Run) -> None:
     for extra, says in (
         (("--feather", "7"), "feather"),

@@ -24,6 +24,16 @@ _SUFFIX: Final = ".partial"
 _JOURNAL: Final = ".journal"
 """Says, in the hidden folder, which folder has been moved to its place."""
 _BEFORE: Final = ".before"
+NO_TEXT: Final = "its name is not UTF-8, and records and reports could not hold it; rename it"
+
+
+def is_text(path: Path) -> bool:
+    """False for a name in another encoding than UTF-8."""
+    try:
+        str(path).encode()
+    except UnicodeEncodeError:
+        return False
+    return True
 
 
 class Staging:
@@ -43,6 +53,8 @@ class Staging:
         parent = output.parent
         if not output.name:
             raise OutputError(f"{output}: not a name for an output")
+        if not is_text(output):
+            raise OutputError(f"{output}: {NO_TEXT}")
         if source is not None and output.exists() and source.exists() and output.samefile(source):
             raise OutputError(f"{output}: the output is the input; choose another name")
         if source is not None and source.is_dir() and source.resolve() in output.resolve().parents:

@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from fastswap.align import TEMPLATES
+from fastswap.atomic import NO_TEXT, is_text
 from fastswap.errors import ModelError, OutputError
 
 if TYPE_CHECKING:
@@ -207,6 +208,8 @@ def _load_proto(path: Path) -> ModelProto:
         size = path.stat().st_size
         if not path.is_file():
             raise ModelError(f"{path}: not a file; a model is one ONNX file")
+        if not is_text(path):
+            raise ModelError(f"{path}: {NO_TEXT}")
         if size == 0:
             raise ModelError(f"{path}: the file is empty")
         if size > MAX_BYTES:

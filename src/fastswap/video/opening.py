@@ -10,6 +10,7 @@ from av.container import InputContainer
 from av.stream import Disposition
 from av.video.stream import VideoStream
 
+from fastswap.atomic import NO_TEXT, is_text
 from fastswap.errors import InputError
 from fastswap.video.versions import open_input
 
@@ -26,6 +27,8 @@ def check_file(path: Path) -> None:
     try:
         if not path.exists():
             raise InputError(f"{path}: no such file or folder")
+        if not is_text(path):
+            raise InputError(f"{path}: {NO_TEXT}")
         if path.is_dir():
             return
         if not path.is_file():
