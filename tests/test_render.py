@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import os
 import shutil
+import subprocess
+import sys
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -272,9 +275,6 @@ def test_swapper_refuses_what_needs_the_whole_video(generator: Path) -> None:
 
 
 def test_rendering_needs_no_torch_and_import_is_light() -> None:
-    import subprocess
-    import sys
-
     program = (
         "import sys, fastswap, fastswap.cli; fastswap.cli.build();"
         "heavy = {'torch', 'openvino', 'av', 'onnx', 'c2pa'} & set(sys.modules); assert not heavy, heavy;"
@@ -283,3 +283,12 @@ def test_rendering_needs_no_torch_and_import_is_light() -> None:
     begin = time.perf_counter()
     subprocess.run([sys.executable, "-c", program], check=True)
     assert time.perf_counter() - begin < 60
+
+
+def test_openvino_reports_to_nobody(tmp_path: Path) -> None:
+    """What it imports for that leaves a folder in the user's home."""
+    environment = {name: value for name, value in os.environ.items() if name != "CI"} | {
+        "HOME": str(tmp_path)
+    }
+    subprocess.run([sys.executable, "-c", "import fastswap, openvino"], check=True, env=environment)
+    assert not list(tmp_path.iterdir())

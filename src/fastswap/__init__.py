@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from importlib.metadata import PackageNotFoundError, version
 from typing import TYPE_CHECKING, Any
 
@@ -13,6 +14,10 @@ if TYPE_CHECKING:
     from fastswap.provenance.verify import verify
     from fastswap.report import Report
     from fastswap.swapper import Swapper
+
+# Left alone, OpenVINO reports to Google Analytics that it was imported, from a fork of this process. It does without
+# where the package that does so cannot be imported.
+sys.modules.setdefault("openvino_telemetry", None)  # type: ignore[arg-type]
 
 try:
     __version__ = version("fastswap")
