@@ -163,3 +163,30 @@ def test_an_export_that_differs_is_refused(tmp_path: Path, monkeypatch: pytest.M
     with pytest.raises(TrainingError, match="differs from torch"):
         export(network.build(MICRO), contract(32), tmp_path / "m.onnx", np.zeros((1, 3, 32, 32), np.float32))
     assert not list(tmp_path.iterdir())
+
+
+def test_a_precision_that_draws_worse_than_expected_is_told(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The model is written all the same: hours of training must not be lost to a pixel."""
+    monkeypatch.setattr("fastswap.training.export.TOLERANCE", {"f32": 2e-3, "bf16": 0.0, "f16": 0.5})
+    model = learner()
+    losses(model, 5)
+    path = tmp_path / "m.onnx"
+    made = export(model.averaged(), contract(32), path, model.stills("target", 3).face.numpy())
+    assert path.exists()
+    (told,) = made.notices
+    assert "in bf16" in told
+
+
+def test_a_precision_that_the_processor_lacks_is_not_taken_for_another(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """f16 with its 11 bits, worked out in float32, is nearer to the truth than bf16 with its 8."""
+    monkeypatch.setattr("fastswap.training.export.native", lambda precision: precision == "f32")
+    model = learner()
+    losses(model, 20)
+    faces = model.stills("target", 3).face.numpy()
+    made = export(model.averaged(), contract(32), tmp_path / "m.onnx", faces)
+    assert made.emulated == ("bf16", "f16")
+    assert made.difference["f16"][1] < 0.3 * made.difference["bf16"][1]

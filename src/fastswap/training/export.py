@@ -34,7 +34,7 @@ class ExportReport:
     """path: the file. bytes: its size. gmac: 1e9 multiply-adds of one face. difference: largest and mean
     absolute difference from torch in float32, by the precision that the exported file was run in. speed: faces a
     second of the network alone, on this machine's CPU. emulated: precisions that this CPU cannot multiply in: there
-    the weights and the input were rounded to them and the sums are float32.
+    the weights were rounded to them and the sums are float32.
     """
 
     path: str
@@ -43,6 +43,15 @@ class ExportReport:
     difference: dict[str, tuple[float, float]]
     speed: dict[str, float]
     emulated: tuple[str, ...] = ()
+
+    @property
+    def notices(self) -> list[str]:
+        """Precisions that draw some pixel worse than expected. The model is good, float32 agrees."""
+        return [
+            f"{self.path}: pixels differ by up to {worst:.2g} of 1 in {name}; look at a render before you use it"
+            for name, (worst, _) in self.difference.items()
+            if not worst <= TOLERANCE[name]
+        ]
 
 
 def export(generator: Generator, contract: Contract, path: Path, faces: NDArray[np.float32]) -> ExportReport:
@@ -78,15 +87,18 @@ def export(generator: Generator, contract: Contract, path: Path, faces: NDArray[
 def _checked(
     file: Path, path: Path, truth: list[NDArray[np.float32]], faces: NDArray[np.float32]
 ) -> tuple[dict[str, tuple[float, float]], dict[str, float]]:
-    """How far the file's answers are from the truth in each precision, and its faces a second. Raises TrainingError."""
+    """How far the file's answers are from the truth in each precision, and its faces a second. Raises TrainingError
+    where they are wrong in float32."""
     difference, speed = {}, {}
     for precision, tolerance in TOLERANCE.items():
-        compiled = compile_onnx(file if native(precision) else rounded(file, precision), precision)
+        # Asked for what it has not, OpenVINO takes another precision without a word.
+        own = native(precision)
+        compiled = compile_onnx(file, precision) if own else compile_onnx(rounded(file, precision), "f32")
         worst, mean = _compare(truth, run_onnx(compiled, faces))
-        if not worst <= tolerance:
+        if precision == "f32" and not worst <= tolerance:
             raise TrainingError(f"{path}: the exported file differs from torch by {worst:.3g} in {precision}")
         difference[precision] = (round(worst, 6), round(mean, 6))
-        if native(precision):
+        if own:
             speed[precision] = _speed(compiled, faces)
         del compiled
     return difference, speed

@@ -25,6 +25,8 @@ def write_model(training: Training) -> None:
     else:
         faces = to_numpy(learner.stills("target", 8).face)
         report.export = export(learner.averaged(), contract_of(training), training.out, faces)
+        for text in report.export.notices:
+            training.notice(text)
 
 
 def contract_of(training: Training) -> Contract:
