@@ -64,6 +64,18 @@ def test_resumed_and_in_processes_are_the_same_bytes(clip: Path, generator: Path
     assert sidecar.default_path(clip).read_bytes() == kept
 
 
+@pytest.mark.parametrize(
+    ("suffix", "encoder"), [("mxf", "dnxhr-sq"), ("avi", None), ("ts", None), ("nut", None)]
+)
+def test_other_containers_are_joined_too(
+    suffix: str, encoder: str | None, clip: Path, generator: Path
+) -> None:
+    out = clip.with_name(f"out.{suffix}")
+    report = fastswap.render(clip, out, model=generator, encoder=encoder)
+    assert (report.segments, report.frames) == (SEGMENTS, FRAMES)
+    assert len(facts(out).lumas) == FRAMES
+
+
 def test_the_joined_file_keeps_times_tags_and_sound(face_clip: Path, generator: Path, tmp_path: Path) -> None:
     clip = Path(shutil.copy(face_clip, tmp_path / "clip.mp4"))
     spans.SHORTEST, spans._LAST, spans._LONGEST = 6, 4, 7

@@ -120,7 +120,7 @@ class _Packed(VideoSink):
         with writing(self._path):
             if self._last_pts is not None:
                 self._mux(self._stream.encode(None))
-            self._container.close()
+        self.abort()  # MXF's trailer fails where no packet came, and nobody reads it
         return {"moved": self._moved}
 
     def _open(self, target: Target) -> OutputContainer:
