@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import av
 import numpy as np
@@ -15,6 +16,9 @@ from generators import write_generator
 from kernel_cases import cuda, device, scalar  # noqa: F401  (fixtures of the tests of CUDA kernels)
 from learning import go  # noqa: F401  (a fixture)
 from signing import no_own_certificate, output, unsigned  # noqa: F401  (fixtures of the provenance tests)
+
+if TYPE_CHECKING:
+    from host_runtime import HostRuntime
 
 
 @pytest.fixture(scope="session", autouse=True)
@@ -38,6 +42,17 @@ def one_thread() -> Iterator[None]:
     torch.set_num_threads(1)
     yield
     torch.set_num_threads(before)
+
+
+@pytest.fixture
+def gpu(monkeypatch: pytest.MonkeyPatch) -> HostRuntime:
+    """What is found when a GPU is asked for."""
+    import host_runtime
+    from fastswap import device as devices
+
+    made = host_runtime.HostRuntime(host_runtime.module())
+    monkeypatch.setattr(devices, "open_gpu", lambda wish, notices: made if wish.kind == "cuda" else None)
+    return made
 
 
 @pytest.fixture(scope="session")

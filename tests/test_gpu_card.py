@@ -12,15 +12,14 @@ import pytest
 import compare
 import fastswap
 import people
-import test_gpu_path
 from fastswap import video
 from fastswap.actors import BO
 from fastswap.device import Device, open_device
 from fastswap.device.gpu import GpuDevice
 from fastswap.errors import DeviceError
 from fastswap.look import Look
-from fastswap.swap import FaceSwap
 from fastswap.track import Tracker
+from gpu_swaps import LOOKS, both, check_alike, swapped_on_cpu, swapped_on_gpu
 
 LEFT, GRAIN = 4 << 20, 2 << 20
 """Bytes of the card's memory that are left to a test of a full one, and those of a page, less than which cannot be
@@ -48,7 +47,7 @@ def engines() -> list[str]:
 @pytest.mark.parametrize("engine", engines())
 @pytest.mark.parametrize("look", ["plain", "texture", "scale"])
 def test_a_whole_render(engine: str, look: str, face_clip: Path, generator: Path, tmp_path: Path) -> None:
-    settings = {"model": generator, "encoder": "ffv1", "look": test_gpu_path.LOOKS[look]}
+    settings = {"model": generator, "encoder": "ffv1", "look": LOOKS[look]}
     there = fastswap.render(face_clip, tmp_path / "gpu.mkv", device="cuda", engine=engine, **settings)
     here = fastswap.render(
         face_clip, tmp_path / "cpu.mkv", device="cpu", analysis=tmp_path / "cpu.faces", **settings
@@ -96,19 +95,14 @@ def test_a_card_that_is_full(generator: Path) -> None:
     """Hardly any memory is left once the network is open: the swap goes on with what there is."""
     device = open_device("cuda", "torch")
     assert isinstance(device, GpuDevice)
-    settings = {"look": Look(steady=0, blend="poisson"), "batch": 8, "threads": 1}
-    gpu = device.swap(generator, **settings)
     held: list[Any] = []
     try:
-        runtime = device.runtime
-        with runtime.current():
-            while (more := runtime.memory()[0] - LEFT) > GRAIN:
-                held.append(runtime.native.Array.empty([min(more, 1 << 30)], "|u1", runtime.index))
-        got = test_gpu_path.swapped_on_gpu(device, gpu)
-        cpu = FaceSwap(generator, **settings)
-        test_gpu_path.check_alike(got, test_gpu_path.swapped_on_cpu(cpu))
-        cpu.close()
+        with both(device, generator, look=Look(steady=0, blend="poisson"), batch=8) as (cpu, gpu):
+            runtime = device.runtime
+            with runtime.current():
+                while (more := runtime.memory()[0] - LEFT) > GRAIN:
+                    held.append(runtime.native.Array.empty([min(more, 1 << 30)], "|u1", runtime.index))
+            check_alike(swapped_on_gpu(device, gpu), swapped_on_cpu(cpu))
     finally:
         held.clear()
-        gpu.close()
         device.close()

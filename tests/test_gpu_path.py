@@ -5,7 +5,6 @@ from __future__ import annotations
 import gc
 import sys
 from dataclasses import replace
-from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -27,12 +26,10 @@ from fastswap.device.pictures import NO_STREAM
 from fastswap.device.plane import OnDevice, is_on_device
 from fastswap.device.transfer import DEPTH, Downloader, Uploader
 from fastswap.errors import DeviceError, SettingsError
-from fastswap.faces import FrameFaces
-from fastswap.frame import Frame
 from fastswap.look import Look
 from fastswap.provenance import verify
-from fastswap.swap import FaceSwap, Work, drawing_order
 from fastswap.track import Tracker
+from gpu_swaps import LOOKS, actor, both, check_alike, swapped_on_cpu, swapped_on_gpu
 from host_runtime import HostRuntime, Unordered
 
 torch = pytest.importorskip("torch")
@@ -47,11 +44,6 @@ def runtime() -> HostRuntime:
 @pytest.fixture(scope="module")
 def device(runtime: HostRuntime) -> GpuDevice:
     return GpuDevice(runtime, "torch")
-
-
-def actor(count: int = 4) -> list[Frame]:
-    """The first frames of an actor's talk."""
-    return people.frames([shown.rgb for shown in people.clip(BO, "talk", 24)][:count])
 
 
 @pytest.mark.parametrize("layout", ["planar", "nv12", "rgb24", "upwards", "gray"])
@@ -163,59 +155,16 @@ def test_work_that_is_not_ordered_is_noticed(runtime: HostRuntime, device: GpuDe
     assert isinstance(frame.owner, OnDevice)
 
 
-def works(frames: list[Frame], found: list[FrameFaces]) -> list[Work]:
-    return [
-        Work(frame, drawing_order(faces.faces), faces) for frame, faces in zip(frames, found, strict=True)
-    ]
-
-
-@cache
-def found(count: int = 5) -> list[FrameFaces]:
-    """The actor's faces, found on the CPU."""
-    tracker = Tracker()
-    return [tracker.update(frame) for frame in actor(count)]
-
-
-def swapped_on_gpu(device: GpuDevice, swap: FaceSwap, count: int = 5) -> list[Frame]:
-    """The actor's frames through crop, network and composite on the device, back in host memory."""
-    cut = swap.cut(works(list(device.arrive(actor(count))), found(count)))
-    return list(device.leave(swap.composite(swap.generate(cut))))
-
-
-def swapped_on_cpu(swap: FaceSwap, count: int = 5) -> list[Frame]:
-    return list(swap.composite(swap.generate(swap.cut(works(actor(count), found(count))))))
-
-
-def check_alike(got: list[Frame], want: list[Frame], most: int = compare.GPU_SWAP_CODE) -> None:
-    assert len(got) == len(want)
-    for a, b, before in zip(got, want, actor(len(want)), strict=True):
-        assert (a.index, a.pts, a.format) == (b.index, b.pts, b.format)
-        for plane, other, old in zip(a.planes, b.planes, before.planes, strict=True):
-            assert (other != old).any()
-            assert np.abs(plane.astype(int) - other).max() <= most
-
-
-LOOKS = {
-    "plain": Look(steady=0),
-    "texture": Look(steady=1, sharpness=1.0, grain=0.7, motion_blur=0.6),
-    "scale": Look(steady=0, scale=1.15, color="histogram", blend="poisson"),
-    "small": Look(steady=2, scale=0.8, grain=1.0, mask="mesh+generator", enlarge="lanczos"),
-}
-
-
 @pytest.mark.parametrize(("batch", "look"), [(1, "plain"), *((3, name) for name in LOOKS)])
 def test_a_swap_is_what_the_cpu_makes(
     runtime: HostRuntime, device: GpuDevice, generator: Path, batch: int, look: str
 ) -> None:
     """Crops, network and composite of the same faces on both, batches that do not divide the clip."""
-    settings = {"look": LOOKS[look], "batch": batch, "threads": 1}
-    cpu, gpu = FaceSwap(generator, **settings), device.swap(generator, **settings)
-    runtime.untold.clear()
-    check_alike(swapped_on_gpu(device, gpu), swapped_on_cpu(cpu))
-    gc.collect()
-    assert not runtime.untold
-    gpu.close()
-    cpu.close()
+    with both(device, generator, look=LOOKS[look], batch=batch) as (cpu, gpu):
+        runtime.untold.clear()
+        check_alike(swapped_on_gpu(device, gpu), swapped_on_cpu(cpu))
+        gc.collect()
+        assert not runtime.untold
 
 
 def test_a_mask_file_is_what_it_is_on_the_cpu(device: GpuDevice, generator: Path, tmp_path: Path) -> None:
@@ -223,29 +172,14 @@ def test_a_mask_file_is_what_it_is_on_the_cpu(device: GpuDevice, generator: Path
     half = np.zeros_like(rgb)
     half[:, : rgb.shape[1] // 2] = 255
     video.save_picture(tmp_path / "half.png", half)
-    settings = {"look": Look(steady=0), "batch": 4, "threads": 1}
-    cpu, gpu = FaceSwap(generator, **settings), device.swap(generator, **settings)
-    cpu.masked_with(tmp_path / "half.png")
-    gpu.masked_with(tmp_path / "half.png")
-    (whole,) = swapped_on_gpu(device, device.swap(generator, **settings), 1)
-    got = swapped_on_gpu(device, gpu, 1)
-    (want,) = swapped_on_cpu(cpu, 1)
-    assert np.abs(got[0].planes[0].astype(int) - want.planes[0]).max() <= compare.GPU_SWAP_CODE
-    assert (got[0].planes[0] != whole.planes[0]).any()
+    with both(device, generator) as (cpu, gpu):
+        (whole,) = swapped_on_gpu(device, gpu, 1)
+        (want,) = swapped_on_cpu(cpu.masked_with(tmp_path / "half.png"), 1)
+        (got,) = swapped_on_gpu(device, gpu.masked_with(tmp_path / "half.png"), 1)
+    assert np.abs(got.planes[0].astype(int) - want.planes[0]).max() <= compare.GPU_SWAP_CODE
+    assert (got.planes[0] != whole.planes[0]).any()
     middle = rgb.shape[1] // 2 + 8  # crop pixels are wider than the frame's
-    assert (got[0].planes[0][:, middle:] == actor(1)[0].planes[0][:, middle:]).all()
-    gpu.close()
-    cpu.close()
-
-
-@pytest.fixture
-def gpu(monkeypatch: pytest.MonkeyPatch) -> HostRuntime:
-    """What `open_device` finds when a GPU is asked for."""
-    from fastswap import device as devices
-
-    made = HostRuntime(host_runtime.module())
-    monkeypatch.setattr(devices, "open_gpu", lambda wish, notices: made if wish.kind == "cuda" else None)
-    return made
+    assert (got.planes[0][:, middle:] == actor(1)[0].planes[0][:, middle:]).all()
 
 
 def test_a_whole_render_on_the_gpu(

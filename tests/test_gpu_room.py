@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Callable
 from pathlib import Path
 from types import SimpleNamespace
@@ -19,9 +20,8 @@ from fastswap.engines.exhausted import is_exhausted, says_exhausted
 from fastswap.engines.network import run_with_room
 from fastswap.errors import DeviceError
 from fastswap.look import Look
-from fastswap.swap import FaceSwap
+from gpu_swaps import actor, both, check_alike, swapped_on_cpu, swapped_on_gpu
 from host_runtime import HostRuntime
-from test_gpu_path import actor, check_alike, swapped_on_cpu, swapped_on_gpu
 
 torch = pytest.importorskip("torch")
 pytestmark = pytest.mark.usefixtures("one_thread")
@@ -37,6 +37,11 @@ def runtime() -> HostRuntime:
     return HostRuntime(host_runtime.module())
 
 
+@pytest.fixture
+def device(runtime: HostRuntime) -> GpuDevice:
+    return GpuDevice(runtime, "torch")
+
+
 def full(call: Callable[..., Any], most: int, place: int) -> Callable[..., Any]:
     """A native operation with room for `most` faces only, by the length of one of its arguments."""
 
@@ -50,6 +55,18 @@ def full(call: Callable[..., Any], most: int, place: int) -> Callable[..., Any]:
     return limited
 
 
+def fill(runtime: HostRuntime, lacks: Callable[[tuple[int, ...], str], bool]) -> None:
+    """Leaves no room for arrays of which `lacks`, told their shape and kind, says so."""
+    whole = runtime.empty
+
+    def empty(shape: tuple[int, ...], typestr: str, stream: Any, *, kind: str = "own") -> Any:
+        if lacks(shape, kind):
+            raise MemoryError("GPU memory is exhausted")
+        return whole(shape, typestr, stream, kind=kind)
+
+    runtime.empty = empty  # type: ignore[method-assign]
+
+
 @pytest.mark.parametrize(
     ("name", "place"),
     [
@@ -58,102 +75,62 @@ def full(call: Callable[..., Any], most: int, place: int) -> Callable[..., Any]:
     ],
 )  # fmt: skip
 def test_no_room_for_an_operation_in_mid_render(
-    runtime: HostRuntime, generator: Path, name: str, place: int
+    runtime: HostRuntime, device: GpuDevice, generator: Path, name: str, place: int
 ) -> None:
     look = Look(steady=1, sharpness=0.5, grain=0.5, motion_blur=0.5)
-    device = GpuDevice(runtime, "torch")
-    gpu = device.swap(generator, look=look, batch=4, threads=1)
-    setattr(runtime.native, name, full(getattr(runtime.native, name), 1, place))
-    got = swapped_on_gpu(device, gpu)
-    cpu = FaceSwap(generator, look=look, batch=4, threads=1)
-    check_alike(got, swapped_on_cpu(cpu))
+    with both(device, generator, look=look) as (cpu, gpu):
+        setattr(runtime.native, name, full(getattr(runtime.native, name), 1, place))
+        check_alike(swapped_on_gpu(device, gpu), swapped_on_cpu(cpu))
     words = "the GPU's memory has no room for more"
     told = [notice for notice in device.notices if words in notice]
     assert told == [f"{generator.name}: batches of 1 instead of 4: {words}"]
     assert gpu.engine.batch == 1
     assert runtime.trimmed
-    gpu.close()
-    cpu.close()
 
 
-def test_no_room_for_a_single_face(runtime: HostRuntime, generator: Path) -> None:
-    device = GpuDevice(runtime, "torch")
-    gpu = device.swap(generator, look=Look(steady=0), batch=4, threads=1)
+def test_no_room_for_a_single_face(runtime: HostRuntime, device: GpuDevice, generator: Path) -> None:
     runtime.native.composite = full(runtime.native.composite, 0, 0)
-    with pytest.raises(DeviceError, match="too small even for one face"):
+    with (
+        both(device, generator) as (_, gpu),
+        pytest.raises(DeviceError, match="too small even for one face"),
+    ):
         swapped_on_gpu(device, gpu)
 
 
-def test_crops_for_which_there_is_no_room(runtime: HostRuntime, generator: Path) -> None:
+def test_crops_for_which_there_is_no_room(runtime: HostRuntime, device: GpuDevice, generator: Path) -> None:
     """The pool itself is empty: a batch's arrays fit for two faces at a time."""
-    device = GpuDevice(runtime, "torch")
-    gpu = device.swap(generator, look=Look(steady=0), batch=4, threads=1)
-    size = gpu.contract.resolution
-    whole = runtime.empty
-
-    def empty(shape: tuple[int, ...], typestr: str, stream: Any, *, kind: str = "own") -> Any:
-        if shape[-1] == size and shape[0] > 2:
-            raise MemoryError("GPU memory is exhausted")
-        return whole(shape, typestr, stream, kind=kind)
-
-    runtime.empty = empty  # type: ignore[method-assign]
-    got = swapped_on_gpu(device, gpu)
-    cpu = FaceSwap(generator, look=Look(steady=0), batch=4, threads=1)
-    check_alike(got, swapped_on_cpu(cpu))
+    with both(device, generator) as (cpu, gpu):
+        fill(runtime, lambda shape, kind: shape[-1] == gpu.contract.resolution and shape[0] > 2)
+        check_alike(swapped_on_gpu(device, gpu), swapped_on_cpu(cpu))
     assert gpu.engine.batch == 2
-    gpu.close()
-    cpu.close()
 
 
-def test_frames_for_which_there_is_no_room(runtime: HostRuntime, generator: Path) -> None:
+def test_frames_for_which_there_is_no_room(runtime: HostRuntime, device: GpuDevice, generator: Path) -> None:
     """They stay where kernels reach them across the bus, later batches are smaller, and the pictures are the same."""
-    device = GpuDevice(runtime, "torch")
-    gpu = device.swap(generator, look=Look(steady=0), batch=4, threads=1)
-    whole, counted = runtime.empty, []
-
-    def empty(shape: tuple[int, ...], typestr: str, stream: Any, *, kind: str = "own") -> Any:
-        if kind == "frame":
-            counted.append(shape)
-            if len(counted) > 4:
-                raise MemoryError("GPU memory is exhausted")
-        return whole(shape, typestr, stream, kind=kind)
-
-    runtime.empty = empty  # type: ignore[method-assign]
-    got = swapped_on_gpu(device, gpu)
-    cpu = FaceSwap(generator, look=Look(steady=0), batch=4, threads=1)
-    check_alike(got, swapped_on_cpu(cpu))
+    number = itertools.count(1)
+    with both(device, generator) as (cpu, gpu):
+        fill(runtime, lambda shape, kind: kind == "frame" and next(number) > 4)
+        check_alike(swapped_on_gpu(device, gpu), swapped_on_cpu(cpu))
     assert len(runtime.spilled) > 4
     assert device.notices.count(SPILLED) == 1
     assert gpu.engine.batch == 2  # halved once for all frames that were on their way
-    gpu.close()
-    cpu.close()
 
 
-def test_frames_leave_room_for_what_cannot_be_spilled(runtime: HostRuntime, generator: Path) -> None:
+def test_frames_leave_room_for_what_cannot_be_spilled(
+    runtime: HostRuntime, device: GpuDevice, generator: Path
+) -> None:
     """All of a long run of frames wait, and batches still find room."""
-    device = GpuDevice(runtime, "torch")
-    gpu = device.swap(generator, look=Look(steady=0, blend="poisson"), batch=4, threads=1)
-    runtime.left, runtime.reserve = 1_300_000, 700_000  # five frames are 900 000
-    got = swapped_on_gpu(device, gpu)
-    cpu = FaceSwap(generator, look=Look(steady=0, blend="poisson"), batch=4, threads=1)
-    check_alike(got, swapped_on_cpu(cpu))
+    with both(device, generator, look=Look(steady=0, blend="poisson")) as (cpu, gpu):
+        runtime.left, runtime.reserve = 1_300_000, 700_000  # five frames are 900 000
+        check_alike(swapped_on_gpu(device, gpu), swapped_on_cpu(cpu))
     assert runtime.spilled
     assert SPILLED in device.notices
-    gpu.close()
-    cpu.close()
 
 
 def test_the_report_tells_of_it_once(
-    runtime: HostRuntime,
-    monkeypatch: pytest.MonkeyPatch,
-    face_clip: Path,
-    generator: Path,
-    tmp_path: Path,
+    gpu: HostRuntime, face_clip: Path, generator: Path, tmp_path: Path
 ) -> None:
-    from fastswap import device as devices
-
-    monkeypatch.setattr(devices, "open_gpu", lambda wish, notices: runtime)
-    runtime.native.composite = full(runtime.native.composite, 2, 0)
+    gpu.native.composite = full(gpu.native.composite, 2, 0)
     settings = {"model": generator, "device": "cuda", "engine": "torch", "batch": 8, "end": "12f"}
     report = fastswap.render(face_clip, tmp_path / "a.mkv", encoder="ffv1", threads=1, **settings)
     assert report.faces == 12
@@ -163,8 +140,7 @@ def test_the_report_tells_of_it_once(
 
 
 @pytest.mark.parametrize("fails", [1, 2])
-def test_no_room_to_look_for_faces(runtime: HostRuntime, fails: int) -> None:
-    device = GpuDevice(runtime, "torch")
+def test_no_room_to_look_for_faces(runtime: HostRuntime, device: GpuDevice, fails: int) -> None:
     detector, _ = device.models()
     (frame,) = device.arrive(actor(1))
     crop, left = runtime.native.crop, [MemoryError("GPU memory is exhausted")] * fails

@@ -5,12 +5,14 @@ Each test is a program of its own, since the driver has to be there when the pro
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
 import pycuda_stand_in
 
+Say = Callable[..., list[str]]
 HEAD = """
 import ctypes, gc, sys, threading
 import numpy as np
@@ -30,16 +32,20 @@ def driver(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
     return pycuda_stand_in.build(tmp_path_factory.mktemp("driver"), pycuda_stand_in.require())
 
 
-def test_what_the_device_is(driver: dict[str, str]) -> None:
-    said = pycuda_stand_in.run(HEAD + "print(runtime.name, runtime.capability, runtime.driver)", driver)
-    assert said.strip() == "Emulated GPU 9.0 13.0"
+@pytest.fixture
+def say(driver: dict[str, str]) -> Say:
+    """Runs a program that goes on after `HEAD`, the driver set up by environment variables; the lines it prints."""
+    return lambda program, **settings: pycuda_stand_in.run(HEAD + program, driver, **settings).splitlines()
 
 
-def test_copies_there_and_back(driver: dict[str, str]) -> None:
+def test_what_the_device_is(say: Say) -> None:
+    assert say("print(runtime.name, runtime.capability, runtime.driver)") == ["Emulated GPU 9.0 13.0"]
+
+
+def test_copies_there_and_back(say: Say) -> None:
     """Contiguous and pitched memory, both ways, on different streams with an event between them."""
-    said = pycuda_stand_in.run(
-        HEAD
-        + """
+    said = say(
+        """
 first, second = runtime.stream(), runtime.stream()
 data = runtime.pinned((37, 50), np.uint16)
 data[...] = np.arange(37 * 50).reshape(37, 50)
@@ -63,16 +69,14 @@ with runtime.current():
 free, total = runtime.memory()
 assert free < total
 print("ok")
-""",
-        driver,
+"""
     )
-    assert said.strip() == "ok"
+    assert said == ["ok"]
 
 
-def test_the_pool_gives_memory_out_again(driver: dict[str, str]) -> None:
-    said = pycuda_stand_in.run(
-        HEAD
-        + """
+def test_the_pool_gives_memory_out_again(say: Say) -> None:
+    said = say(
+        """
 stream = runtime.stream()
 places = set()
 for _ in range(50):
@@ -90,16 +94,14 @@ del kept, other  # without a word of when: the next to take one waits for everyt
 with runtime.current():
     runtime.empty((1080, 1920), "|u1", stream)
 print(left()[2])
-""",
-        driver,
+"""
     )
-    assert said.split() == ["1", "1", "True", "2"]
+    assert said == ["1 1 True", "2"]
 
 
-def test_full_memory_is_told_after_what_lies_about_was_freed(driver: dict[str, str]) -> None:
-    said = pycuda_stand_in.run(
-        HEAD
-        + """
+def test_full_memory_is_told_after_what_lies_about_was_freed(say: Say) -> None:
+    said = say(
+        """
 stream = runtime.stream()
 with runtime.current():
     small = [runtime.empty((1 << 20,), "|u1", stream) for _ in range(6)]
@@ -112,17 +114,15 @@ with runtime.current():
     except MemoryError as error:
         print(error)
 """,
-        driver,
         EMULATED_GPU_BYTES=str(8 << 20),
     )
-    assert said.strip() == "cuda:0: GPU memory is exhausted, 7 MiB more asked"
+    assert said == ["cuda:0: GPU memory is exhausted, 7 MiB more asked"]
 
 
-def test_memory_of_the_host_takes_over(driver: dict[str, str]) -> None:
+def test_memory_of_the_host_takes_over(say: Say) -> None:
     """Spilled blocks are page-locked, come from a pool of their own, and outlast a trim."""
-    said = pycuda_stand_in.run(
-        HEAD
-        + """
+    said = say(
+        """
 stream = runtime.stream()
 with runtime.current():
     device = runtime.empty((1 << 20,), "|u1", stream)
@@ -140,17 +140,15 @@ with runtime.current():
     print(runtime.trim(), runtime.trim(), left()[2:4])
     again = runtime.empty((1 << 20,), "|u1", stream, kind='spilled')
     print(again.pointer == place, left()[2:4])
-""",
-        driver,
+"""
     )
-    assert said.splitlines() == ["[1, 3] 7 7", "True False [0, 3]", "True [0, 3]"]
+    assert said == ["[1, 3] 7 7", "True False [0, 3]", "True [0, 3]"]
 
 
-def test_memory_that_was_lent_is_not_for_others(driver: dict[str, str]) -> None:
+def test_memory_that_was_lent_is_not_for_others(say: Say) -> None:
     """Another library may drop it while work of its own still reads it."""
-    said = pycuda_stand_in.run(
-        HEAD
-        + """
+    said = say(
+        """
 stream = runtime.stream()
 with runtime.current():
     lent = runtime.empty((1 << 20,), "|u1", stream, kind="lent")
@@ -159,16 +157,14 @@ with runtime.current():
     del lent
     print(runtime.empty((1 << 20,), "|u1", stream).pointer == place)
     print(runtime.empty((1 << 20,), "|u1", stream, kind="lent").pointer == place)
-""",
-        driver,
+"""
     )
-    assert said.split() == ["False", "True"]
+    assert said == ["False", "True"]
 
 
-def test_frames_leave_some_memory(driver: dict[str, str]) -> None:
-    said = pycuda_stand_in.run(
-        HEAD
-        + """
+def test_frames_leave_some_memory(say: Say) -> None:
+    said = say(
+        """
 stream = runtime.stream()
 with runtime.current():
     frames = []
@@ -179,16 +175,14 @@ with runtime.current():
         print(len(frames), error)
     other = runtime.empty((2 << 20,), "|u1", stream)
 """,
-        driver,
         EMULATED_GPU_BYTES=str(32 << 20),
     )
-    assert said.strip() == "30 cuda:0: GPU memory is exhausted, 1 MiB more asked"
+    assert said == ["30 cuda:0: GPU memory is exhausted, 1 MiB more asked"]
 
 
-def test_blocks_in_use_come_back_after_a_trim(driver: dict[str, str]) -> None:
-    said = pycuda_stand_in.run(
-        HEAD
-        + """
+def test_blocks_in_use_come_back_after_a_trim(say: Say) -> None:
+    said = say(
+        """
 stream = runtime.stream()
 with runtime.current():
     idle, kept = (runtime.empty((1 << 20,), "|u1", stream) for _ in range(2))
@@ -199,17 +193,15 @@ with runtime.current():
     runtime.release(kept, stream.record())
     del kept
     print(runtime.empty((1 << 20,), "|u1", stream).pointer == place, left()[2])
-""",
-        driver,
+"""
     )
-    assert said.splitlines() == ["True 1", "True 1"]
+    assert said == ["True 1", "True 1"]
 
 
-def test_threads_come_and_go(driver: dict[str, str]) -> None:
+def test_threads_come_and_go(say: Say) -> None:
     """PyCUDA ends the process when a thread dies with a context pushed; ours never does."""
-    said = pycuda_stand_in.run(
-        HEAD
-        + """
+    said = say(
+        """
 def work():
     stream = runtime.stream()
     for _ in range(20):
@@ -222,16 +214,14 @@ for t in threads: t.start()
 for t in threads: t.join()
 gc.collect()
 print("alive", left()[0])
-""",
-        driver,
+"""
     )
-    assert said.split() == ["alive", "6"]
+    assert said == ["alive 6"]
 
 
-def test_closing_frees_all_but_the_context(driver: dict[str, str]) -> None:
-    said = pycuda_stand_in.run(
-        HEAD
-        + """
+def test_closing_frees_all_but_the_context(say: Say) -> None:
+    said = say(
+        """
 stream = runtime.stream()
 data = runtime.pinned((16, 16), np.float32)
 with runtime.current():
@@ -246,10 +236,9 @@ print(left())
 from fastswap.device import cuda
 cuda._release_contexts()
 print(left())
-""",
-        driver,
+"""
     )
-    assert said.splitlines() == ["[0, 0, 0, 0, 1]", "[0, 0, 0, 0, 0]"]
+    assert said == ["[0, 0, 0, 0, 1]", "[0, 0, 0, 0, 0]"]
 
 
 @pytest.mark.parametrize(

@@ -1,11 +1,10 @@
-"""Embedding: every kind of picture in and out, order, threads, closing, and memory over many frames."""
+"""Embedding: every kind of picture in and out, order, threads, closing. Its memory: test_memory.py."""
 
 from __future__ import annotations
 
-import gc
 import itertools
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -362,44 +361,3 @@ def test_what_was_written_can_be_signed(generator: Path, face_clip: Path, tmp_pa
     said = provenance.verify(tmp_path / "out.png")
     assert said.ok
     assert all(text in str(said.as_dict()) for text in ("given for tests", face_clip.name, "tests"))
-
-
-def _resident() -> int:
-    """Bytes of this process in memory."""
-    gc.collect()
-    return int(Path("/proc/self/statm").read_text().split()[1]) * 4096
-
-
-def _least_growth(work: Callable[[], None], times: int) -> int:
-    """The least that the resident set grows by in one of several calls: a leak shows in all of them, while the
-    allocator takes memory from the system when it likes.
-    """
-    work()
-    sizes = [_resident()]
-    for _ in range(times):
-        work()
-        sizes.append(_resident())
-    return min(after - before for before, after in itertools.pairwise(sizes))
-
-
-def test_memory_does_not_grow_with_the_frames(generator: Path) -> None:
-    """`fastswap bench embed` measures 10,000 frames of every kind; here some hundred tell a leak of a frame."""
-    small = [np.ascontiguousarray(_rgb(i)[40:200:2, 80:240:2]) for i in range(3)]
-    with fastswap.Swapper(generator, threads=1) as swap:
-
-        def some_frames() -> None:
-            for index in range(150):
-                swap(small[index % 3])
-            for _ in swap.stream(small[index % 3] for index in range(150)):
-                pass
-
-        assert _least_growth(some_frames, 5) < 0.25 * 300 * small[0].nbytes
-
-
-def test_swappers_give_their_memory_back(generator: Path) -> None:
-    def some_swappers() -> None:
-        for _ in range(3):
-            with fastswap.Swapper(generator, threads=1) as swap:
-                swap(_rgb())
-
-    assert _least_growth(some_swappers, 4) < 9 << 20

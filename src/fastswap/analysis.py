@@ -74,11 +74,14 @@ class Analyser:
         return made
 
 
+_OWN = tuple(f"fastswap.{name}" for name in ("track", "followed", "smooth", "faces", "cuts"))
+
+
 class _Unpickler(pickle.Unpickler):
     """Loads the analysis' own classes and NumPy's arrays, nothing else."""
 
     def find_class(self, module: str, name: str) -> Any:
-        own = module in ("fastswap.track", "fastswap.smooth", "fastswap.faces", "fastswap.cuts")
+        own = module in _OWN
         arrays = module.split(".", maxsplit=1)[0] == "numpy" and name in (
             "ndarray",
             "dtype",

@@ -47,11 +47,6 @@ class Flow:
         """What sees the frames while they are made."""
         return [*self.sides.watchers, *self.page.watchers]
 
-    @property
-    def engines(self) -> list[str]:
-        """What the networks run on, and in which arithmetic: other ones make other bytes."""
-        return [f"{swap.engine.name} {swap.engine.precision}" for swap in self.swaps]
-
     def in_one_pass(self) -> None:
         """For what is too short to be cut, or cannot be: one encoder from the first frame to the last."""
         self.sides.open()

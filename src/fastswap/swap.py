@@ -263,6 +263,11 @@ class FaceSwap:
         return frames
 
 
+def engines_of(swaps: Iterable[FaceSwap]) -> list[str]:
+    """What the networks run on, and in which arithmetic: other ones make other bytes."""
+    return [f"{swap.engine.name} {swap.engine.precision}" for swap in swaps]
+
+
 def _faces(works: Sequence[Work]) -> Iterator[tuple[int, Face]]:
     for index, work in enumerate(works):
         for face in work.faces:

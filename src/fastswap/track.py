@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Final
 
 import numpy as np
@@ -20,9 +20,8 @@ from fastswap.cuts import ShotCuts
 from fastswap.detect import Detection, Detector, Mesh
 from fastswap.errors import SettingsError
 from fastswap.faces import LANDMARK_STEP, Face, FrameFaces
+from fastswap.followed import DRIFTED, EXPLAINED, Floats, Followed, borne_out, box_of, inside, overlapping
 from fastswap.frame import Affine, Frame
-
-Floats = NDArray[np.float64]
 
 _TILE: Final = 0.375
 """Side of a tile as a fraction of the frame's longer side. The letterboxed pass is sure of faces down to a
@@ -37,13 +36,6 @@ background of real clips (scores 0.5 to 0.67) six reached 0.5 and none 0.96; rea
 1."""
 _SAME: Final = 0.4
 """Boxes of two meshes that overlap by more (IoU) show one face."""
-_DRIFTED: Final = 0.25
-"""Disagreement with the detector from which a mesh is measured anew; faces of 40 px and more measured up to
-0.24."""
-_WITHIN: Final = 0.7
-"""Part of a box that must lie within a larger face to be a part of that face."""
-_EXPLAINED: Final = 0.45
-"""Overlap (IoU) of a detector's box with the box of the mesh on the same face; measured 0.57 to 0.89."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,28 +65,6 @@ class TrackerSettings:
                 raise SettingsError(f"tracker: {name} is {part}; it must lie between 0 and 1")
 
 
-@dataclass(slots=True)
-class _Track:
-    number: int
-    landmarks: Floats  # float64 [468, 3], display pixels, of the last frame that was trusted
-    score: float
-    missed: int = 0  # frames since then
-    box: Floats = field(init=False)
-    step: Floats = field(default_factory=lambda: np.zeros(2))  # pixels that the box moved in the last frame
-    square: Affine = field(init=False)  # where the mesh looks next
-
-    def __post_init__(self) -> None:
-        self.box = _box(self.landmarks)
-        self.square = detect.square_of_landmarks(self.landmarks)
-
-    def see(self, landmarks: Floats, score: float, square: Affine | None = None) -> None:
-        box = _box(landmarks)
-        self.square = detect.square_of_landmarks(landmarks) if square is None else square
-        moved = (box[:2] + box[2:] - self.box[:2] - self.box[2:]) / 2
-        self.step = moved if self.missed <= 1 else np.zeros(2)
-        self.landmarks, self.score, self.missed, self.box = landmarks, score, 0, box
-
-
 class Tracker:
     """Finds and follows the faces of one video, frame by frame and in order. One per thread.
 
@@ -108,7 +78,7 @@ class Tracker:
         self.settings = settings or TrackerSettings()
         self._models = models
         self._cuts = ShotCuts()
-        self._tracks: list[_Track] = []
+        self._tracks: list[Followed] = []
         self._born = 0
         self._since_detection = 0
         self._next_tile = 0
@@ -169,11 +139,11 @@ class Tracker:
             elif presence >= measure.DOUBT:
                 doubted.add(track.number)
         for _, _, track, landmarks, presence, square in sorted(claims, key=lambda claim: claim[:2]):
-            if not _overlapping(_box(landmarks), self._seen(), _SAME):
+            if not overlapping(box_of(landmarks), self._seen(), _SAME):
                 track.see(landmarks, presence, square)
         return doubted
 
-    def _seen(self) -> list[_Track]:
+    def _seen(self) -> list[Followed]:
         return [track for track in self._tracks if track.missed == 0]
 
     def _regions(self, frame: Frame, cut: bool) -> list[Affine]:
@@ -208,28 +178,28 @@ class Tracker:
         for detection, box in zip(found, boxes, strict=True):
             seen = self._seen()
             small = min(box[2:] - box[:2]) < self.settings.smallest
-            owner = _overlapping(box, seen, _EXPLAINED)
-            followed = owner is not None and measure.disagreement(owner.landmarks, detection) < _DRIFTED
-            sure = [track for track in seen if _borne_out(track, found)]
-            if small or followed or _inside(box, sure) or (owner is None and len(seen) >= self.settings.most):
+            owner = overlapping(box, seen, EXPLAINED)
+            followed = owner is not None and measure.disagreement(owner.landmarks, detection) < DRIFTED
+            sure = [track for track in seen if borne_out(track, found)]
+            if small or followed or inside(box, sure) or (owner is None and len(seen) >= self.settings.most):
                 continue
             landmarks, presence = self._approach(frame, detection, detector, mesh)
             unsure = _SURE_START if detection.score < _SURE_SCORE else 0.0
             if presence < max(self.settings.start, unsure) or not measure.sound(landmarks, frame):
                 doubted += presence >= measure.DOUBT
-            elif same := _overlapping(_box(landmarks), seen, _SAME):
+            elif same := overlapping(box_of(landmarks), seen, _SAME):
                 better = measure.disagreement(landmarks, detection)
                 if better < measure.disagreement(same.landmarks, detection) / 2:
                     same.see(landmarks, presence)
             elif len(seen) < self.settings.most:
-                self._unseat(_box(landmarks), found)
+                self._unseat(box_of(landmarks), found)
                 self._assign(landmarks, presence)
         return doubted
 
     def _unseat(self, box: Floats, found: Sequence[Detection]) -> None:
         """Tracks that reach into a face now found, and that no detection bears out, were drawn across two faces."""
-        while track := _overlapping(box, self._seen(), 0.1):
-            if _borne_out(track, found):
+        while track := overlapping(box, self._seen(), 0.1):
+            if borne_out(track, found):
                 break
             track.missed = 1
 
@@ -250,11 +220,11 @@ class Tracker:
     def _assign(self, landmarks: Floats, presence: float) -> None:
         """The lost track that this face continues, or a new one."""
         lost = [track for track in self._tracks if track.missed]
-        near = _overlapping(_box(landmarks), lost, 0.1)
+        near = overlapping(box_of(landmarks), lost, 0.1)
         if near:
             near.see(landmarks, presence)
         else:
-            self._tracks.append(_Track(self._born, landmarks, presence))
+            self._tracks.append(Followed(self._born, landmarks, presence))
             self._born += 1
 
     def _forget(self) -> None:
@@ -268,37 +238,6 @@ def _around(box: Floats) -> Affine:
     scale = side / detect.SIDE
     x, y = (box[:2] + box[2:]) / 2
     return np.array([[scale, 0.0, x - side / 2], [0.0, scale, y - side / 2]])
-
-
-def _box(landmarks: Floats) -> Floats:
-    xy = landmarks[:, :2]
-    return np.concatenate([xy.min(axis=0), xy.max(axis=0)])
-
-
-def _overlapping(box: Floats, tracks: Sequence[_Track], least: float) -> _Track | None:
-    """The track whose box overlaps this one most, if its IoU exceeds `least`."""
-    if not tracks:
-        return None
-    overlaps = detect.overlaps(box, np.stack([track.box for track in tracks]))
-    best = int(np.argmax(overlaps))
-    return tracks[best] if overlaps[best] > least else None
-
-
-def _borne_out(track: _Track, found: Sequence[Detection]) -> bool:
-    """Whether a detection shows the face of this track, where the track has it."""
-    overlaps = detect.overlaps(track.box, np.array([detection.box for detection in found]))
-    best = found[int(np.argmax(overlaps))]
-    return bool(overlaps.max() >= _EXPLAINED and measure.disagreement(track.landmarks, best) < _DRIFTED)
-
-
-def _inside(box: Floats, tracks: Sequence[_Track]) -> bool:
-    """Whether most of a box lies within the box of a face that is clearly larger."""
-    area = float(np.prod(box[2:] - box[:2]))
-    for track in tracks:
-        shared = np.clip(np.minimum(box[2:], track.box[2:]) - np.maximum(box[:2], track.box[:2]), 0.0, None)
-        if np.prod(shared) > _WITHIN * area and np.prod(track.box[2:] - track.box[:2]) > 1.5 * area:
-            return True
-    return False
 
 
 def _rounded(landmarks: Floats) -> NDArray[np.float32]:

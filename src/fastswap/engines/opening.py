@@ -143,10 +143,9 @@ def open_tensorrt(
     except DeviceError:
         trt, builds, lean = library(lean=True), False, True
     key = engine_key(job, runtime, str(trt.__version__), lean)
+    wanted = _Build(job, runtime, trt, builds, cache, key, step)
     for _ in range(2):
-        stored = cache.get(
-            key, lambda: _build(job, runtime, trt, cache, key, step if builds else None, builds)
-        )
+        stored = cache.get(key, wanted.made)
         try:
             network = TensorRtNetwork(
                 stored.engine,
@@ -181,70 +180,67 @@ def engine_key(job: Job, runtime: Runtime, version: str, lean: bool) -> EngineKe
     )
 
 
-def _build(
-    job: Job,
-    runtime: Runtime,
-    trt: ModuleType,
-    cache: EngineCache,
-    key: EngineKey,
-    step: Step | None,
-    builds: bool,
-) -> tuple[bytes, dict[str, Any]]:
-    """Builds an engine and checks it. One that the GPU had no room for is not tried again with no more room: that
-    takes minutes."""
-    if not builds:
-        raise DeviceError(
-            "TensorRT's lean run time has no engine for it: run `fastswap compile --lean` with TensorRT"
-        )
-    with runtime.current():
-        free = runtime.memory()[0]
-    if free <= cache.refused(key):
-        raise MemoryError("no room for the engine when that was last tried")
-    try:
-        return _checked(job, runtime, trt, cache, key, step, free)
-    except MemoryError:
-        cache.refuse(key, free)
-        raise
+@dataclass(frozen=True, slots=True)
+class _Build:
+    """An engine to build by `trt`, a library that can do so if `builds`. key: what it is kept under. step: progress."""
 
+    job: Job
+    runtime: Runtime
+    trt: ModuleType
+    builds: bool
+    cache: EngineCache
+    key: EngineKey
+    step: Step | None
 
-def _checked(
-    job: Job,
-    runtime: Runtime,
-    trt: ModuleType,
-    cache: EngineCache,
-    key: EngineKey,
-    step: Step | None,
-    free: int,
-) -> tuple[bytes, dict[str, Any]]:
-    """An engine whose results are the CPU's: in the precision asked for, or in float32."""
-    from fastswap.engines.tensorrt import TensorRtNetwork
-    from fastswap.engines.tensorrt_build import build
-
-    truth, refusal = cpu_outputs(job), ""
-    for precision in dict.fromkeys((job.precision, "f32")):
-        keep = precisions.overflowing(job.model, precision, job.probes)
-        typed = precisions.typed(job.model, precision, keep) if precision != "f32" else job.model
-        with runtime.current():
-            made = build(
-                typed,
-                trt=trt,
-                batch=job.batch,
-                lean=key.lean,
-                timing=cache.timing(key),
-                free=free,
-                step=step,
+    def made(self) -> tuple[bytes, dict[str, Any]]:
+        """The engine, checked. One that the GPU had no room for is not tried again with no more room: that takes
+        minutes."""
+        if not self.builds:
+            raise DeviceError(
+                "TensorRT's lean run time has no engine for it: run `fastswap compile --lean` with TensorRT"
             )
-        cache.keep_timing(key, made.timing)
-        network = TensorRtNetwork(
-            made.engine, runtime, trt=trt, sizes=batch_sizes(job.batch), precision=precision
-        )
-        with closing(network):
-            found = _outputs(network, job, runtime)
-        refusal = refused(truth, found, precision)
-        if not refusal:
-            details = {"seconds": round(made.seconds, 1), "precision": precision, "asked": job.precision}
-            return made.engine, {**details, "kept": sorted(keep), "difference": differences(truth, found)}
-    raise DeviceError(f"TensorRT's results differ from the CPU's ({refusal})")
+        with self.runtime.current():
+            free = self.runtime.memory()[0]
+        if free <= self.cache.refused(self.key):
+            raise MemoryError("no room for the engine when that was last tried")
+        try:
+            return self._checked(free)
+        except MemoryError:
+            self.cache.refuse(self.key, free)
+            raise
+
+    def _checked(self, free: int) -> tuple[bytes, dict[str, Any]]:
+        """An engine whose results are the CPU's: in the precision asked for, or in float32."""
+        from fastswap.engines.tensorrt import TensorRtNetwork
+        from fastswap.engines.tensorrt_build import build
+
+        job, runtime, trt = self.job, self.runtime, self.trt
+        truth, refusal = cpu_outputs(job), ""
+        for precision in dict.fromkeys((job.precision, "f32")):
+            keep = precisions.overflowing(job.model, precision, job.probes)
+            typed = precisions.typed(job.model, precision, keep) if precision != "f32" else job.model
+            timing = self.cache.timing(self.key)
+            with runtime.current():
+                made = build(
+                    typed,
+                    trt=trt,
+                    batch=job.batch,
+                    lean=self.key.lean,
+                    timing=timing,
+                    free=free,
+                    step=self.step,
+                )
+            self.cache.keep_timing(self.key, made.timing)
+            network = TensorRtNetwork(
+                made.engine, runtime, trt=trt, sizes=batch_sizes(job.batch), precision=precision
+            )
+            with closing(network):
+                found = _outputs(network, job, runtime)
+            refusal = refused(truth, found, precision)
+            if not refusal:
+                details = {"seconds": round(made.seconds, 1), "precision": precision, "asked": job.precision}
+                return made.engine, {**details, "kept": sorted(keep), "difference": differences(truth, found)}
+        raise DeviceError(f"TensorRT's results differ from the CPU's ({refusal})")
 
 
 def stored_notices(stored: Stored, job: Job) -> list[str]:

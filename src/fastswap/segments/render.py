@@ -24,7 +24,7 @@ from fastswap.segments.faces import SpanFaces
 from fastswap.segments.pool import Pool
 from fastswap.segments.task import Recipe, Seen
 from fastswap.segments.workspace import Workspace
-from fastswap.swap import chain_swaps
+from fastswap.swap import chain_swaps, engines_of
 from fastswap.video.about import ffmpeg_version, pyav_version
 from fastswap.video.packets import Damaged
 
@@ -65,7 +65,7 @@ def open_workspace(job: Job, flow: Flow) -> Workspace:
         "input": header.content,
         "analysis": header.settings,
         "models": [model_hash(model) for model in recipe.models],
-        "engines": flow.engines,
+        "engines": engines_of(flow.swaps),
         "look": asdict(recipe.look),
         "mask file": sidecar.content_hash(recipe.mask_file) if recipe.mask_file else None,
         "batch": recipe.batch,
@@ -159,7 +159,7 @@ def _in_processes(
     if fresh:
         frames = stages.thread("decode", flow.device.arrive(sequence.decoded(reader, job.spans, fresh, 0)))
     tasks = sequence.tasks_to_do(faces, frames, choice, work, flow.margin)
-    with _pool(job, work, flow.engines) as pool:
+    with _pool(job, work, engines_of(flow.swaps)) as pool:
         for task, made, record, notices in pool.run(tasks):
             work.publish(made, task.span.number, record)
             for name, seconds in record["seconds"].items():

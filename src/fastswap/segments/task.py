@@ -22,7 +22,7 @@ from fastswap.memory import release
 from fastswap.page.collect import Collector, Spread
 from fastswap.segments.faces import Unsuited
 from fastswap.stages import Stages
-from fastswap.swap import FaceSwap, Watcher, Work, chain_swaps
+from fastswap.swap import FaceSwap, Watcher, Work, chain_swaps, engines_of
 from fastswap.video.side import Layer
 from fastswap.video.side_output import SideOutput
 
@@ -185,8 +185,8 @@ class SegmentRenderer:
 
     @property
     def engines(self) -> list[str]:
-        """What the networks run on, and in which arithmetic: other ones make other bytes."""
-        return [f"{swap.engine.name} {swap.engine.precision}" for swap in self._swaps]
+        """See `engines_of`."""
+        return engines_of(self._swaps)
 
     def __enter__(self) -> SegmentRenderer:
         return self
