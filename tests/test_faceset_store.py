@@ -10,8 +10,9 @@ import pytest
 
 from fastswap.errors import TrainingError
 from fastswap.training import store
-from fastswap.training.faceset import Faceset
+from fastswap.training.faceset import Faceset, open_faceset
 from fastswap.training.store import FaceArrays, load_faces
+from fastswap.video import pictures
 
 
 @pytest.fixture
@@ -75,3 +76,23 @@ def test_pictures_that_are_cut_short_are_damaged(anna: Path) -> None:
         path.write_bytes(path.read_bytes()[:-400])
     with pytest.raises(TrainingError, match="0 usable faces, 12 are damaged"):
         load_faces([anna], 32, 1.0)
+
+
+def test_a_picture_that_is_deleted_while_the_faceset_is_read_is_left_out(
+    anna: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """After the faceset was opened, and in the worst moment: between two looks at the same file."""
+    decode = pictures.decode_picture
+
+    def gone(path: Path, **options: bool) -> object:
+        decoded = decode(path, **options)
+        path.unlink(missing_ok=True)
+        return decoded
+
+    faceset = open_faceset(anna)
+    faceset.path(faceset.entries[3]).unlink()
+    assert store.read_picture(faceset.path(faceset.entries[3])) is None
+    monkeypatch.setattr(pictures, "decode_picture", gone)
+    assert store.read_picture(faceset.path(faceset.entries[4])) is None
+    monkeypatch.undo()
+    assert len(load_faces([anna], 32, 1.0)) == 10

@@ -250,6 +250,10 @@ def test_persons_are_split_by_a_recogniser_or_by_track(
     assert {entry.source for entry in found[1].entries} == {"bo.mp4"}
     by_track = split(mixed, tmp_path / "tracks")
     assert [len(each.entries) for each in by_track] == [12, 12, 12]
+    for entry in mixed.entries[:2]:
+        mixed.path(entry).write_bytes(b"damaged")
+    found = split(mixed, tmp_path / "readable", recogniser=network)
+    assert [len(each.entries) for each in found] == [22, 12]
     with pytest.raises(InputError, match="13 pictures"):
         split(mixed, tmp_path / "none", least=13)
     (tmp_path / "bad.onnx").write_text("nothing")

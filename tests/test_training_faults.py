@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import multiprocessing
 import shutil
 import subprocess
 import sys
@@ -15,6 +16,7 @@ from fastswap import training
 from fastswap.errors import InputError, OutputError, SettingsError, TrainingError
 from fastswap.model import load_contract
 from fastswap.progress import Progress
+from fastswap.training.report import TrainReport
 from learning import ASKED, MICRO_TOML, Go
 
 torch = pytest.importorskip("torch", reason="training needs torch")
@@ -192,6 +194,43 @@ def test_a_training_that_diverges_for_good_saves_its_last_good_state(
     assert found is not None
     assert found[0]["learner"]["step"] > 0
     assert found[0]["guard"] == 1.0
+
+
+def test_two_trainings_do_not_share_a_folder(go: Go, tmp_path: Path) -> None:
+    complaints: list[str] = []
+
+    def again(progress: Progress) -> None:
+        if progress.values and not complaints:
+            with pytest.raises(TrainingError) as caught:
+                go(steps=9)
+            complaints.append(str(caught.value))
+
+    assert go(steps=4, progress=again).steps == 4
+    assert complaints == [
+        f"{tmp_path / 'anna.training'}: another training is at work in it; wait for it, or choose another output"
+    ]
+    assert go(steps=5).resumed_at == 4
+
+
+def test_a_process_that_is_killed_ends_its_training_in_one_line(
+    facesets: tuple[Path, Path], tmp_path: Path
+) -> None:
+    preset = tmp_path / "two.toml"
+    preset.write_text(MICRO_TOML)
+
+    def kill(progress: Progress) -> None:
+        if progress.values and progress.done >= 40:
+            for process in multiprocessing.active_children():
+                process.kill()
+
+    def train(steps: int, **options: object) -> TrainReport:
+        asked = {"preset": str(preset), "processes": 2, "threads": 1, "steps": steps, **ASKED, **options}
+        return training.train(*facesets, tmp_path / "anna.onnx", **asked)  # type: ignore[arg-type]
+
+    train(20)
+    with pytest.raises(TrainingError, match=r"process 1 of the training was killed \(signal 9\)"):
+        train(100_000, progress=kill)
+    assert train(22).resumed_at == 20
 
 
 # -- other faces, another consent ----------------------------------------------------------------------------

@@ -179,6 +179,23 @@ def delete(path: Path) -> None:
         path.unlink(missing_ok=True)
 
 
+@contextmanager
+def held(folder: Path) -> Iterator[bool]:
+    """Keeps a folder for this process while the block lasts; false where another process has it."""
+    lock = None
+    try:
+        lock = _lock(folder)
+    except BlockingIOError:
+        yield False
+        return
+    except OSError:
+        pass  # no locks in this file system
+    try:
+        yield True
+    finally:
+        _unlock(lock)
+
+
 def _listing(folder: Path) -> dict[str, list[int]]:
     """Size and time of each entry of a folder. Raises OSError."""
     about = {entry.name: entry.stat(follow_symlinks=False) for entry in os.scandir(folder)}

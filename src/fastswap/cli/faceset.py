@@ -114,8 +114,12 @@ def split(
     from fastswap.training.faceset import open_faceset
     from fastswap.training.split import split as run
 
-    made = run(open_faceset(folder), out, recogniser=recogniser, same=same, least=least)
+    faceset = open_faceset(folder)
+    made = run(faceset, out, recogniser=recogniser, same=same, least=least)
     counts = {str(each.folder): len(each.entries) for each in made}
+    left = len(faceset.entries) - sum(counts.values())
+    if left:
+        counts["left out"] = left
     if json:
         show.as_json(counts)
     else:

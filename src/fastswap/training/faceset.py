@@ -20,9 +20,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from fastswap import video
 from fastswap.align import TEMPLATES
-from fastswap.errors import InputError, OutputError
+from fastswap.errors import FastswapError, InputError, OutputError
 from fastswap.faces import MESH_POINTS
+from fastswap.frame import Frame
 
 INDEX = "faceset.jsonl"
 SHEET = "sheet.png"
@@ -121,6 +123,16 @@ def open_faceset(folder: str | Path) -> Faceset:
         raise InputError(f"{folder}: the faceset has no pictures")
     absent = tuple(entry for name, entry in indexed.items() if name not in present)
     return Faceset(folder, header, entries, tuple(notices), absent)
+
+
+def read_picture(path: Path) -> Frame | None:
+    """A picture of a faceset; None when it is damaged, no square, or was deleted this moment."""
+    try:
+        with video.Reader(path, threads=1, strict=True) as reader:
+            frame = next(iter(reader), None)
+    except (FastswapError, OSError):
+        return None
+    return frame if frame is not None and frame.width == frame.height else None
 
 
 def write_index(path: Path, header: Header, entries: Iterable[Entry]) -> None:

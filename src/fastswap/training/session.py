@@ -10,6 +10,7 @@ from pathlib import Path
 
 import torch
 
+from fastswap.atomic import held
 from fastswap.errors import OutputError, SettingsError, TrainingError
 from fastswap.progress import ProgressCallback
 from fastswap.training import memory, ram
@@ -22,7 +23,7 @@ from fastswap.training.settings import TrainSettings
 from fastswap.training.stop import StopSignal
 from fastswap.training.store import FaceArrays
 from fastswap.training.team import Team, device_of
-from fastswap.training.trainer import Training
+from fastswap.training.trainer import Training, training_folder
 
 
 def run(
@@ -40,7 +41,13 @@ def run(
         torch.set_num_threads(settings.threads)
     own, other = load(source, target, settings)
     settings = fitted(own, other, settings, device)
-    report = _train(source, target, own, other, out, settings, device, progress)
+    folder = training_folder(out)
+    with held(folder) as free:
+        if not free:
+            raise TrainingError(
+                f"{folder}: another training is at work in it; wait for it, or choose another output"
+            )
+        report = _train(source, target, own, other, out, settings, device, progress)
     if report is None:
         memory.free()
         raise TrainingError(_too_large(own, other, settings, device))
@@ -58,7 +65,8 @@ def _train(
     progress: ProgressCallback | None,
 ) -> TrainReport | None:
     """The whole training; None when memory ran out. Then nothing of it is left in memory."""
-    with StopSignal() as stop, Team(source, target, out, settings, device) as world:
+    team = Team(source, target, out, settings, device)
+    with StopSignal() as stop, team as world:
         device = device_of(device, 0) if world.size > 1 else device
         try:
             training = Training(own, other, out, settings, device, world=world, progress=progress)
@@ -70,6 +78,11 @@ def _train(
                 with suppress(OutputError):
                     training.seeing.close()
         except (MemoryError, RuntimeError) as error:
+            lost = team.lost()
+            if lost:
+                raise TrainingError(
+                    f"{lost}; the last checkpoint is kept, the same command goes on"
+                ) from None
             if not memory.lacks_memory(error):
                 raise
             return None

@@ -69,7 +69,7 @@ def _thumbnail(path: Path, coverage: float) -> NDArray[np.uint8]:
     try:
         with video.Reader(path, threads=1) as reader:
             frame = next(iter(reader))
-    except (FastswapError, StopIteration):
+    except (FastswapError, OSError, StopIteration):
         return np.zeros((CELL, CELL, 3), np.uint8)
     shown = frame.width / max(coverage, 1.0)
     scale, edge = shown / CELL, (frame.width - shown) / 2.0

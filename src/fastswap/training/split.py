@@ -9,10 +9,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from fastswap import align, ops, video
+from fastswap import align, ops
 from fastswap.errors import InputError, ModelError, OutputError, SettingsError
 from fastswap.training.curate import copy_entries
-from fastswap.training.faceset import Entry, Faceset
+from fastswap.training.faceset import Entry, Faceset, read_picture
 
 TEMPLATE, SIDE = "arcface_112_v2", 112
 SAME = 0.4
@@ -42,17 +42,27 @@ class Recogniser:
             ) from None
         self.path = path
 
-    def embed(self, faceset: Faceset, entries: Sequence[Entry]) -> NDArray[np.float64]:
-        """Unit vectors, float64 [N, D]. Raises InputError when a picture cannot be read, ModelError for other
-        outputs."""
+    def embed(self, faceset: Faceset) -> tuple[list[Entry], NDArray[np.float64]]:
+        """The entries whose pictures can be read, and unit vectors for them, float64 [N, D].
+
+        Raises InputError when none can, ModelError for other outputs.
+        """
+        kept: list[Entry] = []
         found = []
-        for start in range(0, len(entries), _BATCH):
-            faces = np.stack([_aligned(faceset, entry) for entry in entries[start : start + _BATCH]])
+        for start in range(0, len(faceset.entries), _BATCH):
+            pairs = [(entry, _aligned(faceset, entry)) for entry in faceset.entries[start : start + _BATCH]]
+            kept += [entry for entry, face in pairs if face is not None]
+            shown = [face for _, face in pairs if face is not None]
+            if not shown:
+                continue
+            faces = np.stack(shown)
             out = np.asarray(self._compiled(faces * 2.0 - 1.0)[0], np.float64)
             if out.ndim != 2 or len(out) != len(faces):
                 raise ModelError(f"{self.path}: its output is {list(out.shape)}; expected [N, D]")
             found.append(out / np.maximum(np.linalg.norm(out, axis=1, keepdims=True), 1e-9))
-        return np.concatenate(found)
+        if not kept:
+            raise InputError(f"{faceset.folder}: not one of its pictures can be read")
+        return kept, np.concatenate(found)
 
 
 def persons_by_embedding(
@@ -92,7 +102,8 @@ def split(
     """Copies a faceset into `out/person-1`, `out/person-2`, ..., the largest first; the faceset is left as it is.
 
     recogniser: compares faces; without one every track is a person of its own. same: see `SAME`. least: groups of
-    fewer pictures are left away. Raises InputError, ModelError, OutputError and SettingsError.
+    fewer pictures are left away, and so are damaged pictures, which the recogniser cannot be shown. Raises
+    InputError, ModelError, OutputError and SettingsError.
     """
     if not -1.0 <= same <= 1.0 or least < 1:
         raise SettingsError(
@@ -101,8 +112,7 @@ def split(
     if recogniser is None:
         groups = persons_by_track(faceset.entries)
     else:
-        embeddings = Recogniser(recogniser).embed(faceset, faceset.entries)
-        groups = persons_by_embedding(faceset.entries, embeddings, same)
+        groups = persons_by_embedding(*Recogniser(recogniser).embed(faceset), same)
     groups = [group for group in groups if len(group) >= least]
     if not groups:
         raise InputError(f"{faceset.folder}: no person has {least} pictures or more")
@@ -115,13 +125,11 @@ def split(
     ]
 
 
-def _aligned(faceset: Faceset, entry: Entry) -> NDArray[np.float32]:
-    """A picture aligned for the recogniser, float32 [3, 112, 112] in 0..1."""
-    path = faceset.path(entry)
-    with video.Reader(path, threads=1) as reader:
-        frame = next(iter(reader), None)
+def _aligned(faceset: Faceset, entry: Entry) -> NDArray[np.float32] | None:
+    """A picture aligned for the recogniser, float32 [3, 112, 112] in 0..1; None when it is damaged or gone."""
+    frame = read_picture(faceset.path(entry))
     if frame is None:
-        raise InputError(f"{path}: cannot be read")
+        return None
     points = align.five_points(entry.points() * (frame.width / faceset.header.size))
     transform = align.crop_to_display(points, TEMPLATE, 1.0, SIDE)
     crop: NDArray[np.float32] = ops.crop([frame], align.compose(frame.to_coded, transform)[None], SIDE)[0]

@@ -10,11 +10,11 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from fastswap import align, ops, video
-from fastswap.errors import FastswapError, InputError, TrainingError
+from fastswap import align, ops
+from fastswap.errors import InputError, TrainingError
 from fastswap.frame import Frame
 from fastswap.training import expression
-from fastswap.training.faceset import Entry, Faceset, open_faceset
+from fastswap.training.faceset import Entry, Faceset, open_faceset, read_picture
 from fastswap.training.mapped import mapped
 from fastswap.training.persons import several
 
@@ -141,22 +141,13 @@ def _load_set(faceset: Faceset, side: int, out: NDArray[np.uint8]) -> list[int]:
     with ThreadPoolExecutor(max_workers=2) as pool:
         for start in range(0, len(faceset.entries), _CHUNK):
             entries = faceset.entries[start : start + _CHUNK]
-            frames = list(pool.map(lambda entry: _read(faceset.path(entry)), entries))
+            frames = list(pool.map(lambda entry: read_picture(faceset.path(entry)), entries))
             found = [(i, frame) for i, frame in enumerate(frames) if frame is not None]
             if found:
                 pairs = [(frame, entries[i]) for i, frame in found]
                 out[len(good) : len(good) + len(found)] = _planes(pairs, faceset.header.size, side)
                 good += [start + i for i, _ in found]
     return good
-
-
-def _read(path: Path) -> Frame | None:
-    try:
-        with video.Reader(path, threads=1, strict=True) as reader:
-            frame = next(iter(reader), None)
-    except FastswapError:
-        return None
-    return frame if frame is not None and frame.width == frame.height else None
 
 
 def _planes(faces: Sequence[tuple[Frame, Entry]], size: int, side: int) -> NDArray[np.uint8]:

@@ -15,6 +15,8 @@ from fastswap.errors import DeviceError, FastswapError
 from fastswap.training.parallel import ALONE, World, free_port, join, leave
 from fastswap.training.settings import TrainSettings
 
+_SURE_S = 2.0
+
 
 class Team:
     """Starts the other processes of a training; this one is the first of them. Alone it does nothing.
@@ -51,6 +53,15 @@ class Team:
             self._others.append(process)
         self._world = join(0, size, port, device_of(self.device, 0))
         return self._world
+
+    def lost(self) -> str | None:
+        """Words about a process that ended before its time; None where all work."""
+        for rank, process in enumerate(self._others, 1):
+            process.join(_SURE_S)  # one that is about to end closes its connections first
+            if process.exitcode:
+                how = f"was killed (signal {-process.exitcode})" if process.exitcode < 0 else "failed"
+                return f"process {rank} of the training {how}"
+        return None
 
     def __exit__(
         self, kind: type[BaseException] | None, value: BaseException | None, trace: TracebackType | None

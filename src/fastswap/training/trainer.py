@@ -49,7 +49,7 @@ class Training:
         progress: ProgressCallback | None = None,
     ) -> None:
         self.settings, self.out, self.world, self.progress = settings, out, world, progress
-        self.folder = out.with_suffix(".training")
+        self.folder = training_folder(out)
         self.source, self.target = source, target
         self.learner = make_learner(source, target, settings, device, world)
         self.guard = Guard(self.learner)
@@ -57,7 +57,6 @@ class Training:
         self.course = Course(settings.size.stages)
         self.elapsed = 0.0
         self.said = {"subject": settings.subject, "consent": settings.consent}
-        self._make_folder()
         shown = {"preview of a training": settings.subject, "consent": settings.consent}
         self.seeing = Seeing(self.folder, shown, board=settings.board and world.first)
         self.report = TrainReport(
@@ -257,8 +256,12 @@ class Training:
             return False
         return True
 
-    def _make_folder(self) -> None:
-        try:
-            self.folder.mkdir(exist_ok=True)
-        except OSError as error:
-            raise OutputError(f"{self.folder}: cannot make the folder ({error.strerror})") from None
+
+def training_folder(out: Path) -> Path:
+    """The folder beside a model for all that its training keeps; it is made where it is missing. Raises OutputError."""
+    folder = out.with_suffix(".training")
+    try:
+        folder.mkdir(exist_ok=True)
+    except OSError as error:
+        raise OutputError(f"{folder}: cannot make the folder ({error.strerror})") from None
+    return folder
