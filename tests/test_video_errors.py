@@ -1,4 +1,4 @@
-"""Outputs that cannot be: one clear line each, nothing left behind, the input untouched."""
+"""Files that cannot be: one clear line each, nothing left behind, the input untouched."""
 
 from __future__ import annotations
 
@@ -10,7 +10,8 @@ from pathlib import Path
 import pytest
 
 from fastswap import video
-from fastswap.errors import OutputError
+from fastswap.errors import InputError, OutputError
+from fastswap.video.opening import open_container
 from footage import clip
 
 
@@ -123,7 +124,7 @@ def test_no_frame_is_an_error(source: Path) -> None:
 FILL = """
 import resource, sys
 from fastswap import video
-from fastswap.errors import OutputError
+from fastswap.errors import InputError, OutputError
 source, output, limit, encoder = sys.argv[1], sys.argv[2], int(sys.argv[3]), sys.argv[4]
 reader = video.Reader(source)
 frames = list(reader)
@@ -185,3 +186,9 @@ def test_a_small_disk(tmp_path: Path) -> None:
     finally:
         if mounted:
             subprocess.run(["umount", str(disk)], check=True)
+
+
+def test_a_file_that_is_gone_when_it_is_opened(tmp_path: Path) -> None:
+    """Taken away in mid-render, after it was checked."""
+    with pytest.raises(InputError, match="no such file"):
+        open_container(tmp_path / "gone.mp4")

@@ -54,6 +54,7 @@ def open_container(
         # "file:" keeps names with a colon from being taken for a protocol.
         return open_input(f"file:{path}", format=format_name, hwaccel=hwaccel)
     except (av.FFmpegError, ValueError) as error:
+        check_file(path)  # it may be gone since somebody last looked
         if format_name is None and _lacks_index(path):
             raise InputError(f"{path}: the file is cut off, its index (moov) is missing") from error
         raise InputError(
