@@ -71,6 +71,18 @@ FS_HD F interpolate(const Square<F>& s, F fx, F fy) {
   return fmadd(fy, bottom - top, top);
 }
 
+// Where the lanes of a row of pixels lie in a plane: on a straight line, so its ends are the first lane and
+// the last.
+struct Reach {
+  int x0, y0, columns, rows;  // columns and rows beyond the first
+};
+
+template <class I>
+FS_HD Reach reach_of(I x, I y) {
+  const int xa = first_lane(x), xb = last_lane(x), ya = first_lane(y), yb = last_lane(y);
+  return {lower(xa, xb), lower(ya, yb), xa < xb ? xb - xa : xa - xb, ya < yb ? yb - ya : ya - yb};
+}
+
 // Loads of squares, sample by sample. SIMD levels overload these by loads of whole rows where the lanes lie
 // close together.
 template <class F, class I>

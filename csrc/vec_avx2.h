@@ -84,24 +84,8 @@ FS_HD void load_pair_in_turns(const std::uint16_t* data, I8 index, F8 (&left)[2]
   right[1].v = _mm256_cvtepi32_ps(_mm256_srli_epi32(far, 16));
 }
 
-// Where the lanes of a row of pixels lie in a plane. They lie on a straight line, so the least is the first
-// or the last; columns are counted for both halves of the vector, each from its own start.
-struct Reach8 {
-  int x0, x4, y0, columns, rows;
-  FS_HD Reach8(I8 x, I8 y) {
-    const __m128i low = _mm256_castsi256_si128(x.v), high = _mm256_extracti128_si256(x.v, 1);
-    const int a = first(low), b = last(low), c = first(high), d = last(high);
-    const int top = first(_mm256_castsi256_si128(y.v)), bottom = last(_mm256_extracti128_si256(y.v, 1));
-    x0 = a < b ? a : b;
-    x4 = c < d ? c : d;
-    y0 = top < bottom ? top : bottom;
-    const int left = (a < b ? b : a) - x0, right = (c < d ? d : c) - x4;
-    columns = left > right ? left : right;
-    rows = (top < bottom ? bottom : top) - y0;
-  }
-  static FS_HD int first(__m128i a) { return _mm_cvtsi128_si32(a); }
-  static FS_HD int last(__m128i a) { return _mm_extract_epi32(a, 3); }
-};
+FS_HD int first_lane(I8 a) { return _mm_cvtsi128_si32(_mm256_castsi256_si128(a.v)); }
+FS_HD int last_lane(I8 a) { return _mm_extract_epi32(_mm256_extracti128_si256(a.v, 1), 3); }
 
 // More rows than this take longer than a gather.
 inline constexpr int kMostRows = 3;
@@ -109,7 +93,7 @@ inline constexpr int kMostRows = 3;
 // Walks down the rows that the lanes touch: of each lane keeps the left and right sample of its own row and
 // of the next. pick(row, left, right) gives a row's.
 template <class Pick>
-FS_HD void walk_rows(const Reach8& reach, I8 y, const Pick& pick, __m256i& a, __m256i& b, __m256i& p,
+FS_HD void walk_rows(const Reach& reach, I8 y, const Pick& pick, __m256i& a, __m256i& b, __m256i& p,
                      __m256i& q) {
   pick(0, a, b);
   pick(1, p, q);
@@ -125,12 +109,11 @@ FS_HD void walk_rows(const Reach8& reach, I8 y, const Pick& pick, __m256i& a, __
 }
 
 FS_HD void load_square_in_turns(const std::uint16_t* data, int stride, I8 x, I8 y, Square<F8> (&s)[2]) {
-  const Reach8 reach(x, y);
-  const int x0 = reach.x0 < reach.x4 ? reach.x0 : reach.x4;
-  const int columns = (reach.x0 < reach.x4 ? reach.x4 : reach.x0) - x0 + reach.columns;
-  if (columns > 15 || reach.rows > kMostRows) return load_square_in_turns<F8, I8>(data, stride, x, y, s);
-  const __m256i from = _mm256_sub_epi32(x.v, _mm256_set1_epi32(x0));
-  const std::uint16_t* at = data + 2 * (static_cast<std::ptrdiff_t>(reach.y0) * stride + x0);
+  const Reach reach = reach_of(x, y);
+  if (reach.columns > 15 || reach.rows > kMostRows)
+    return load_square_in_turns<F8, I8>(data, stride, x, y, s);
+  const __m256i from = _mm256_sub_epi32(x.v, _mm256_set1_epi32(reach.x0));
+  const std::uint16_t* at = data + 2 * (static_cast<std::ptrdiff_t>(reach.y0) * stride + reach.x0);
   const auto eight = [&](const std::uint16_t* n) {
     return _mm256_loadu_si256(reinterpret_cast<const __m256i*>(n));
   };
@@ -150,8 +133,8 @@ FS_HD void load_square_in_turns(const std::uint16_t* data, int stride, I8 x, I8 
     right = pick(n + 2);
   };
   __m256i corners[4];
-  columns > 7 ? walk_rows(reach, y, wide, corners[0], corners[1], corners[2], corners[3])
-              : walk_rows(reach, y, narrow, corners[0], corners[1], corners[2], corners[3]);
+  reach.columns > 7 ? walk_rows(reach, y, wide, corners[0], corners[1], corners[2], corners[3])
+                    : walk_rows(reach, y, narrow, corners[0], corners[1], corners[2], corners[3]);
   F8 low[4], high[4];
   for (int i = 0; i < 4; ++i) {
     low[i].v = _mm256_cvtepi32_ps(_mm256_and_si256(corners[i], _mm256_set1_epi32(0xffff)));

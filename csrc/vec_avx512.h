@@ -74,20 +74,8 @@ FS_HD void load_pair_in_turns(const std::uint16_t* data, I16 index, F16 (&left)[
   right[1].v = _mm512_cvtepi32_ps(_mm512_srli_epi32(far, 16));
 }
 
-// Where the lanes of a row of pixels lie in a plane: a straight line, so its ends are the first lane and the
-// last.
-struct Reach16 {
-  int x0, y0, columns, rows;  // columns and rows beyond the first
-  FS_HD Reach16(I16 x, I16 y) {
-    const int xa = first(x), xb = last(x), ya = first(y), yb = last(y);
-    x0 = xa < xb ? xa : xb;
-    y0 = ya < yb ? ya : yb;
-    columns = (xa < xb ? xb : xa) - x0;
-    rows = (ya < yb ? yb : ya) - y0;
-  }
-  static FS_HD int first(I16 a) { return _mm_cvtsi128_si32(_mm512_castsi512_si128(a.v)); }
-  static FS_HD int last(I16 a) { return _mm_extract_epi32(_mm512_extracti32x4_epi32(a.v, 3), 3); }
-};
+FS_HD int first_lane(I16 a) { return _mm_cvtsi128_si32(_mm512_castsi512_si128(a.v)); }
+FS_HD int last_lane(I16 a) { return _mm_extract_epi32(_mm512_extracti32x4_epi32(a.v, 3), 3); }
 
 // More rows than this take longer than a gather.
 inline constexpr int kMostRows = 5;
@@ -95,7 +83,7 @@ inline constexpr int kMostRows = 5;
 // Walks down the rows that the lanes touch: of each lane keeps pick(row) of its own row as `top`, of the next
 // as `bottom`, for each of N numbers that pick(row, out) gives.
 template <int N, class Pick>
-FS_HD void walk_rows(const Reach16& reach, I16 y, const Pick& pick, __m512i (&top)[N], __m512i (&bottom)[N]) {
+FS_HD void walk_rows(const Reach& reach, I16 y, const Pick& pick, __m512i (&top)[N], __m512i (&bottom)[N]) {
   pick(0, top);
   pick(1, bottom);
   __m512i now[N];
@@ -128,7 +116,7 @@ FS_HD __m512i pair_words(I16 x, int x0) {
 }
 
 FS_HD void load_square(const std::uint16_t* data, int stride, I16 x, I16 y, Square<F16>& s) {
-  const Reach16 reach(x, y);
+  const Reach reach = reach_of(x, y);
   if (reach.columns > 30 || reach.rows > kMostRows) return load_square<F16, I16>(data, stride, x, y, s);
   const __m512i words = pair_words(x, reach.x0);
   const std::uint16_t* at = data + static_cast<std::ptrdiff_t>(reach.y0) * stride + reach.x0;
@@ -142,7 +130,7 @@ FS_HD void load_square(const std::uint16_t* data, int stride, I16 x, I16 y, Squa
 }
 
 FS_HD void load_square_in_turns(const std::uint16_t* data, int stride, I16 x, I16 y, Square<F16> (&s)[2]) {
-  const Reach16 reach(x, y);
+  const Reach reach = reach_of(x, y);
   if (reach.columns > 30 || reach.rows > kMostRows)
     return load_square_in_turns<F16, I16>(data, stride, x, y, s);
   const __m512i left = _mm512_sub_epi32(x.v, _mm512_set1_epi32(reach.x0));
@@ -161,20 +149,15 @@ FS_HD void load_square_in_turns(const std::uint16_t* data, int stride, I16 x, I1
   };
   __m512i top[2], bottom[2];
   reach.columns > 14 ? walk_rows(reach, y, wide, top, bottom) : walk_rows(reach, y, narrow, top, bottom);
-  const __m512i mask = _mm512_set1_epi32(0xffff);
-  const __m512i corners[4] = {top[0], top[1], bottom[0], bottom[1]};
-  F16 low[4], high[4];
-  for (int i = 0; i < 4; ++i) {
-    low[i].v = _mm512_cvtepi32_ps(_mm512_and_si512(corners[i], mask));
-    high[i].v = _mm512_cvtepi32_ps(_mm512_srli_epi32(corners[i], 16));
-  }
-  s[0] = {low[0], low[1], low[2], low[3]};
-  s[1] = {high[0], high[1], high[2], high[3]};
+  // The planes' numbers are the low and the high halves of a lane, as a pair's two samples are.
+  const Square<F16> near = square_of(top[0], bottom[0]), next = square_of(top[1], bottom[1]);
+  s[0] = {near.a, next.a, near.p, next.p};
+  s[1] = {near.b, next.b, near.q, next.q};
 }
 
 FS_HD void load_two_squares(const std::uint16_t* data, int stride, I16 x, I16 x2, I16 y, Square<F16>& s,
                             Square<F16>& t) {
-  const Reach16 reach(x, y);
+  const Reach reach = reach_of(x, y);
   if (reach.columns > 60 || reach.rows > kMostRows) {
     return load_two_squares<F16, I16>(data, stride, x, x2, y, s, t);
   }
