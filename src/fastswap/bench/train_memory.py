@@ -71,15 +71,13 @@ def _in_a_process(*arguments: Any) -> dict[str, Any]:
 def measure(name: str, batch: int | None, device: str, threads: int, most: int | None) -> dict[str, Any]:
     """Peak bytes of this process: resident on a CPU, allocated on a GPU. Raises MemoryError when there is too little.
 
-    Two steps with the critic, where the preset has one, beside the state that a training keeps to step back to; then
-    the export.
+    The first steps, with the critic where the preset has one; then the export.
     """
     import torch
 
     from fastswap.bench.train import made_up_faces
     from fastswap.training import memory, ram
     from fastswap.training.device import pick_device
-    from fastswap.training.guard import Guard
     from fastswap.training.making import make_learner
     from fastswap.training.settings import TrainSettings
 
@@ -93,10 +91,7 @@ def measure(name: str, batch: int | None, device: str, threads: int, most: int |
     faces = made_up_faces(settings.size.shape.resolution)
     try:
         learner = make_learner(faces, faces, settings, chosen)
-        guard = Guard(learner)
-        for _ in range(ram.STEPS):
-            learner.step(1e-4, gan=True)
-        guard.finish()
+        ram.first_steps(learner)
         learner.finish()
         _export(learner, settings.size.shape.resolution)
     except RuntimeError as error:

@@ -228,9 +228,7 @@ def connect(address: str) -> Any:
                 ray.init(include_dashboard=False, **quiet)
         else:
             ray.init(address=address, **quiet)
-    except (
-        Exception
-    ) as error:  # Ray raises what it likes: a bare Exception when it did not start within 30 seconds
+    except Exception as error:  # a bare one is what Ray raises when it did not start within 30 seconds
         raise DeviceError(f"cluster {address!r} cannot be reached: {_words(error)}") from error
     return ray
 

@@ -7,7 +7,6 @@ from collections.abc import Callable
 import torch
 
 from fastswap.training import ram
-from fastswap.training.guard import Guard
 from fastswap.training.learner import Learner
 
 _ONEDNN = "could not create a primitive"
@@ -23,7 +22,7 @@ def lacks_memory(error: BaseException) -> bool:
 
 
 def fits(make: Callable[[], Learner]) -> bool:
-    """Whether two steps of a throw-away learner fit into memory; the second has the optimiser's state as well."""
+    """Whether the first steps of a throw-away learner fit into memory."""
     found = _try(make)
     free()  # only now: an exception that is being handled keeps everything that it saw
     return found
@@ -31,11 +30,7 @@ def fits(make: Callable[[], Learner]) -> bool:
 
 def _try(make: Callable[[], Learner]) -> bool:
     try:
-        learner = make()
-        guard = Guard(learner)
-        for _ in range(2):
-            learner.step(0.0, gan=True)
-        guard.finish()
+        ram.first_steps(make())
     except (MemoryError, RuntimeError) as error:
         if not lacks_memory(error):
             raise

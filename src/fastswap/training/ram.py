@@ -75,14 +75,18 @@ def peak(make: Callable[[], Learner]) -> int | None:
         Path("/proc/self/clear_refs").write_text("5", "ascii")  # VmHWM starts anew
     except OSError:
         return None
-    learner = make()
+    first_steps(make())
+    found = _number("/proc/self/status", r"VmHWM:\s+(\d+) kB")
+    release()
+    return None if found is None else found * 1024
+
+
+def first_steps(learner: Learner) -> None:
+    """As many steps as memory grows in, beside the state that a training keeps to step back to. No weight moves."""
     guard = Guard(learner)
     for _ in range(STEPS):
         learner.step(0.0, gan=True)
-    found = _number("/proc/self/status", r"VmHWM:\s+(\d+) kB")
-    del learner, guard
-    release()
-    return None if found is None else found * 1024
+    guard.finish()
 
 
 def largest(make: Callable[[int], Learner], shape: Shape, faces: int, processes: int = 1) -> int | None:

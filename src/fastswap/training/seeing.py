@@ -14,6 +14,7 @@ from fastswap.errors import OutputError
 from fastswap.training.board import Board
 
 PREVIEW, HISTORY, PREVIEWS = "preview.png", "history.jsonl", "previews"
+HISTORY_GAP_S = 1.0
 HISTORY_GROWTH = 1.002
 MOST_PREVIEWS = 40
 
@@ -50,7 +51,7 @@ class Seeing:
             self._board.scalars(step, values)
         if not last and seconds < self._next_line:
             return
-        self._next_line = seconds * HISTORY_GROWTH + 1.0
+        self._next_line = seconds * HISTORY_GROWTH + HISTORY_GAP_S
         line = {"step": step, "seconds": round(seconds, 2)} | values
         _write(self.folder / HISTORY, json.dumps(line) + "\n", "a")
 
