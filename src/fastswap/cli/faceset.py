@@ -164,10 +164,10 @@ def coverage(
     target: Annotated[
         list[Path] | None, typer.Option("--target", help="The target's faceset; may be repeated.")
     ] = None,
-    out: Annotated[Path | None, typer.Option("--out", help="Draw the poses into this .svg.")] = None,
+    out: Annotated[Path | None, typer.Option("--out", help="Draw them into this .svg.")] = None,
     json: options.Json = False,
 ) -> None:
-    """Tells which poses a faceset shows, and which of the target's the source lacks."""
+    """Tells which poses a faceset shows, and which of the target's poses and expressions the source lacks."""
     from fastswap.training.poses import coverage_report
 
     result = coverage_report(source, target or [], out)

@@ -7,13 +7,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from fastswap.errors import TrainingError
-from fastswap.training import coverage
+from fastswap.training import coverage, repertoire
 
 if TYPE_CHECKING:
     from fastswap.training.store import FaceArrays
 
 WORTH_TELLING = 0.03
-"""Share of the target's faces in poses that the source lacks from which it is told."""
+"""Share of the target's faces in poses or with expressions that the source lacks from which it is told."""
 
 
 def changed_faces(folder: Path, was: Mapping[str, Sequence[str]], now: Mapping[str, FaceArrays]) -> list[str]:
@@ -44,7 +44,11 @@ def changed_faces(folder: Path, was: Mapping[str, Sequence[str]], now: Mapping[s
 
 
 def coverage_notices(source: FaceArrays, target: FaceArrays) -> list[str]:
-    """Notices about poses: those that the target has and the source lacks, and one-sided footage."""
+    """Notices about poses and expressions that the target has and the source lacks, and about one-sided footage."""
+    return [*_pose_notices(source, target), *_expression_notices(source, target)]
+
+
+def _pose_notices(source: FaceArrays, target: FaceArrays) -> list[str]:
     if source.poses is None or target.poses is None:
         return []
     found = []
@@ -60,3 +64,15 @@ def coverage_notices(source: FaceArrays, target: FaceArrays) -> list[str]:
             "fastswap faceset coverage shows them"
         )
     return found
+
+
+def _expression_notices(source: FaceArrays, target: FaceArrays) -> list[str]:
+    if source.repertoire is None or target.repertoire is None:
+        return []
+    compared = repertoire.compare(source.repertoire, target.repertoire)
+    if compared.share < WORTH_TELLING:
+        return []
+    return [
+        f"source: it lacks expressions of {compared.share:.0%} of the target's faces "
+        f"({'; '.join(each.words for each in compared.lacking[:3])}); fastswap faceset coverage shows them"
+    ]

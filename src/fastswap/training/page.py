@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import fastswap
 from fastswap.errors import OutputError
-from fastswap.training import coverage, curves
+from fastswap.training import coverage, curves, histograms, repertoire
 from fastswap.training.seeing import PREVIEWS, read_history
 
 if TYPE_CHECKING:
@@ -47,6 +47,7 @@ def write_page(training: Training) -> None:
         *_previews(folder),
         *_losses(training),
         *_poses(training),
+        *_expressions(training),
         *_settings(training),
         f'<footer class="muted">fastswap {escape(fastswap.__version__)}. The drawn faces above are synthetic.</footer>',
         "</body></html>",
@@ -177,6 +178,20 @@ def _poses(training: Training) -> list[str]:
         "<section><h2>Poses</h2>",
         f"<p>The source lacks poses of {compared.share:.1%} of the target's faces.</p>",
         f'<div class="poses">{svg}</div></section>',
+    ]
+
+
+def _expressions(training: Training) -> list[str]:
+    own, other = training.source.repertoire, training.target.repertoire
+    if own is None or other is None or training.settings.pretrain:
+        return []
+    compared = repertoire.compare(own, other)
+    which = "".join(f"<li>{escape(each.words)}</li>" for each in compared.lacking)
+    return [
+        "<section><h2>Expressions</h2>",
+        f"<p>The source lacks expressions of {compared.share:.1%} of the target's faces.</p>",
+        f"<ul>{which}</ul>" if which else "",
+        f'<div class="poses">{histograms.panel(compared)}</div></section>',
     ]
 
 

@@ -1,4 +1,4 @@
-"""Pose coverage of facesets on disk, told and drawn."""
+"""Coverage of facesets on disk, poses and expressions, told and drawn."""
 
 from __future__ import annotations
 
@@ -10,14 +10,21 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fastswap.errors import OutputError, SettingsError
-from fastswap.training import coverage
+from fastswap.training import coverage, histograms, repertoire
 from fastswap.training.faceset import open_faceset
 
+_NOBODY = np.zeros((0, len(repertoire.NAMES)), np.float32)
 
-def poses_of(folders: Sequence[Path]) -> NDArray[np.float32]:
-    """Yaw and pitch of all pictures, float32 [N, 2], degrees. Raises InputError."""
-    entries = [entry for folder in folders for entry in open_faceset(folder).entries]
-    return np.array([(entry.yaw, entry.pitch) for entry in entries], np.float32)
+
+def seen_in(folders: Sequence[Path]) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+    """Yaw and pitch of all pictures, float32 [N, 2], degrees, and expressions, float32 [N, 8], see `repertoire`.
+
+    Raises InputError.
+    """
+    sets = [open_faceset(folder) for folder in folders]
+    poses = np.array([(entry.yaw, entry.pitch) for each in sets for entry in each.entries], np.float32)
+    points = np.stack([entry.points() / each.header.size for each in sets for entry in each.entries])
+    return poses, repertoire.measure(points, poses)
 
 
 def coverage_report(source: Sequence[Path], target: Sequence[Path], out: Path | None) -> dict[str, Any]:
@@ -27,7 +34,7 @@ def coverage_report(source: Sequence[Path], target: Sequence[Path], out: Path | 
     """
     if out is not None and out.suffix.lower() != ".svg":
         raise SettingsError(f"faceset coverage: --out is {out}; the plot is an .svg")
-    own = poses_of(source)
+    own, does = seen_in(source)
     result: dict[str, Any] = {
         "source faces": len(own),
         "source yaw": _range(own[:, 0]),
@@ -35,8 +42,9 @@ def coverage_report(source: Sequence[Path], target: Sequence[Path], out: Path | 
         "one-sided": coverage.one_sided(own),
     }
     grids, lacking = [("source", coverage.count_poses(own))], None
+    acted = repertoire.compare(does, _NOBODY)
     if target:
-        other = poses_of(target)
+        other, wanted = seen_in(target)
         compared = coverage.compare(own, other)
         grids, lacking = [("source", compared.source), ("target", compared.target)], compared.lacking
         result |= {
@@ -47,9 +55,16 @@ def coverage_report(source: Sequence[Path], target: Sequence[Path], out: Path | 
             "share": round(compared.share, 4),
             "poses": compared.ranges(8),
         }
+        acted = repertoire.compare(does, wanted)
+        result |= {
+            "lacking expressions": f"{acted.share:.1%} of the target's faces",
+            "expression share": round(acted.share, 4),
+            "expressions": [each.words for each in acted.lacking],
+        }
     if out is not None:
         try:
-            out.write_text(coverage.plot(grids, lacking), encoding="utf-8")
+            drawn = [coverage.plot(grids, lacking), histograms.panel(acted)]
+            out.write_text(histograms.stacked(drawn), encoding="utf-8")
         except OSError as error:
             raise OutputError(f"{out}: cannot be written ({error.strerror})") from None
         result["plot"] = str(out)

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from fastswap import align, ops
 from fastswap.errors import InputError, TrainingError
 from fastswap.frame import Frame
-from fastswap.training import expression
+from fastswap.training import expression, repertoire
 from fastswap.training.faceset import Entry, Faceset, open_faceset, read_picture
 from fastswap.training.mapped import mapped
 from fastswap.training.persons import several
@@ -41,7 +41,8 @@ class FaceArrays:
     parts: one or several uint8 [N, 5, S, S], often memory-mapped: R'G'B', face mask, eyes and mouth. ratio: the side
     that a stored picture shows, as a multiple of the model's crop. template: how they are aligned. poses: yaw and
     pitch of each face in degrees, float32 [N, 2], and expressions, float32 [N, 9], see `expression`, if known. marks:
-    what tells a face from all others, see `Entry.mark`.
+    what tells a face from all others, see `Entry.mark`. repertoire: expressions to compare persons by, float32 [N, 8],
+    see there.
     """
 
     parts: tuple[NDArray[np.uint8], ...]
@@ -51,6 +52,7 @@ class FaceArrays:
     poses: NDArray[np.float32] | None = None
     expressions: NDArray[np.float32] | None = None
     marks: tuple[str, ...] = ()
+    repertoire: NDArray[np.float32] | None = None
 
     def __len__(self) -> int:
         return sum(len(part) for part in self.parts)
@@ -123,8 +125,17 @@ def load_faces(
     if len(poses) < FEW_FACES:
         notices.append(f"{names}: {len(poses)} faces are few; the swap will not know many expressions")
     turns = np.array(poses, np.float32)
-    expressions = expression.measure(np.stack(points), turns)
-    return FaceArrays(tuple(parts), ratio, template, tuple(notices), turns, expressions, tuple(marks))
+    placed = np.stack(points)
+    return FaceArrays(
+        tuple(parts),
+        ratio,
+        template,
+        tuple(notices),
+        turns,
+        expression.measure(placed, turns),
+        tuple(marks),
+        repertoire.measure(placed, turns),
+    )
 
 
 def _some(names: Sequence[str], most: int = 3) -> str:
