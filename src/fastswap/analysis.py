@@ -68,7 +68,7 @@ class Analyser:
     def from_state(cls, state: bytes, models: Models | None = None) -> Analyser:
         """An analyser that goes on from `state`; its first frame is the one that came out next there."""
         made = cls()
-        made._tracker, made._smoother, made._seen = _Unpickler(io.BytesIO(state)).load()
+        made._tracker, made._smoother, made._seen = unpickled(state)
         if models:
             made._tracker.use_models(models)
         return made
@@ -97,6 +97,11 @@ class _Unpickler(pickle.Unpickler):
         ):
             return super().find_class(module, name)
         raise pickle.UnpicklingError(f"{module}.{name} has no place here")
+
+
+def unpickled(state: bytes) -> Any:
+    """What `pickle` made of trackers and what they hold. Raises pickle.UnpicklingError for anything else in it."""
+    return _Unpickler(io.BytesIO(state)).load()
 
 
 def analyse(frames: Iterable[Frame], models: Models | None = None) -> Iterator[Analysed]:

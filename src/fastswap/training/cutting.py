@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import multiprocessing
 from collections import Counter
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
@@ -12,12 +13,13 @@ from numpy.typing import NDArray
 
 from fastswap import align, ops, video
 from fastswap.detect import Detector, Mesh
-from fastswap.faces import Face
+from fastswap.faces import Face, FrameFaces
 from fastswap.frame import Frame
 from fastswap.track import Tracker
 from fastswap.training import likeness
 from fastswap.training.faceset import SUFFIX, Entry, Header
 from fastswap.training.quality import GAUGE, Limits, refuse, sharpness
+from fastswap.training.unfinished import Reached, Steps
 
 LUMA = np.array([0.299, 0.587, 0.114], np.float32)
 
@@ -61,22 +63,38 @@ def cut_file(
     models: tuple[Detector, Mesh] | None = None,
     tell: Tell | None = None,
 ) -> Cut:
-    """Writes the faces of a file as pictures `PREFIX_FRAME_TRACK.jpg` into `folder`. Raises InputError,
-    WeightsError."""
+    """Writes the faces of a file as pictures `PREFIX_FRAME_TRACK.jpg` into `folder`.
+
+    How far a long video has come is kept beside the folder, see `unfinished`: the work goes on where it was stopped.
+    Raises InputError, OutputError, WeightsError.
+    """
     work = _Work(task, source, prefix, folder, first_track)
-    tracker = Tracker(models=models)
-    with video.Reader(source, deinterlace=True) as reader:
-        for frame in reader:
-            seen = tracker.update(frame)
-            work.cut.tracks = max(work.cut.tracks, *(face.track + 1 for face in seen.faces), 0)
-            work.cut.frames += 1
-            if frame.index % task.every == 0:
-                work.cut.skipped.update({"doubtful": seen.doubted} if seen.doubted else {})
-                work.cut.entries += work.keep(frame, work.chosen(seen.faces))
-            if tell:
-                tell(frame.index + 1, reader.info.frames, len(work.cut.entries))
+    with Steps(folder) as steps, video.Reader(source, deinterlace=True) as reader:
+        spans = video.cut(reader.info)
+        reached = steps.reached() or Reached(0, 0, 0, 0, Counter(), Tracker(), [])
+        work.go_on(reached)
+        tracker = reached.tracker
+        if models:
+            tracker.use_models(models)
+        for span in spans[reached.span :]:
+            for frame in reader if len(spans) == 1 else reader.frames_of(span, reached.index):
+                _stop_alone()
+                work.look(frame, tracker.update(frame))
+                reached.index = frame.index + 1
+                if tell:
+                    tell(frame.index + 1, reader.info.frames, len(work.cut.entries))
+            if span is not spans[-1]:
+                reached.span = span.number + 1
+                work.keep(steps, reached)
         work.cut.notices += reader.notices
     return work.cut
+
+
+def _stop_alone() -> None:
+    """Ends a process whose command was killed: another one may be at the same work by now."""
+    parent = multiprocessing.parent_process()
+    if parent is not None and not parent.is_alive():
+        raise SystemExit
 
 
 class _Work:
@@ -86,8 +104,36 @@ class _Work:
         self.task, self.prefix, self.folder, self.first_track = task, prefix, folder, first_track
         self.cut = Cut(source)
         self._hashes = likeness.words(list(task.known))
+        self._kept = 0
 
-    def chosen(self, faces: tuple[Face, ...]) -> list[Face]:
+    def go_on(self, reached: Reached) -> None:
+        """Takes over what was done before."""
+        cut = self.cut
+        cut.entries, cut.frames = list(reached.entries), reached.frames
+        cut.tracks, cut.skipped = reached.tracks, reached.skipped
+        self._kept = len(cut.entries)
+        self._hashes = likeness.words([*self.task.known, *(entry.hash for entry in cut.entries)])
+        if reached.index:
+            cut.notices.append(f"{cut.source.name}: goes on after frame {reached.index - 1}")
+
+    def look(self, frame: Frame, seen: FrameFaces) -> None:
+        """Keeps what is good and new in the next frame."""
+        cut = self.cut
+        cut.tracks = max(cut.tracks, *(face.track + 1 for face in seen.faces), 0)
+        cut.frames += 1
+        if frame.index % self.task.every == 0:
+            cut.skipped.update({"doubtful": seen.doubted} if seen.doubted else {})
+            cut.entries += self._good(frame, self._chosen(seen.faces))
+
+    def keep(self, steps: Steps, reached: Reached) -> None:
+        """Takes down where the work stands."""
+        cut = self.cut
+        reached.entries, reached.frames = cut.entries, cut.frames
+        reached.tracks, reached.skipped = cut.tracks, cut.skipped
+        steps.keep(reached, self._kept)
+        self._kept = len(cut.entries)
+
+    def _chosen(self, faces: tuple[Face, ...]) -> list[Face]:
         """Those that were asked for."""
         choice, skipped = self.task.choice, self.cut.skipped
         if not faces:
@@ -101,7 +147,7 @@ class _Work:
         number = int(choice.removeprefix("track:"))
         return [face for face in faces if face.track + self.first_track == number]
 
-    def keep(self, frame: Frame, faces: list[Face]) -> Iterator[Entry]:
+    def _good(self, frame: Frame, faces: list[Face]) -> Iterator[Entry]:
         """The entries of the faces that are good enough and new, each already written."""
         for face in faces:
             pose = align.pose(face.landmarks)

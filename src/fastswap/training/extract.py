@@ -12,7 +12,6 @@ from pathlib import Path
 from typing import Any
 
 from fastswap import align, ops
-from fastswap.atomic import hidden_folder
 from fastswap.detect import Detector, Mesh
 from fastswap.errors import InputError, OutputError, SettingsError
 from fastswap.progress import Progress, ProgressCallback
@@ -30,6 +29,7 @@ from fastswap.training.ledger import Ledger
 from fastswap.training.persons import several
 from fastswap.training.quality import Limits
 from fastswap.training.sheet import write_sheet
+from fastswap.training.unfinished import Unfinished
 
 SIZES = (64, 1024)
 MAX_JOBS = 256
@@ -88,7 +88,8 @@ def extract(
     faceset is added to; nothing else may stand at `out`. Every track of every file has a number of its own.
 
     A file's pictures are put in place when the file is finished. Stopped, the same command goes on with the files that
-    are not. A file that cannot be read is left out with a notice when there are others.
+    are not, inside a long video too (see `unfinished`), and gives the same faceset as without one. A file that cannot
+    be read is left out with a notice when there are others.
 
     Progress: stage "extract", done and total in frames (total None when a file does not tell), value `faces`.
 
@@ -104,15 +105,22 @@ def extract(
         )
     existing = _existing(out, header)
     sources, notices = footage([Path(item) for item in inputs], out)
-    known = tuple(entry.hash for entry in existing.entries if entry.hash) if existing else ()
-    task = Task(header, every, faces, limits, duplicates, known)
-    ledger = Ledger(out, replace(task, known=()))
+    before = existing.entries if existing else ()
+    task = Task(header, every, faces, limits, duplicates)
+    ledger = Ledger(out, task)
+    sources = list({ledger.key(source): source for source in sources}.values())
     waiting = [source for source in sources if source not in ledger]
     report = ExtractReport(str(out), notices=notices)
     if len(waiting) < len(sources):
         report.notices.append(f"{out}: {len(sources) - len(waiting)} files were extracted before")
-    with hidden_folder(out) as stage:
-        job = _Job(task, existing, out, stage, ledger, report, progress)
+    with Unfinished(
+        out,
+        {source: ledger.key(source) for source in sources},
+        [entry.file for entry in before],
+        [entry.hash for entry in before if entry.hash],
+        max((entry.track for entry in before), default=-1) + 1,
+    ) as work:
+        job = _Job(replace(task, known=work.plan.known), out, work, ledger, report, progress)
         job.run(waiting, jobs)
     if not report.faces and len(waiting) == len(sources):
         raise job.failure or InputError(
@@ -133,115 +141,101 @@ class _Job:
     def __init__(
         self,
         task: Task,
-        existing: Faceset | None,
         out: Path,
-        stage: Path,
+        work: Unfinished,
         ledger: Ledger,
         report: ExtractReport,
         progress: ProgressCallback | None,
     ) -> None:
-        self.task, self.out, self.stage, self.ledger = task, out, stage, ledger
+        self.task, self.out, self.work, self.ledger = task, out, work, ledger
         self.report, self.progress = report, progress
         self.failure: InputError | None = None
-        entries = existing.entries if existing else ()
-        self._taken = {entry.file for entry in entries}
-        self._next_track = max((entry.track for entry in entries), default=-1) + 1
+        self._by_track = task.choice.startswith("track:")
         self._told = 0.0
 
     def run(self, sources: Sequence[Path], jobs: int) -> None:
         """Extracts the files, each published when it is finished."""
-        named = [(source, self._prefix(source), self._folder(i)) for i, source in enumerate(sources)]
-        results = self._side_by_side(named, jobs) if jobs > 1 and len(named) > 1 else self._in_turn(named)
-        for folder, cut in results:
-            if cut is not None:
-                self._publish(folder, cut)
+        for cut in (
+            self._side_by_side(sources, jobs) if jobs > 1 and len(sources) > 1 else self._in_turn(sources)
+        ):
+            self._publish(cut)
+            self.work.forget(cut.source)
 
-    def _in_turn(self, named: Sequence[tuple[Path, str, Path]]) -> Iterator[tuple[Path, Cut | None]]:
+    def _in_turn(self, sources: Sequence[Path]) -> Iterator[Cut]:
         models: tuple[Detector, Mesh] | None = None
-        for source, prefix, folder in named:
+        for source in sources:
             models = models or (Detector(), Mesh())
 
             def tell(done: int, total: int | None, faces: int, name: str = source.name) -> None:
                 self._tell(done, total, self.report.faces + faces, name)
 
+            first = self.work.first_track(source) if self._by_track else 0
+            prefix, folder = self.work.prefix(source), self.work.place(source)
             try:
-                first = self._next_track if self.task.choice.startswith("track:") else 0
-                yield (
-                    folder,
-                    cut_file(source, prefix, folder, self.task, first_track=first, models=models, tell=tell),
-                )
+                yield cut_file(source, prefix, folder, self.task, first_track=first, models=models, tell=tell)
             except InputError as error:
-                self._fail(error)
+                self._fail(source, error)
 
-    def _side_by_side(
-        self, named: Sequence[tuple[Path, str, Path]], jobs: int
-    ) -> Iterator[tuple[Path, Cut | None]]:
-        if self.task.choice.startswith("track:"):
+    def _side_by_side(self, sources: Sequence[Path], jobs: int) -> Iterator[Cut]:
+        if self._by_track:
             raise SettingsError("extract: --faces track:N counts tracks over all files; it needs --jobs 1")
         with ProcessPoolExecutor(jobs, mp_context=get_context("spawn"), initializer=_one_thread) as pool:
             running: list[tuple[Path, Future[Cut]]] = [
-                (folder, pool.submit(cut_file, source, prefix, folder, self.task))
-                for source, prefix, folder in named
+                (
+                    source,
+                    pool.submit(
+                        cut_file, source, self.work.prefix(source), self.work.place(source), self.task
+                    ),
+                )
+                for source in sources
             ]
             try:
-                for done, (folder, future) in enumerate(running, 1):
+                for done, (source, future) in enumerate(running, 1):
                     try:
                         cut = future.result()
                     except InputError as error:
-                        self._fail(error)
+                        self._fail(source, error)
                         continue
-                    yield folder, cut
+                    yield cut
                     self._tell(done, len(running), self.report.faces, cut.source.name, "files")
             except BaseException:
                 pool.shutdown(wait=False, cancel_futures=True)
                 raise
 
-    def _fail(self, error: InputError) -> None:
+    def _fail(self, source: Path, error: InputError) -> None:
         self.failure = self.failure or error
         self.report.notices.append(str(error))
+        self.work.forget(source)
 
-    def _publish(self, folder: Path, cut: Cut) -> None:
+    def _publish(self, cut: Cut) -> None:
         """Moves a finished file's pictures to their place. The index comes after them: until then nothing refers to
         them; the ledger comes last."""
-        first = self._next_track if not self.task.choice.startswith("track:") else 0
+        first = 0 if self._by_track else self.work.first_track(cut.source)
         entries = [replace(entry, track=entry.track + first) for entry in cut.entries]
-        self._next_track += cut.tracks
         report = self.report
         report.frames += cut.frames
         report.skipped.update(cut.skipped)
         report.notices += cut.notices
         if not entries:
             if self.out.exists():
-                self.ledger.add(cut.source)
+                self._finished(cut)
             return
         try:
             self.out.mkdir(exist_ok=True)
             if not (self.out / INDEX).exists():
                 write_index(self.out / INDEX, self.task.header, ())
-            for path in folder.iterdir():
+            for path in self.work.place(cut.source).iterdir():
                 path.replace(self.out / path.name)
         except OSError as error:
             raise OutputError(f"{self.out}: cannot write the faceset ({error.strerror})") from None
         append_index(self.out / INDEX, entries)
-        self.ledger.add(cut.source)
+        self._finished(cut)
         report.faces += len(entries)
         report.sources[str(cut.source)] = len(entries)
 
-    def _folder(self, number: int) -> Path:
-        folder = self.stage / str(number)
-        folder.mkdir()
-        return folder
-
-    def _prefix(self, source: Path) -> str:
-        """A start of file names that no picture has yet."""
-        stem = "".join(c if c.isalnum() or c in "-_" else "_" for c in source.stem)[:60]
-        used = {name.rsplit("_", 2)[0] for name in self._taken}
-        prefix, number = stem, 1
-        while prefix in used:
-            number += 1
-            prefix = f"{stem}-{number}"
-        self._taken.add(f"{prefix}_0_0")
-        return prefix
+    def _finished(self, cut: Cut) -> None:
+        self.work.finished(cut.source, cut.tracks)
+        self.ledger.add(cut.source)
 
     def _tell(self, done: int, total: int | None, faces: int, name: str, unit: str = "frames") -> None:
         now = time.monotonic()

@@ -157,6 +157,12 @@ def append_index(path: Path, entries: Iterable[Entry]) -> None:
         raise OutputError(f"{path}: cannot write the index ({error.strerror or error})") from None
 
 
+def read_entries(path: Path) -> list[Entry]:
+    """The entries of a file that `append_index` alone has written; damaged lines are left out. Raises OSError."""
+    entries = (_read_entry(line) for line in path.read_text(encoding="utf-8").splitlines())
+    return [entry for entry in entries if entry is not None]
+
+
 def _line(values: dict[str, Any]) -> str:
     return json.dumps(values, ensure_ascii=False, separators=(",", ":")) + "\n"
 

@@ -24,11 +24,11 @@ class Ledger:
         self._done = _read(self._path)
 
     def __contains__(self, source: Path) -> bool:
-        return self._key(source) in self._done
+        return self.key(source) in self._done
 
     def add(self, source: Path) -> None:
         """Takes down that a file is finished; its pictures are in place."""
-        key = self._key(source)
+        key = self.key(source)
         try:
             with self._path.open("a", encoding="utf-8") as file:
                 file.write(key + "\n")
@@ -38,7 +38,8 @@ class Ledger:
             raise OutputError(f"{self._path}: cannot be written ({error.strerror or error})") from None
         self._done.add(key)
 
-    def _key(self, source: Path) -> str:
+    def key(self, source: Path) -> str:
+        """What tells this version of the file, extracted with these options, from all others."""
         facts = source.stat()
         key: list[Any] = [str(source.resolve()), facts.st_size, facts.st_mtime_ns, *self._options]
         return json.dumps(key, sort_keys=True, ensure_ascii=False)

@@ -1,0 +1,143 @@
+"""Extractions that were stopped inside a long video go on there and give what one without a stop gives."""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from fastswap.errors import Interrupted, OutputError
+from fastswap.progress import Progress
+from fastswap.training import unfinished
+from fastswap.training.extract import extract
+from fastswap.training.faceset import open_faceset
+
+extraction = sys.modules["fastswap.training.extract"]
+pytestmark = pytest.mark.usefixtures("short_spans")
+
+COMMAND = """
+import sys
+from fastswap.video import spans
+spans.SHORTEST, spans._LAST, spans._LONGEST = 16, 8, 32
+from fastswap.cli import build
+build()(["extract", *sys.argv[1:], "--size", "64", "--quiet"])
+"""
+
+
+def content(folder: Path) -> dict[str, bytes]:
+    return {path.name: path.read_bytes() for path in folder.iterdir()}
+
+
+@pytest.fixture(scope="module")
+def whole(tmp_path_factory: pytest.TempPathFactory, long_clip: Path, face_clip: Path) -> dict[str, bytes]:
+    """The faceset of two files that was made without a stop, and in one span each."""
+    out = tmp_path_factory.mktemp("whole") / "faces"
+    extract([face_clip, long_clip], out, size=64)
+    return content(out)
+
+
+def stop_at(frame: int, monkeypatch: pytest.MonkeyPatch) -> object:
+    """A callback that interrupts the work on the long clip."""
+    monkeypatch.setattr(extraction, "_REPORT_S", -1.0)  # reports are otherwise a tenth of a second apart
+
+    def stop(progress: Progress) -> None:
+        if progress.note == "long.mkv" and progress.done >= frame:
+            raise Interrupted("stopped; nothing partial was left behind")
+
+    return stop
+
+
+def test_a_command_that_is_killed_goes_on_inside_the_video(
+    whole: dict[str, bytes], long_clip: Path, face_clip: Path, tmp_path: Path
+) -> None:
+    out, work = tmp_path / "faces", tmp_path / "faces.unfinished"
+    arguments = [str(face_clip), str(long_clip), "--out", str(out)]
+    running = subprocess.Popen([sys.executable, "-c", COMMAND, *arguments])
+    for _ in range(2400):
+        if (work / "00001.state").exists() or running.poll() is not None:
+            break
+        time.sleep(0.05)
+    assert running.poll() is None, "it was over before it could be killed"
+    running.kill()
+    running.wait()
+    assert len(open_faceset(out).entries) < len(list((work / "00001").glob("*.jpg"))) + 20
+    report = extract([face_clip, long_clip], out, size=64)
+    assert any("long.mkv: goes on after frame" in notice for notice in report.notices)
+    assert content(out) == whole
+    assert not work.exists()
+
+
+def test_every_stop_inside_a_video_is_gone_on_from(
+    whole: dict[str, bytes],
+    long_clip: Path,
+    face_clip: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    out, work = tmp_path / "faces", tmp_path / "faces.unfinished"
+    for frame in (20, 50, 70):  # each of them some frames further than what is kept
+        with pytest.raises(
+            Interrupted, match=r"what is done is kept in .*faces\.unfinished, the same command"
+        ):
+            extract([face_clip, long_clip], out, size=64, progress=stop_at(frame, monkeypatch))  # type: ignore[arg-type]
+    (work / "00001" / "long_000071_0.jpg").write_bytes(b"of a frame that was not taken down")
+    assert extract([face_clip, long_clip], out, size=64).frames == 72
+    assert content(out) == whole
+
+
+@pytest.mark.parametrize("damage", ["00001.state", "plan.json", "00001/long_000003_0.jpg"])
+def test_what_is_damaged_is_done_again(
+    whole: dict[str, bytes],
+    long_clip: Path,
+    face_clip: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    damage: str,
+) -> None:
+    out, work = tmp_path / "faces", tmp_path / "faces.unfinished"
+    with pytest.raises(Interrupted):
+        extract([face_clip, long_clip], out, size=64, progress=stop_at(20, monkeypatch))  # type: ignore[arg-type]
+    path = work / damage
+    if path.suffix == ".jpg":
+        path.unlink()
+    else:
+        path.write_bytes(path.read_bytes()[:-40])
+    report = extract([face_clip, long_clip], out, size=64)
+    assert not any("goes on" in notice for notice in report.notices)
+    made = content(out)
+    if damage == "plan.json":  # the first file's faces are then faces that were there before
+        assert len(made) < len(whole)
+    else:
+        assert made == whole
+
+
+def test_other_options_or_a_faceset_that_is_gone_begin_anew(
+    long_clip: Path, face_clip: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    out = tmp_path / "faces"
+    with pytest.raises(Interrupted):
+        extract([long_clip], out, size=64, progress=stop_at(20, monkeypatch))  # type: ignore[arg-type]
+    assert not out.exists()
+    report = extract([long_clip], out, size=64, every=9)
+    assert [entry.index % 9 for entry in open_faceset(out).entries] == [0] * report.faces
+    assert not any("goes on" in notice for notice in report.notices)
+
+
+def test_one_extraction_at_a_time_and_no_folder_of_others(face_clip: Path, tmp_path: Path) -> None:
+    work = tmp_path / "faces.unfinished"
+    work.mkdir()
+    (work / "letter.txt").write_text("mine")
+    with pytest.raises(OutputError, match="in the way, and not one of fastswap's"):
+        extract([face_clip], tmp_path / "faces", size=64)
+    (work / "letter.txt").rename(work / unfinished._LOCK)
+    lock = os.open(work / unfinished._LOCK, os.O_RDWR)
+    fcntl.flock(lock, fcntl.LOCK_EX)
+    with pytest.raises(OutputError, match="another extraction works on it"):
+        extract([face_clip], tmp_path / "faces", size=64)
+    os.close(lock)
+    assert extract([face_clip], tmp_path / "faces", size=64, every=10).faces == 2
