@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
@@ -153,6 +154,55 @@ def test_a_loss_that_falls_no_more_ends_the_stage() -> None:
     assert step < 900
     never = schedule.Course(Stages(50, 50))
     assert not any(never.observe(place / 100, 1.0) for place in range(100))
+
+
+def rates(course: schedule.Course, loss: Callable[[float], float], steps: int = 1000) -> list[float]:
+    """Learning rates of a whole course; it goes through a checkpoint every 90 steps."""
+    found: list[float] = []
+    while (place := course.place(len(found) / steps)) < 1.0:
+        found.append(schedule.rate_factor(len(found), course.decay(place)))
+        course.observe(place, loss(place))
+        if len(found) % 90 == 0:
+            other = schedule.Course(course.stages)
+            other.restore(course.state())
+            course = other
+    return found
+
+
+@pytest.mark.parametrize(
+    ("stages", "flat_from", "steps"),
+    [
+        (Stages(50, 50, plateau=0.02), 0.5, (600, 830)),  # before the decay began: what is left is the decay
+        (Stages(50, 50, plateau=0.02), 0.7, (750, 970)),  # within it
+        (Stages(50, 30, 20, plateau=0.02), 0.5, (500, 850)),  # two stages after each other
+        (Stages(50, 50, plateau=0.02), 0.0, (200, 600)),
+    ],
+)
+def test_a_rate_comes_down_whichever_stages_end_early(
+    stages: Stages, flat_from: float, steps: tuple[int, int]
+) -> None:
+    found = rates(schedule.Course(stages), lambda place: max(1.0 - place, 1.0 - flat_from))
+    assert steps[0] < len(found) < steps[1]
+    assert found[-1] < 1.2 * schedule.FLOOR
+    later = np.array(found[schedule.WARM_UP :])
+    assert (np.diff(later) <= 1e-12).all()
+    assert np.diff(later).min() > -0.02  # nowhere does it drop at once
+    assert (later > 0.1).sum() > 0.05 * len(found)
+
+
+def test_a_budget_that_grows_ends_the_haste() -> None:
+    course = schedule.Course(Stages(50, 50, plateau=0.02))
+    rates(course, lambda place: max(1.0 - place, 0.4), 1000)
+    course = schedule.Course(Stages(50, 50, plateau=0.02))
+    spent = 0.0
+    while not course.closing:
+        spent += 0.001
+        course.observe(course.place(spent), max(1.0 - course.place(spent), 0.4))
+    assert course.place(spent + 0.01) == pytest.approx(course.place(spent) + 0.02)
+    half = spent / 2
+    course.observe(course.place(half), 0.4)
+    assert not course.closing
+    assert course.place(half + 0.01) == pytest.approx(course.place(half) + 0.01)
 
 
 def test_a_budget_counts_steps_or_seconds() -> None:

@@ -193,7 +193,7 @@ def test_a_training_that_diverges_for_good_saves_its_last_good_state(
     found = checkpoint.load(tmp_path / "anna.training")
     assert found is not None
     assert found[0]["learner"]["step"] > 0
-    assert found[0]["guard"] == 1.0
+    assert found[0]["guard"]["rate"] == 1.0
 
 
 def test_two_trainings_do_not_share_a_folder(go: Go, tmp_path: Path) -> None:

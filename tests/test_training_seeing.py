@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import math
 import re
 import subprocess
 import sys
@@ -22,7 +21,7 @@ from learning import MICRO_TOML, Go
 
 torch = pytest.importorskip("torch", reason="training needs torch")
 
-from fastswap.training import seeing, trainer  # noqa: E402
+from fastswap.training import seeing  # noqa: E402
 from fastswap.training.preview import COLUMNS, GAP, HEAD, _laid_out  # noqa: E402
 
 STAGES = "[stages]\nwarped = 20\nunwarped = 10\ngan = 10\n"
@@ -133,13 +132,27 @@ def test_a_run_leaves_its_previews_signed_and_a_page(go: Go, tmp_path: Path) -> 
     assert {"total", "rate", "faces_per_second"} <= lines[-1].keys()
 
 
-@needs_browser
-def test_the_page_shows_earlier_previews_and_every_stage(
-    go: Go, tmp_path: Path, browser: Browser, monkeypatch: pytest.MonkeyPatch
+def test_a_stage_however_short_is_on_the_page(
+    go: Go, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    # Every window of steps is a line of the history, however fast or slow the machine is, and one ends each stage.
-    monkeypatch.setattr(trainer, "_LOOK_S", math.inf)
-    monkeypatch.setattr(seeing, "HISTORY_GAP_S", 0.0)
+    monkeypatch.setattr(seeing, "HISTORY_GAP_S", 1e6)
+    preset = tmp_path / "own.toml"
+    preset.write_text(MICRO_TOML + STAGES)
+    report = go(preset=str(preset), steps=12)
+    lines = seeing.read_history(tmp_path / "anna.training")
+    assert {6, 9, 12} <= {line["step"] for line in lines}  # the end of each
+    bands = re.findall(
+        r'class="band b\d" x="([\d.]+)"[^>]*width="([\d.]+)"[^>]*/><text[^>]*>(\w+)<',
+        Path(report.page).read_text(),
+    )
+    assert [name for *_, name in bands[:3]] == ["warped", "unwarped", "gan"]
+    widths = [float(width) for _, width, _ in bands[:3]]
+    assert widths[0] == pytest.approx(2 * widths[1], abs=0.2)
+    assert widths[1] == pytest.approx(widths[2], abs=0.2)
+
+
+@needs_browser
+def test_the_page_shows_earlier_previews_and_every_stage(go: Go, tmp_path: Path, browser: Browser) -> None:
     preset = tmp_path / "own.toml"
     preset.write_text(MICRO_TOML + STAGES)
     report = go(preset=str(preset), steps=80, preview_every=0.01, subject="Anna <b>")

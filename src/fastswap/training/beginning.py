@@ -34,13 +34,15 @@ def _resume(training: Training, state: dict[str, Any]) -> None:
     settings, report = training.settings, training.report
     checkpoint.check_same(training.folder, state["settings"], settings.fixed())
     faces = {"source": training.source, "target": training.target}
-    for text in changed_faces(training.folder, state.get("marks", {}), faces):
+    changed = changed_faces(training.folder, state.get("marks", {}), faces)
+    for text in changed:
         training.notice(text)
     for name, was in state.get("said", {}).items():
         if was != training.said[name]:
             training.notice(f"{training.folder}: its checkpoint was made with {name} {was!r}")
     training.learner.restore(state["learner"])
-    training.guard.restored(float(state["guard"]))
+    kept = state["guard"]  # of earlier versions the rate alone
+    training.guard.restored(kept if isinstance(kept, dict) else {"rate": kept}, same=not changed)
     training.course.restore(state["course"])
     training.elapsed = float(state["elapsed"])
     report.resumed_at = training.learner.step_count
@@ -64,7 +66,7 @@ def _start(training: Training) -> None:
                 f"{path}: its network has {name} {other['settings']['network'].get(name)}, the preset asks for {value}"
             )
     training.learner.start_from(weights)
-    training.guard.restored(1.0)
+    training.guard.restored({})
     # Whose faces the weights have seen: the model is made of them too.
     training.report.started_from = {"path": str(path), **other.get("said", {}), **_before(other)}
 

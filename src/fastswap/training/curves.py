@@ -39,7 +39,8 @@ def chart(
         return ""
     every = np.concatenate(list(drawn.values()))
     width, height = size
-    across = _Axis(every[:, 0].min(), every[:, 0].max(), _LEFT, width - _RIGHT)
+    first = min([float(every[:, 0].min()), *(band[0] for band in bands)])
+    across = _Axis(first, every[:, 0].max(), _LEFT, width - _RIGHT)
     logs = np.log10(every[:, 1])
     pad = max(0.04 * (logs.max() - logs.min()), 0.02)
     up = _Axis(logs.min() - pad, logs.max() + pad, height - _BOTTOM, _TOP)

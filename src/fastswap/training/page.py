@@ -164,7 +164,7 @@ def _bands(training: Training, history: Sequence[Mapping[str, float]]) -> list[t
         if found and found[-1][2] == name:
             found[-1] = (found[-1][0], line["step"], name)
         else:
-            found.append((found[-1][1] if found else line["step"], line["step"], name))
+            found.append((found[-1][1] if found else 0.0, line["step"], name))
     return found
 
 

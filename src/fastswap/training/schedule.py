@@ -16,6 +16,8 @@ SETTLE = 2.0 / 3.0
 """Share of the unwarped stage over which the warp shrinks."""
 PARTS = 10
 """Parts of a stage between which the loss must fall, see `Stages.plateau`."""
+HASTE = 2.0
+"""How much faster than planned the rate comes down when the loss curve has ended the last stage."""
 
 Stage = Literal["warped", "unwarped", "gan"]
 
@@ -39,11 +41,18 @@ class Budget:
 class Course:
     """The way through the stages, 0..1. skipped: what the loss curve ended early, as a share of the whole.
 
-    Places are shares of the whole course: what is spent of the budget, and what was skipped.
+    Places are shares of the whole course: what is spent of the budget, and what was skipped. The decay of the learning
+    rate is never skipped: where the last stage ends early it is gone through in haste; where an earlier stage does,
+    what is left of the decay has less of the course.
     """
 
     stages: Stages
     skipped: float = 0.0
+    _hasty: float = field(default=math.inf)
+    """Place from which the rest is gone through in haste."""
+    _landed: float = field(default=math.inf)
+    _left: float = field(default=math.inf)
+    """Where the last jump over a part of the decay landed, and where the decay stood then."""
     _part: int = -1
     _sum: float = 0.0
     _count: int = 0
@@ -51,7 +60,19 @@ class Course:
 
     def place(self, spent: float) -> float:
         """Where a training stands that has spent this share of its budget."""
-        return spent + self.skipped
+        ahead = spent + self.skipped
+        return ahead if ahead <= self._hasty else self._hasty + HASTE * (ahead - self._hasty)
+
+    @property
+    def closing(self) -> bool:
+        """Whether the last stage was ended early, so that only the decay is left."""
+        return self._hasty < math.inf
+
+    def decay(self, place: float) -> float:
+        """The place whose learning rate holds at a place, see `rate_factor`."""
+        if place < self._landed:
+            return place
+        return self._left + (place - self._landed) * (1.0 - self._left) / (1.0 - self._landed)
 
     def _ends(self) -> tuple[float, float]:
         total = self.stages.total
@@ -74,7 +95,9 @@ class Course:
 
     def observe(self, place: float, loss: float) -> Stage | None:
         """Takes note of a loss; the stage that it ended early, if it did."""
-        if not self.stages.plateau or not math.isfinite(loss):
+        if place < self._hasty - 1e-9:  # the budget has grown since
+            self._hasty = math.inf
+        if not self.stages.plateau or not math.isfinite(loss) or self.closing:
             return None
         stage = self.stage(place)
         first, second = self._ends()
@@ -89,10 +112,20 @@ class Course:
         self._part, self._sum, self._count = part, loss, 1
         self._before = mean if same_stage else math.inf
         if math.isfinite(before) and same_stage and mean > before * (1.0 - self.stages.plateau):
-            self.skipped += max(0.0, end - place)
+            self._skip(place, end)
             self._before = math.inf
             return stage
         return None
+
+    def _skip(self, place: float, end: float) -> None:
+        """Goes on after `end`, or in haste where that is the end of all."""
+        stands = max(self.decay(place), DECAY_FROM)
+        if end >= 1.0:
+            end = max(place, DECAY_FROM)
+            self._hasty = end
+        elif end > DECAY_FROM:
+            self._landed, self._left = end, stands
+        self.skipped += max(0.0, end - place)
 
     def state(self) -> dict[str, Any]:
         """For a checkpoint."""
@@ -102,6 +135,9 @@ class Course:
             "sum": self._sum,
             "count": self._count,
             "before": self._before,
+            "hasty": self._hasty,
+            "landed": self._landed,
+            "left": self._left,
         }
 
     def restore(self, state: dict[str, Any]) -> None:
@@ -111,6 +147,10 @@ class Course:
             float(state["sum"]),
             int(state["count"]),
             float(state["before"]),
+        )
+        # Checkpoints of earlier versions do not have these.
+        self._hasty, self._landed, self._left = (
+            float(state.get(name, math.inf)) for name in ("hasty", "landed", "left")
         )
 
 

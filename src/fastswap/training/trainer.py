@@ -69,6 +69,7 @@ class Training:
         )
         self._sums = torch.zeros(len(SHOWN), device=device)
         self._count = 0
+        self._stood = 0.0  # the place of the last step
         self._told = 0.0
 
     def loop(self, stop: StopSignal) -> None:
@@ -94,22 +95,29 @@ class Training:
         return self.course.place(self.budget.spent(self.learner.step_count, self.elapsed))
 
     def _window(self, stop: StopSignal) -> None:
-        """Some steps without a look at the losses. Several processes do the same number of them."""
+        """Some steps of one stage without a look at the losses. Several processes do the same number of them."""
         start, before = time.monotonic(), self.elapsed
+        stage = self.course.stage(self._place())
         for _ in range(LOOK_EVERY):
             place = self._place()
             alone = self.world.size == 1
-            if place >= 1.0 or (alone and stop.asked):
+            if place >= 1.0 or (alone and stop.asked) or self.course.stage(place) != stage:
                 break
-            rate = self.settings.size.rate * self.guard.rate * rate_factor(self.learner.step_count, place)
-            gan = self.course.stage(place) == "gan"
-            self._sums += self.learner.step(rate, self.course.warp_factor(place), gan=gan)
+            self._sums += self.learner.step(
+                self._rate(place), self.course.warp_factor(place), gan=stage == "gan"
+            )
+            self._stood = place
             self._count += 1
             if alone:
                 self.elapsed = before + time.monotonic() - start
                 if self.elapsed - before > _LOOK_S:
                     break
         self.elapsed = self.world.agree(before + time.monotonic() - start)
+
+    def _rate(self, place: float) -> float:
+        """The learning rate at a place."""
+        allowed = self.settings.size.rate * self.guard.rate
+        return allowed * rate_factor(self.learner.step_count, self.course.decay(place))
 
     def _look(self, speed: float, *, last: bool = False) -> None:
         """Judges the losses since the last look; they go to the callback, the history and the board."""
@@ -120,34 +128,53 @@ class Training:
         count = self._count
         self._sums.zero_()
         self._count = 0
-        place = self._place()
+        place = self._stood
         self.report.stage = self.course.stage(place)
-        try:
-            done = self.guard.look(means["total"], count)
-        except TrainingError:
-            if self.learner.step_count:
-                self._save()
-            raise
-        ended = None if done else self.course.observe(place, means["total"])
+        if self._blew_up(means["total"], count):
+            return
+        ended = self.course.observe(place, means["total"])
         if ended:
-            done = f"step {self.learner.step_count}: the loss falls no more, the {ended} stage ends early"
+            then = "; the learning rate comes down, then training ends" if self.course.closing else ""
+            self.notice(
+                f"step {self.learner.step_count}: the loss falls no more, the {ended} stage ends early{then}"
+            )
         self.report.losses = {name: round(value, 5) for name, value in means.items() if value}
-        if done:
-            self.notice(done)
         if not self.world.first:
             return
-        rate = self.settings.size.rate * self.guard.rate * rate_factor(self.learner.step_count, place)
+        rate = self._rate(place)
         values = self.report.losses | {
             "rate": rate,
             "faces_per_second": round(speed, 1),
             "place": round(place, 5),
         }
         over = last or self._place() >= 1.0
-        self._tried(lambda: self.seeing.note(self.learner.step_count, self.elapsed, values, last=over))
-        if over or done or time.monotonic() - self._told >= _REPORT_S:
+        # However short a stage is, its end is in the history.
+        marks = over or self.course.stage(self._place()) != self.report.stage
+        self._tried(lambda: self.seeing.note(self.learner.step_count, self.elapsed, values, last=marks))
+        if over or ended or time.monotonic() - self._told >= _REPORT_S:
             self._told = time.monotonic()
             shown = {"step": float(self.learner.step_count), "loss": means["total"]}
             self._tell({**shown, "faces_per_second": speed, "rate": rate}, note=f"{self.report.stage} stage")
+
+    def _blew_up(self, loss: float, steps: int) -> bool:
+        """Whether the last steps are undone; what came after the state that is gone back to leaves the history."""
+        allowed = self.guard.rate
+        try:
+            said = self.guard.look(loss, steps)
+        except TrainingError:
+            if self.learner.step_count:
+                self._save()
+            raise
+        if said is None:
+            if self.guard.rate > allowed:
+                self.notice(
+                    f"step {self.learner.step_count}: all went well for a while, up to {self.guard.rate:g} of the rate"
+                )
+            return False
+        self.notice(said)
+        if self.world.first:
+            self._tried(lambda: self.seeing.rewind(self.learner.step_count))
+        return True
 
     def _tell(self, values: dict[str, float] | None = None, *, note: str = "", notice: str = "") -> None:
         if self.progress is None:
@@ -224,7 +251,7 @@ class Training:
         return {
             "learner": self.learner.state(),
             "names": [name for name, _ in self.learner.generator.named_parameters()],
-            "guard": self.guard.rate,
+            "guard": self.guard.state(),
             "course": self.course.state(),
             "elapsed": self.elapsed,
             "losses": self.report.losses,
