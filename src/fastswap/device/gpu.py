@@ -92,12 +92,17 @@ class GpuDevice:
             return split(blocks, self.runtime, self.reader, owner), owner
 
     def lost(self, error: Exception) -> None:
-        """Raises DeviceError for a packet that was lost since the GPU is full or gone; see `video.nvidia.Landing`."""
-        if isinstance(error, MemoryError):
-            raise DeviceError(
-                f"{self.name}: the GPU's memory has no room for decoded frames; use a smaller batch"
-            ) from error
+        """See `video.nvidia.Landing`: raises DeviceError when the GPU does not answer, GaveUp when it is full or its
+        decoder fails; what FFmpeg says of a damaged packet is another error."""
+        import av
+
+        from fastswap.video.nvidia import GaveUp
+
         self.runtime.memory()  # raises when the GPU does not answer
+        if isinstance(error, MemoryError):
+            raise GaveUp(f"{self.name} has no memory left for decoded frames") from error
+        if isinstance(error, av.ExternalError):
+            raise GaveUp(f"the decoder of {self.name} failed") from error
 
     def swap(self, model: Path, *, look: Look, batch: int, threads: int, flowing: bool = True) -> DeviceSwap:
         """See `device.Device`."""

@@ -31,18 +31,13 @@ class Landing(Protocol):
         ...
 
     def lost(self, error: av.FFmpegError) -> None:
-        """Told that a packet could not be decoded. Raises DeviceError when the GPU is to blame and not the packet."""
+        """Told that a packet could not be decoded. Raises DeviceError when the GPU is gone, and GaveUp when its decoder
+        is to blame and not the packet."""
         ...
 
 
-class OnGpu(Protocol):
-    """Owner of a frame in a GPU's memory."""
-
-    picture: Any
-
-    def wait(self) -> None:
-        """Returns when the frame is finished."""
-        ...
+class GaveUp(Exception):
+    """The GPU's decoder cannot go on with a video, and says why; the GPU itself is there."""
 
 
 def hwaccel(index: int) -> HWAccel:

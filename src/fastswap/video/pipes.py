@@ -23,6 +23,7 @@ from fastswap.frame import Frame
 from fastswap.video.clock import Clock
 from fastswap.video.decoder import Decoder
 from fastswap.video.muxing import VideoSink
+from fastswap.video.nvidia import Landing
 from fastswap.video.opening import reason
 from fastswap.video.stream import StreamSource
 from fastswap.video.target import Target, writing
@@ -123,7 +124,7 @@ class PipeReader(StreamSource):
         self._used = False
         super().__init__(STDIN, threads, [], deinterlace)
 
-    def _open(self) -> Decoder:
+    def _open(self, landing: Landing | None) -> Decoder:
         if self._used:
             raise InputError(f"{STDIN}: a pipe can be read once only")
         self._used = True
@@ -137,7 +138,7 @@ class PipeReader(StreamSource):
     @property
     def container(self) -> InputContainer:
         """FFmpeg's."""
-        return self._decoder.container
+        return self._decoding.container
 
     def close(self) -> None:
         """Releases the pipe; an iteration that still goes on ends."""

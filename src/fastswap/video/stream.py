@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections import deque
-from collections.abc import Generator, Iterator
+from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -16,19 +16,13 @@ from fastswap.frame import Frame
 from fastswap.video import nvidia
 from fastswap.video.convert import Normaliser
 from fastswap.video.decoder import Decoder
-from fastswap.video.deinterlace import Fields, progressive
+from fastswap.video.decoding import MARGINS_S, Decoding
 from fastswap.video.describe import assumptions, describe
 from fastswap.video.info import VideoInfo
-from fastswap.video.landing import refusal
 from fastswap.video.planes import shared_planes
 from fastswap.video.spans import Span
 
-_MARGINS_S = (0.0, 2.0, 10.0, 60.0)
-"""How far before the wanted place to look for a key frame, seconds: containers without an index land behind it."""
-
 _NOWHERE = 1 << 62
-_NO_TIMES = frozenset({"mpeg", "mpegvideo", "h264", "hevc", "m4v", "vc1", "mjpeg"})
-"""Formats in which few packets or none have a time stamp: after a seek the others are guesses."""
 
 
 class StreamSource:
@@ -43,25 +37,21 @@ class StreamSource:
         landing: nvidia.Landing | None = None,
     ) -> None:
         self.path, self.notices = path, notices
-        self._landing: nvidia.Landing | None = None  # once the GPU has shown that it decodes this video
-        self._threads, self._deinterlace, self._fields = threads, deinterlace, Fields()
+        self._threads, self._deinterlace, self._landing = threads, deinterlace, landing
         self._lock = threading.Lock()
-        self._decoder = self._open()
-        self._frames = self._start()
+        self._decoding = Decoding(path, self._open, notices, deinterlace)
         self._pending: deque[av.VideoFrame] = deque()
         self._at_start, self._sought, self._closed = True, False, False
         self._end = 0.0
         self._skipped_frames = 0  # by a seek in a stream without times
         self._here, self._unbroken = 0, True  # index of the next frame; whether there was no seek so far
         self._read: Span | None = None  # the one that was read to its end last
-        self._seeks = self._decoder.container.format.name not in _NO_TIMES
         try:
-            first = next(self._frames, None)
+            first = self._decoding.next()
             if first is None:
                 raise InputError(f"{path}: not one frame of its video can be decoded")
-            self.info: VideoInfo = describe(
-                path, self._decoder.container, self._decoder.stream, first, bool(deinterlace)
-            )
+            opened = self._decoding
+            self.info: VideoInfo = describe(path, opened.container, opened.stream, first, bool(deinterlace))
         except BaseException:
             self.close()
             raise
@@ -71,25 +61,17 @@ class StreamSource:
         self._normalise = Normaliser(path.name, size, self.info.frame_format, self.info.tags, notices)
         self._to_coded = self.info.geometry.to_coded()
         notices += assumptions(self.info)
-        if landing is not None and not (self.info.interlaced and deinterlace):
-            self._land(landing)
+        filtered = self.info.interlaced and deinterlace
+        if landing is not None and not filtered and self._decoding.land(self.info, landing):
+            self._pending.clear()
 
-    def _land(self, landing: nvidia.Landing) -> None:
-        """Goes over to the GPU's decoder if it takes this video; tells why where it does not."""
-        why = refusal(self.info, self._threads, landing)
-        if why is None:
-            self._landing = landing
-            self._reopen()
-        else:
-            self.notices.append(f"{self.path.name}: decoded on the CPU: {why}")
-
-    def _open(self) -> Decoder:
-        return Decoder(self.path, self._threads, self._landing)
+    def _open(self, landing: nvidia.Landing | None) -> Decoder:
+        return Decoder(self.path, self._threads, landing)
 
     @property
     def skipped(self) -> int:
         """Packets that could not be decoded, so far."""
-        return self._decoder.damaged
+        return self._decoding.damaged
 
     def __iter__(self) -> Iterator[Frame]:
         """All frames from the first, or from the place last sought."""
@@ -144,7 +126,7 @@ class StreamSource:
             if self._here or not self._unbroken:
                 self._reopen()
             return
-        if self._is_before(span) or (self._seeks and self._sought_to(span)):
+        if self._is_before(span) or (self._decoding.seeks and self._sought_to(span)):
             return
         self._reopen()
         self._skip_to(span.start)
@@ -155,7 +137,7 @@ class StreamSource:
         if following is None or span.start is None or following > span.start:
             return False
         near = span.key is not None and following >= span.key
-        return (near or (self._unbroken and not self._seeks)) and self._skip_to(span.start)
+        return (near or (self._unbroken and not self._decoding.seeks)) and self._skip_to(span.start)
 
     def _sought_to(self, span: Span) -> bool:
         """True when a seek led to exactly the span's first frame; its time stamps are then right."""
@@ -164,7 +146,7 @@ class StreamSource:
         key = span.start if span.key is None else span.key
         if self._deinterlace and span.lead is not None:  # the filter looks at the frame before
             key = span.lead
-        return any(self._seek(key, margin) for margin in _MARGINS_S) and self._skip_to(span.start)
+        return any(self._seek(key, margin) for margin in MARGINS_S) and self._skip_to(span.start)
 
     def _skip_to(self, pts: int) -> bool:
         """Leaves out the frames before `pts`; true when the next one has that very time."""
@@ -191,15 +173,11 @@ class StreamSource:
         """Goes to a key frame at or before `seconds` after the first frame."""
         self._unbroken, self._read = False, None
         pts = self.info.start + int(seconds / self.info.time_base)
-        if self._first_pts is None or not any(self._seek(pts, margin) for margin in _MARGINS_S):
+        if self._first_pts is None or not any(self._seek(pts, margin) for margin in MARGINS_S):
             self._reopen()  # no times or no usable index: from the start
         self._at_start, self._sought = False, True
         if self._first_pts is None:
             self._skip(int(seconds * self.info.fps))
-
-    def _start(self) -> Generator[av.VideoFrame, None, None]:
-        decoder = self._decoder
-        return progressive(decoder.frames(), decoder.stream, self.path, self._deinterlace, self._fields)
 
     def _index_here(self) -> int:
         """Index of the next frame; an estimate after a seek in a video of variable rate."""
@@ -220,13 +198,10 @@ class StreamSource:
         place = pts - int(margin / self.info.time_base)
         if place <= self.info.start:
             return False
-        try:
-            self._decoder.container.seek(place, stream=self._decoder.stream)
-        except av.FFmpegError:
+        if not self._decoding.seek(place):
             return False
         self._pending.clear()
-        self._frames = self._start()
-        first = next(self._frames, None)
+        first = self._decoding.next()
         if first is None or first.pts is None or first.pts > pts:
             return False
         self._pending.append(first)
@@ -236,24 +211,20 @@ class StreamSource:
         """Releases the file; an iteration that still goes on ends."""
         with self._lock:
             self._closed = True
-            self._frames.close()
             self._pending.clear()
-            self._decoder.container.close()
+            self._decoding.close()
 
     def _reopen(self) -> None:
-        self._frames.close()
         self._skipped_frames = 0
         self._pending.clear()
-        self._decoder.container.close()
-        self._decoder = self._open()
-        self._frames = self._start()
+        self._decoding.restart()
         self._here, self._unbroken, self._read = 0, True, None
 
     def _next(self) -> av.VideoFrame | None:
         with self._lock:
             if self._closed:
                 return None
-            return self._pending.popleft() if self._pending else next(self._frames, None)
+            return self._pending.popleft() if self._pending else self._decoding.next()
 
     def _frame(self, decoded: av.VideoFrame, index: int) -> Frame:
         time = self._seconds(decoded, index)
@@ -291,7 +262,7 @@ class StreamSource:
 
     def _report(self, count: int, whole: bool) -> None:
         stated, name = self.info.frames, self.path.name
-        if whole and (self._decoder.cut_off or (stated and self._decoder.packets < stated)):
+        if whole and (self._decoding.cut_off or (stated and self._decoding.packets < stated)):
             of = f" of {stated}" if stated else ""
             self.notices.append(f"{name}: the file is cut off; {count}{of} frames could be read")
         elif whole and not stated and self._ends_early():
