@@ -21,7 +21,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 import emulated
-from fastswap.device.runtime import device_errors
+from fastswap.device.pool import Pool
+from fastswap.device.runtime import Reader, device_errors
 
 Clock = dict[int, int]
 """For each stream, how much of its work is known to be over."""
@@ -44,10 +45,10 @@ class HostEvent:
 class HostStream:
     """See `device.runtime.Stream`."""
 
-    numbers = itertools.count(1)
+    numbers = itertools.count(1000)  # below are streams of others
 
-    def __init__(self, runtime: HostRuntime) -> None:
-        self.handle = next(self.numbers)
+    def __init__(self, runtime: HostRuntime, handle: int | None = None) -> None:
+        self.handle = next(self.numbers) if handle is None else handle
         self.runtime = runtime
         self.clock: Clock = {}
         self.done = 0
@@ -95,6 +96,8 @@ class HostRuntime:
         self.reserve = 0  # what frames leave of it
         self.spilled: list[int] = []  # sizes of what went to host memory
         self.trimmed = 0
+        self.pool = Pool(_Driver(self), 0, self.recording)  # of memory that is lent
+        self.kept: list[Any] = []  # what a test wants to outlive
         self.told: set[int] = set()
         self.untold: list[tuple[int, ...]] = []  # shapes dropped by somebody who did not say when he was done
 
@@ -120,12 +123,34 @@ class HostRuntime:
     def stream(self) -> HostStream:
         return HostStream(self)
 
+    def other(self, handle: int) -> HostStream:
+        """A stream of another library's; 0 and 1 are the default one."""
+        handle = 0 if handle == 1 else handle
+        return self.streams.get(handle) or HostStream(self, handle)
+
+    def wait_for_all(self) -> None:
+        """The host waits for all work, that of others too."""
+        for stream in list(self.streams.values()):
+            stream.synchronize()
+
     def default_event(self) -> HostEvent:
         self.check_current()
         return HostEvent(self, {})
 
-    def empty(self, shape: tuple[int, ...], typestr: str, stream: HostStream, *, kind: str = "own") -> Any:
+    def empty(
+        self,
+        shape: tuple[int, ...],
+        typestr: str,
+        stream: HostStream,
+        *,
+        kind: str = "own",
+        reader: Reader = None,
+    ) -> Any:
         self.check_current()
+        if kind == "lent":
+            size = int(np.prod(shape)) * np.dtype(typestr).itemsize
+            block = self.pool.take(size, stream, kind, reader)
+            return self.native.Array(block.pointer, list(shape), None, typestr, block)
         memory = np.full(shape, 0xA5 if np.dtype(typestr).kind == "u" else np.nan, typestr)
         if kind == "spilled":
             self.spilled.append(memory.nbytes)
@@ -155,6 +180,10 @@ class HostRuntime:
     def release(self, array: Any, after: HostEvent | None) -> None:
         assert after is None or isinstance(after, HostEvent)
         self.told.add(array.__cuda_array_interface__["data"][0])
+        self.pool.release(array.__cuda_array_interface__["data"][0], after)
+
+    def lend(self, array: Any, reader: Reader) -> None:
+        self.pool.lend(array.__cuda_array_interface__["data"][0], reader)
 
     def pinned(self, shape: tuple[int, ...], dtype: Any) -> NDArray[Any]:
         return np.zeros(shape, dtype)
@@ -213,6 +242,26 @@ class HostRuntime:
         return [int(array.__cuda_array_interface__["data"][0])]
 
 
+class _Memory:
+    """Memory of the "device" for the pool; its address is its number."""
+
+    def __init__(self, size: int) -> None:
+        self.bytes = np.full(size, 0xA5, np.uint8)
+
+    def __int__(self) -> int:
+        return int(self.bytes.ctypes.data)
+
+
+class _Driver:
+    """What the pool asks of PyCUDA's driver module."""
+
+    MemoryError = MemoryError
+
+    def __init__(self, runtime: HostRuntime) -> None:
+        self.mem_alloc = _Memory
+        self.Context = SimpleNamespace(synchronize=runtime.wait_for_all)
+
+
 class _Checked:
     """The emulated module, its operations noted. Arrays and streams are the module's own."""
 
@@ -238,12 +287,9 @@ class _Checked:
         self._module.crop(pictures, maps, out, border, stream)
 
     def order(self, first: int, then: int) -> None:
-        """Streams of others are as good as done when they are handed over: the host is the caller."""
         self._runtime.check_current()
         self.ordered.append((first, then))
-        streams = self._runtime.streams
-        if first in streams and then in streams:
-            streams[then].wait(streams[first].record())
+        self._runtime.other(then).wait(self._runtime.other(first).record())
 
     def mask(self, outlines: Any, generated: Any, mattes: Any, *rest: Any) -> None:
         *_, out, stream = rest

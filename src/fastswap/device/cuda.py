@@ -21,7 +21,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fastswap.device.pool import Pool
-from fastswap.device.runtime import Kind, device_errors
+from fastswap.device.runtime import Kind, Reader, device_errors
 from fastswap.errors import DeviceError
 
 _NON_BLOCKING: Final = 1  # CU_STREAM_NON_BLOCKING: not ordered with the legacy default stream
@@ -137,11 +137,19 @@ class CudaRuntime:
         """See `runtime.Runtime`."""
         return self.event(None)
 
-    def empty(self, shape: tuple[int, ...], typestr: str, stream: Any, *, kind: Kind = "own") -> Any:
+    def empty(
+        self,
+        shape: tuple[int, ...],
+        typestr: str,
+        stream: Any,
+        *,
+        kind: Kind = "own",
+        reader: Reader = None,
+    ) -> Any:
         """See `runtime.Runtime`."""
         size = int(np.prod(shape, dtype=np.int64)) * np.dtype(typestr).itemsize
         with self.current():
-            block = self._pool.take(size, stream, kind)
+            block = self._pool.take(size, stream, kind, reader)
         return self.native.Array(block.pointer, list(shape), None, typestr, block)
 
     def trim(self) -> bool:
@@ -152,6 +160,10 @@ class CudaRuntime:
     def release(self, array: Any, after: Any) -> None:
         """See `runtime.Runtime`."""
         self._pool.release(_pointer(array), after)
+
+    def lend(self, array: Any, reader: Reader) -> None:
+        """See `runtime.Runtime`."""
+        self._pool.lend(_pointer(array), reader)
 
     def pinned(self, shape: tuple[int, ...], dtype: Any) -> NDArray[Any]:
         """See `runtime.Runtime`."""

@@ -1,12 +1,15 @@
 """Pictures that other programs hold in a GPU's memory (torch, CuPy, CV-CUDA), as frames and back, on their own stream.
 
 They come by `__cuda_array_interface__` or DLPack and go back as the kind that came, or as a `_cuda.Array`, which has
-both. The caller's stream and ours wait for each other on the GPU; the host does not wait. What came is not written to.
+both. The caller's stream and ours wait for each other on the GPU; the host does not wait. What came is not written to,
+and the caller may write to it after the call. Callers on several streams do not wait for each other: memory that one of
+them may still read is never given to another.
 """
 
 from __future__ import annotations
 
 import sys
+import threading
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -20,11 +23,12 @@ from fastswap.frame import ColorSpec, Frame, identity_affine
 from fastswap.pixels import pixel_format
 
 if TYPE_CHECKING:
-    from fastswap.device.runtime import Runtime
+    from fastswap.device.runtime import Reader, Runtime
 
 _CUDA = 2
 """DLPack's device type."""
 LEGACY_STREAM = 0
+_PER_THREAD = 2
 NO_STREAM = -1
 """DLPack's word for memory that no stream works on."""
 
@@ -75,7 +79,7 @@ class Handed:
         return where
 
     def __dlpack__(self, *, stream: int | None = None, **_: Any) -> Any:
-        self._pictures.pass_on(self._caller, LEGACY_STREAM if stream is None else stream)
+        self._pictures.pass_on(self._array, self._caller, LEGACY_STREAM if stream is None else stream)
         return self._array.__dlpack__()
 
 
@@ -101,8 +105,10 @@ class Pictures:
             caller = _stream_of(parts[0]) if stream is None else stream
             if caller != NO_STREAM:
                 self._runtime.native.order(caller, self._stream.handle)
-            made = tuple(self._copy(source) for source in sources)
+            made = tuple(self._copy(source, _reader(caller)) for source in sources)
             owner = OnDevice(ready=self._stream.record(), arrays=list(made))
+            if caller != NO_STREAM:  # who may write to what he gave as soon as this returns
+                self._runtime.native.order(self._stream.handle, caller)
             for array in made:
                 self._runtime.release(array, owner.ready)
         name = _format(layout, {array.typestr for array in made})
@@ -135,11 +141,13 @@ class Pictures:
             self._stream.wait(frame.owner.ready)
             self._runtime.native.order(self._stream.handle, caller)
 
-    def pass_on(self, caller: int, stream: int) -> None:
-        """Makes another stream wait for what the caller's has."""
-        if NO_STREAM not in (caller, stream) and stream not in _same(caller):
-            with self._runtime.current():
-                self._runtime.native.order(caller, stream)
+    def pass_on(self, array: Any, caller: int, stream: int) -> None:
+        """Makes another stream, which takes over a picture, wait for what the caller's has."""
+        if stream not in _same(caller):
+            self._runtime.lend(array, _reader(stream))
+            if NO_STREAM not in (caller, stream):
+                with self._runtime.current():
+                    self._runtime.native.order(caller, stream)
 
     def _source(self, part: Any) -> Any:
         interface = getattr(part, "__cuda_array_interface__", None)
@@ -161,8 +169,9 @@ class Pictures:
         shape = list(interface["shape"])
         return self._runtime.native.Array(interface["data"][0], shape, None, interface["typestr"], part)
 
-    def _copy(self, source: Any) -> Any:
-        made = self._runtime.empty(tuple(source.shape), source.typestr, self._stream, kind="lent")
+    def _copy(self, source: Any, reader: Reader) -> Any:
+        shape, kind = tuple(source.shape), source.typestr
+        made = self._runtime.empty(shape, kind, self._stream, kind="lent", reader=reader)
         size = int(np.prod(source.shape)) * np.dtype(source.typestr).itemsize
         self._runtime.copy(made, source, size, self._stream)
         return made
@@ -192,6 +201,15 @@ def _format(layout: str, types: set[str]) -> str:
     if pixel_format(name).dtype != dtype:
         raise SettingsError(f"a picture in {layout} must be {pixel_format(name).dtype}, not {dtype}")
     return name
+
+
+def _reader(stream: int) -> Reader:
+    """A caller's stream as what tells it from all others; see `runtime.Reader`."""
+    if stream == NO_STREAM:
+        return None
+    if stream == _PER_THREAD:
+        return stream, threading.get_ident()
+    return _same(stream)[:1]
 
 
 def _same(stream: int) -> tuple[int, ...]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
@@ -66,14 +67,19 @@ class DevicePlane:
 
 
 class Look:
-    """Reads rows of device planes on a stream of its own. One per thread."""
+    """Reads rows of device planes on a stream of its own, for one thread after the other."""
 
     def __init__(self, runtime: Runtime) -> None:
         self._runtime, self._stream = runtime, runtime.stream()
         self._bytes: NDArray[np.uint8] = np.empty(0, np.uint8)
+        self._lock = threading.Lock()
 
     def __call__(self, plane: DevicePlane, rows: range, ready: Event | None) -> NDArray[Any]:
         """Some rows of a plane, [rows, W], as they are after `ready`."""
+        with self._lock:
+            return self._read(plane, rows, ready)
+
+    def _read(self, plane: DevicePlane, rows: range, ready: Event | None) -> NDArray[Any]:
         interface = plane.__cuda_array_interface__
         width, item = plane.shape[1], plane.dtype.itemsize
         pitch, step = interface["strides"] or (width * item, item)

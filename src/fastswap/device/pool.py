@@ -14,6 +14,8 @@ from typing import Any, Final
 
 import numpy as np
 
+from fastswap.device.runtime import Reader
+
 _ROUND: Final = 1 << 16
 """Bytes that a block's size is a multiple of."""
 
@@ -21,6 +23,8 @@ RESERVE: Final = 256 << 20
 """Bytes of the device's memory, or a sixteenth of it where that is less, that frames leave to networks, crops and
 kernels: a frame can be spilled, these cannot."""
 
+_List = tuple[int, str, Reader]
+"""Size, kind and reader of the blocks in one list."""
 _Free = list[tuple[Any, Any, bool]]
 """Memory, the event from which it is free, and whether anybody told of that event."""
 
@@ -32,7 +36,7 @@ class Block:
 
     def __init__(self, memory: Any) -> None:
         self.memory, self.pointer = memory, int(memory)
-        self.state: list[Any] = [None, False]  # event, told
+        self.state: list[Any] = [None, False, ()]  # event, told, list that it goes back to
 
 
 class _Spilled:
@@ -54,18 +58,21 @@ class Pool:
     def __init__(self, driver: Any, index: int, recording: AbstractContextManager[Any]) -> None:
         self._driver, self._index, self._recording = driver, index, recording
         self._lock = threading.Lock()
-        self._free: defaultdict[tuple[int, str], _Free] = defaultdict(list)
+        self._free: defaultdict[_List, _Free] = defaultdict(list)
         self._live: weakref.WeakValueDictionary[int, Block] = weakref.WeakValueDictionary()
 
-    def take(self, size: int, stream: Any, kind: str = "own") -> Block:
+    def take(self, size: int, stream: Any, kind: str = "own", reader: Reader = None) -> Block:
         """At least `size` bytes: a free block, which `stream` then waits for, or a new one. Raises MemoryError.
 
-        kind: see `runtime.Runtime.empty`; blocks of each have their own lists.
+        kind, reader: see `runtime.Runtime.empty`; blocks of each have their own lists.
         """
         size = size_class(size)
+        key = size, kind, reader
         with self._lock:
-            free = self._free[size, kind]
+            free = self._free[key]
             memory, after, told = free.pop() if free else (None, None, True)
+        if kind == "lent" and reader is None:
+            told = memory is None  # nobody knows who still reads it
         if memory is None:
             memory = _Spilled(self._driver, size) if kind == "spilled" else self._allocate(size, kind)
         elif told:
@@ -73,7 +80,8 @@ class Pool:
         else:  # dropped by somebody who did not say when he was done: everything has to be
             self.wait_for_all()
         block = Block(memory)
-        weakref.finalize(block, _give_back, free, memory, block.state).atexit = False
+        block.state[2] = key
+        weakref.finalize(block, _give_back, self._free, memory, block.state).atexit = False
         self._live[block.pointer] = block
         return block
 
@@ -99,13 +107,20 @@ class Pool:
         """Tells from which event on a block is free; None for one that is already."""
         block = self._live.get(pointer)
         if block is not None:
-            block.state[:] = [after, True]
+            block.state[:2] = [after, True]
+
+    def lend(self, pointer: int, reader: Reader) -> None:
+        """Tells who has a lent block from now on: its memory goes to that reader's next picture."""
+        block = self._live.get(pointer)
+        if block is not None:
+            size, kind, _ = block.state[2]
+            block.state[2] = size, kind, reader
 
     def trim(self) -> bool:
         """Frees the device memory that nobody uses; False when there is none."""
         unused: list[Any] = []
         with self._lock:
-            for (_, kind), free in self._free.items():
+            for (_, kind, _), free in list(self._free.items()):
                 while free and kind != "spilled":  # the lists stay: blocks in use come back to them
                     unused.append(free.pop())
         if unused:
@@ -120,7 +135,7 @@ class Pool:
     def clear(self) -> None:
         """Frees what nobody uses, host memory too."""
         with self._lock:
-            for free in self._free.values():
+            for free in list(self._free.values()):
                 free.clear()
 
 
@@ -130,6 +145,7 @@ def size_class(size: int) -> int:
     return max(1, -(-size // step)) * step
 
 
-def _give_back(free: _Free, memory: Any, state: list[Any]) -> None:
+def _give_back(free: defaultdict[_List, _Free], memory: Any, state: list[Any]) -> None:
     """Puts a dropped block's memory back; runs wherever the last reference goes, so it calls nothing of CUDA's."""
-    free.append((memory, *state))
+    after, told, key = state
+    free[key].append((memory, after, told))

@@ -17,6 +17,9 @@ from fastswap.engines.exhausted import is_exhausted
 from fastswap.errors import DeviceError
 
 Kind = Literal["own", "frame", "lent", "spilled"]
+Reader = tuple[int, ...] | None
+"""The stream of others on which lent memory is read: its number, and the thread's for the stream that each thread has
+of its own. None is not known."""
 
 
 class Event(Protocol):
@@ -76,14 +79,26 @@ class Runtime(Protocol):
         """An event after all that has been queued in the legacy default stream, which FFmpeg's decoder uses."""
         ...
 
-    def empty(self, shape: tuple[int, ...], typestr: str, stream: Stream, *, kind: Kind = "own") -> Any:
+    def empty(
+        self,
+        shape: tuple[int, ...],
+        typestr: str,
+        stream: Stream,
+        *,
+        kind: Kind = "own",
+        reader: Reader = None,
+    ) -> Any:
         """Device memory for use on `stream`, a `_cuda.Array` from the pool. It returns there when it is dropped.
 
         kind: "frame" leaves some memory to what cannot be spilled. "lent" memory leaves for other libraries; they may
-        drop it while work of theirs still reads it, so it is used again for their next picture alone, which waits for
-        their stream. "spilled" is page-locked host memory, which kernels read and write across the bus. Raises
-        MemoryError when there is no more.
+        drop it while work of theirs still reads it, so it is used again only for another picture of the same `reader`,
+        whose stream ours waits for; after one that is not known, when all work on the device is done. "spilled" is
+        page-locked host memory, which kernels read and write across the bus. Raises MemoryError when there is no more.
         """
+        ...
+
+    def lend(self, array: Any, reader: Reader) -> None:
+        """Tells that another stream than before reads lent memory from now on."""
         ...
 
     def trim(self) -> bool:
