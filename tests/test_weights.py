@@ -35,7 +35,7 @@ def local_index(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """Makes pip look in a folder alone, which holds the wheel, and the cache empty."""
     index = tmp_path / "index"
     index.mkdir()
-    wheel(index, [path.read_bytes() for path in weights.default_models()])
+    wheel(index, [weights.model_path(name).read_bytes() for name in ("detector", "mesh")])
     closed(monkeypatch, tmp_path / "cache")
     monkeypatch.setenv("PIP_FIND_LINKS", str(index))
     return index
@@ -63,7 +63,7 @@ def only_models(folder: Path) -> bool:
 
 
 def test_the_default_models_are_what_they_should_be() -> None:
-    detector, mesh = weights.default_models()
+    detector, mesh = weights.model_path("detector"), weights.model_path("mesh")
     assert detector.name == "face_detection_full_range_sparse.tflite"
     assert mesh.name == "face_landmark.tflite"
     assert [s.state for s in weights.status()] == ["ready", "ready"]
@@ -89,7 +89,7 @@ def test_download_then_cache(local_index: Path, tmp_path: Path, monkeypatch: pyt
     assert path == tmp_path / "cache" / "weights" / "face_landmark.tflite"
     assert only_models(path.parent)
     monkeypatch.delenv("PIP_FIND_LINKS")  # from here on it could not be had again
-    assert weights.default_models()[1] == path
+    assert weights.model_path("mesh") == path
 
 
 def test_a_damaged_cache_is_noticed_and_fetched_again(local_index: Path) -> None:

@@ -92,11 +92,6 @@ def status() -> list[WeightStatus]:
     return [WeightStatus(name, folder / w.file, _state(folder / w.file, w)) for name, w in WEIGHTS.items()]
 
 
-def default_models() -> tuple[Path, Path]:
-    """Paths of the detector and the mesh, verified; see `model_path`."""
-    return model_path("detector"), model_path("mesh")
-
-
 def model_path(name: ModelName) -> Path:
     """Path of one model file, its SHA-256 checked; downloaded when it is missing or damaged in the cache.
 

@@ -237,7 +237,7 @@ class Actor:
         return np.asarray(down + (up - down) * self.neck + PIVOT.astype(np.float32))
 
     def _interest(self, points: F32) -> F64:
-        """Left eye, right eye (of the picture), nose tip, left and right mouth corner, inner lips above and below."""
+        """Left eye, right eye (of the picture), nose tip, left and right mouth corner."""
         if not hasattr(self, "_marks"):
             g = self.grid
             corners = [[self._vertex(s * x, 0.0) for x in (1.66, 4.54)] for s in (-1, 1)]
@@ -245,9 +245,7 @@ class Actor:
                 np.argmax(np.where((np.abs(g.x) < 0.5) & (g.y < -2) & (g.y > -5), self.rest[:, 2], -99))
             )
             mouth = [self._vertex(s * MOUTH_OUT, MOUTH_ROW) for s in (-1, 1)]
-            upper = self._vertex(0.0, MOUTH_ROW)
-            lower = int(np.argmin(np.abs(g.x) + 100.0 * ~((g.part == 3) & (g.side < 0) & (g.inside == 0))))
-            self._marks = (*corners, [tip], [mouth[0]], [mouth[1]], [upper], [lower])
+            self._marks = (*corners, [tip], [mouth[0]], [mouth[1]])
         return np.array([points[m].mean(axis=0) for m in self._marks], np.float64)
 
 

@@ -61,12 +61,11 @@ class ActorTruth:
     """What is known about one actor of a frame, in display pixels.
 
     points: float64 [5, 2] for `align`: left eye, right eye (of the picture; middles of the corners), nose tip, left and
-    right corner of the mouth. mouth_gap: distance of the lips' inner edges.
+    right corner of the mouth.
     """
 
     pose: Pose
     points: F64
-    mouth_gap: float
 
 
 @dataclass(frozen=True, slots=True)
@@ -130,7 +129,7 @@ def _draw(identity: Identity, pose: Pose, scene: Scene, rgb: U8, cover: U8, face
                  [person.materials[name] for name in person.names], light, focal, cx, cy)  # fmt: skip
     marks = (posed.points_of_interest - MIDDLE) * flip + [0, 0, DISTANCE]
     xy = focal * marks[:, :2] / marks[:, 2:] + [cx, cy]
-    return ActorTruth(pose, xy[:5], float(np.linalg.norm(xy[5] - xy[6])))
+    return ActorTruth(pose, xy)
 
 
 @lru_cache(maxsize=16)

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
-import multiprocessing
+import os
+import threading
 from collections import Counter
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
+from multiprocessing import parent_process
+from multiprocessing.connection import wait
 from pathlib import Path
 
 import numpy as np
@@ -78,7 +81,6 @@ def cut_file(
             tracker.use_models(models)
         for span in spans[reached.span :]:
             for frame in reader if len(spans) == 1 else reader.frames_of(span, reached.index):
-                _stop_alone()
                 work.look(frame, tracker.update(frame))
                 reached.index = frame.index + 1
                 if tell:
@@ -90,11 +92,18 @@ def cut_file(
     return work.cut
 
 
-def _stop_alone() -> None:
-    """Ends a process whose command was killed: another one may be at the same work by now."""
-    parent = multiprocessing.parent_process()
-    if parent is not None and not parent.is_alive():
-        raise SystemExit
+def begin_worker() -> None:
+    """Processes side by side fill the cores; threads within them would only get in each other's way. They end with the
+    command, even one that is killed: the next one is at the same work by then."""
+    ops.set_threads(1)
+    parent = parent_process()
+    assert parent is not None
+
+    def watch() -> None:
+        wait([parent.sentinel])
+        os._exit(1)
+
+    threading.Thread(target=watch, daemon=True).start()
 
 
 class _Work:

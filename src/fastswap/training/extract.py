@@ -11,11 +11,11 @@ from multiprocessing import get_context
 from pathlib import Path
 from typing import Any
 
-from fastswap import align, ops
+from fastswap import align
 from fastswap.detect import Detector, Mesh
 from fastswap.errors import InputError, OutputError, SettingsError
 from fastswap.progress import Progress, ProgressCallback
-from fastswap.training.cutting import Cut, Task, cut_file
+from fastswap.training.cutting import Cut, Task, begin_worker, cut_file
 from fastswap.training.faceset import (
     INDEX,
     Faceset,
@@ -179,7 +179,7 @@ class _Job:
     def _side_by_side(self, sources: Sequence[Path], jobs: int) -> Iterator[Cut]:
         if self._by_track:
             raise SettingsError("extract: --faces track:N counts tracks over all files; it needs --jobs 1")
-        with ProcessPoolExecutor(jobs, mp_context=get_context("spawn"), initializer=_one_thread) as pool:
+        with ProcessPoolExecutor(jobs, mp_context=get_context("spawn"), initializer=begin_worker) as pool:
             running: list[tuple[Path, Future[Cut]]] = [
                 (
                     source,
@@ -242,11 +242,6 @@ class _Job:
         if self.progress and now - self._told >= _REPORT_S:
             self._told = now
             self.progress(Progress("extract", done, total, unit, values={"faces": float(faces)}, note=name))
-
-
-def _one_thread() -> None:
-    """Processes side by side fill the cores; threads within them would only get in each other's way."""
-    ops.set_threads(1)
 
 
 def _check(size: int, template: str, coverage: float, every: int, faces: str) -> Header:

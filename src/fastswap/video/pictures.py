@@ -29,7 +29,6 @@ SUFFIXES = frozenset(
 """Of the files in a folder, those that are taken for pictures."""
 
 _MOTION_JPEG = frozenset({".mjpg", ".mjpeg"})
-_JPEG_TAGS = ColorTags(range=2, matrix=5, siting="center")
 
 
 @dataclass(frozen=True, slots=True)

@@ -19,7 +19,6 @@ from av.packet import Packet
 from av.stream import Stream
 
 from fastswap.errors import InputError, OutputError
-from fastswap.frame import Frame
 from fastswap.video.clock import Clock
 from fastswap.video.decoder import Decoder
 from fastswap.video.muxing import VideoSink
@@ -212,10 +211,6 @@ class PipeSink(VideoSink):
             if packet.stream_index in self._copies:
                 packet.stream = self._copies[packet.stream_index]
                 self._container.mux_one(packet)
-
-    def write(self, frame: Frame) -> None:
-        """Writes one frame."""
-        super().write(frame)
 
     def close(self) -> None:
         """Writes what is left."""
