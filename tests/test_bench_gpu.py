@@ -3,11 +3,16 @@
 from __future__ import annotations
 
 import os
+import queue
 import subprocess
 import sys
+import threading
+from pathlib import Path
 from typing import Any
 
-from fastswap.bench import gpu, gpu_kernels
+import pytest
+
+from fastswap.bench import gpu, gpu_kernels, gpu_render
 
 
 def test_without_a_gpu_one_line_says_so() -> None:
@@ -51,6 +56,25 @@ def test_limits_are_held_against_what_was_measured() -> None:
         "feather_codes": True,
         "network_of_eager": False,
     }
+
+
+def test_frames_are_timed_alone_and_in_processes_together(
+    face_clip: Path, generator: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The same code on the CPU; of the two processes that share it each does all frames."""
+    monkeypatch.setattr(gpu_render, "SETTLED", 6)
+    result = gpu_render.run(generator, device="cpu", clip=face_clip, decoders=2)
+    counts = {name: result[name]["frames"] for name in ("decode", "composite", "render")}
+    assert counts == {"decode": 14, "composite": 14, "render": 20}  # but for the first six
+    assert result["together"]["processes"] == 2
+    assert result["together"]["frames"] == 2 * 20  # those processes know of no other `SETTLED`
+    assert result["of_decode"] == result["composite"]["fps"] / result["decode"]["fps"]
+    assert all(result[name]["cpu_ms"] > 0 for name in ("decode", "composite", "together", "render"))
+    told: queue.SimpleQueue[str] = queue.SimpleQueue()
+    gpu_render._one(
+        threading.Barrier(2), told, (face_clip, face_clip, "cpu", face_clip.with_suffix(".faces"))
+    )
+    assert told.get().startswith("ModelError: ")
 
 
 def test_least_bytes_name_the_timed_operations() -> None:

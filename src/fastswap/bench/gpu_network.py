@@ -12,12 +12,13 @@ from fastswap.device.runtime import Runtime
 from fastswap.device.swap import job_of
 from fastswap.engines.opening import open_network
 from fastswap.errors import DeviceError, ModelError
+from fastswap.model import load_contract
 
 MATRIX = 8192
 
 
 def run(runtime: Runtime, model: Path, *, batch: int = 32, repeat: int = 30) -> dict[str, Any]:
-    """Milliseconds for a batch.
+    """Milliseconds for a batch of faces of "pixels" a side.
 
     "engines": by name, or in words why not. "eager_ms": torch in float32, operator by operator. "limit_ms": the
     network's operations at the measured matrix rate. "of_limit" and "of_eager" compare the fastest engine with both.
@@ -28,7 +29,9 @@ def run(runtime: Runtime, model: Path, *, batch: int = 32, repeat: int = 30) -> 
             engines[name] = _engine_ms(runtime, model, name, batch, repeat)
         except (DeviceError, ModelError) as error:
             engines[name] = str(error)
-    result: dict[str, Any] = {"batch": batch, "engines": engines}
+    result: dict[str, Any] = {
+        "batch": batch, "pixels": load_contract(model).resolution, "engines": engines,
+    }  # fmt: skip
     times = [value for value in engines.values() if isinstance(value, float)]
     try:
         result |= _torch_figures(model, batch, repeat)
