@@ -1,10 +1,11 @@
 # make demo   sets up, runs `fastswap demo`, prints where the picture and the video are
-# make test   sets up and runs every test         make lint   ruff, mypy, clang-format
+# make test   sets up and runs every test, in WORKERS processes (0: this one)   make lint   ruff, mypy, clang-format
 # make sanitize   the native tests under AddressSanitizer and UBSan; part of make test
 # make bench  the benchmarks, as tables           make clean  removes what these made
 PYTHON ?= python3
 VENV ?= .venv
 OUT ?= demo
+WORKERS ?= 0
 BIN := $(VENV)/bin
 SOURCES := $(shell find src csrc cuda raster -type f \( -name '*.py' -o -name '*.pyi' -o -name '*.cpp' -o -name '*.h' \
              -o -name '*.cu' -o -name '*.cuh' -o -name '*.onnx' -o -name 'CMakeLists.txt' \)) pyproject.toml CMakeLists.txt
@@ -16,7 +17,7 @@ demo: $(VENV)/.fastswap
 	$(BIN)/fastswap demo --out $(OUT)
 
 test: $(VENV)/.test
-	$(BIN)/python -m pytest tests
+	$(BIN)/python -m pytest tests -n $(WORKERS)
 	$(BIN)/python tools/sanitize.py
 
 sanitize: $(VENV)/.test

@@ -16,6 +16,7 @@ from generators import write_generator
 from kernel_cases import cuda, device, scalar  # noqa: F401  (fixtures of the tests of CUDA kernels)
 from learning import go  # noqa: F401  (a fixture)
 from signing import no_own_certificate, output, unsigned  # noqa: F401  (fixtures of the provenance tests)
+from spread import pytest_collection_modifyitems, pytest_xdist_make_scheduler  # noqa: F401  (hooks)
 
 if TYPE_CHECKING:
     from host_runtime import HostRuntime

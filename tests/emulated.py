@@ -6,6 +6,7 @@ per-pixel bodies is tested without a card, under AddressSanitizer where that is 
 
 from __future__ import annotations
 
+import fcntl
 import hashlib
 import importlib.util
 import os
@@ -56,29 +57,43 @@ def build(*, sanitize: bool) -> Path:
     for folder in (EMULATION, Path(pybind11.get_include()), Path(sysconfig.get_path("include"))):
         flags += ["-isystem" if folder != EMULATION else "-I", str(folder)]
     headers = [h for d in ("csrc", "cuda", "tests/emulation") for h in (ROOT / d).glob("*.*h")]
-    digest = hashlib.sha256(f"{compiler()} {flags} {sanitize}".encode())
+    digest = hashlib.sha256(f"{compiler()} {flags}".encode())
     for path in sorted([*headers, *sources()]):
         digest.update(path.read_bytes())
     folder = BUILD / digest.hexdigest()[:16]
-    module = folder / f"_cuda{sysconfig.get_config_var('EXT_SUFFIX')}"
-    if module.exists():
-        return module
-    folder.mkdir(parents=True, exist_ok=True)
+    module = folder / ("checked" if sanitize else "plain") / f"_cuda{sysconfig.get_config_var('EXT_SUFFIX')}"
+    module.parent.mkdir(parents=True, exist_ok=True)
+    with (folder / "lock").open("w") as lock:  # tests in other processes want it too
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        if not module.exists():
+            _make(module, folder, flags, sanitize)
+    return module
+
+
+def _binds(source: Path) -> bool:
+    """Whether a file is of the bindings."""
+    return source.name.startswith(("bind", "array"))
+
+
+def _make(module: Path, folder: Path, flags: list[str], sanitize: bool) -> None:
     cache = [tool] if (tool := shutil.which("ccache")) else []
 
     def compile_one(path: Path) -> Path:
-        built = folder / f"{path.name}.o"
-        # The bindings take longest to compile and touch no pixels.
-        checks = SANITIZE if sanitize and not path.name.startswith(("bind", "array")) else ()
-        _run([*cache, compiler(), *flags, *checks, "-x", "c++", "-c", str(path), "-o", str(built)])
+        # The bindings take longest to compile and touch no pixels: both modules have the same.
+        common = _binds(path)
+        checks = SANITIZE if sanitize and not common else ()
+        built = (folder if common else module.parent) / f"{path.name}.o"
+        if not built.exists():
+            partial = built.with_suffix(".partial")
+            _run([*cache, compiler(), *flags, *checks, "-x", "c++", "-c", str(path), "-o", str(partial)])
+            partial.replace(built)
         return built
 
     with ThreadPoolExecutor(os.cpu_count()) as pool:
-        objects = list(pool.map(compile_one, sources()))
-    partial = module.with_suffix(f".{os.getpid()}")
+        objects = list(pool.map(compile_one, sorted(sources(), key=_binds, reverse=True)))
+    partial = module.with_suffix(".partial")
     _run([compiler(), *(SANITIZE if sanitize else ()), "-shared", *map(str, objects), "-o", str(partial)])
     partial.replace(module)
-    return module
 
 
 def load(path: Path) -> ModuleType:

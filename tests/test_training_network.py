@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -83,7 +84,9 @@ def test_the_swap_path_draws_what_the_generator_does(shape: Shape) -> None:
     assert torch.allclose(theirs, model.draw(other, "target"), atol=compare.TORCH_EXPORT)
 
 
-def test_a_compiled_network_learns_the_same() -> None:
+def test_a_compiled_network_learns_the_same(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Traced, with its derivatives, and run as traced; making kernels of that is torch's own matter and takes long."""
+    monkeypatch.setattr(torch, "compile", partial(torch.compile, backend="aot_eager"))
     plain, compiled = (
         Learner(
             MICRO,
