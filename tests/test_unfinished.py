@@ -161,3 +161,10 @@ def test_one_extraction_at_a_time_and_no_folder_of_others(face_clip: Path, tmp_p
         extract([face_clip], tmp_path / "faces", size=64)
     os.close(lock)
     assert extract([face_clip], tmp_path / "faces", size=64, every=10).faces == 2
+
+
+def test_a_faceset_where_one_stands(face_clip: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "here").mkdir()
+    monkeypatch.chdir(tmp_path / "here")
+    assert extract([face_clip], ".", size=64, every=10).faces == 2
+    assert [path.name for path in tmp_path.iterdir()] == ["here"]

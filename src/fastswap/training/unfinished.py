@@ -66,7 +66,8 @@ class Unfinished:
     def __init__(
         self, out: Path, sources: Mapping[Path, str], taken: Sequence[str], known: Sequence[str], first: int
     ) -> None:
-        self.folder = out.with_name(out.name + SUFFIX)
+        named = out if out.name not in ("", "..") else out.resolve()
+        self.folder = named.with_name(named.name + SUFFIX)
         self._sources = list(sources)
         whole = json.dumps([fastswap.__version__, *sources.values()])
         key = hashlib.blake2b(whole.encode(), digest_size=16).hexdigest()
