@@ -1,11 +1,11 @@
 # make demo   sets up, runs `fastswap demo`, prints where the picture and the video are
-# make test   sets up and runs every test, in WORKERS processes (0: this one)   make lint   ruff, mypy, clang-format
+# make test   sets up and runs every test, in WORKERS processes (2)   make lint   ruff, mypy, clang-format
 # make sanitize   the native tests under AddressSanitizer and UBSan; part of make test
 # make bench  the benchmarks, as tables           make clean  removes what these made
 PYTHON ?= python3
 VENV ?= .venv
 OUT ?= demo
-WORKERS ?= 0
+WORKERS ?= 2
 BIN := $(VENV)/bin
 SOURCES := $(shell find src csrc cuda raster -type f \( -name '*.py' -o -name '*.pyi' -o -name '*.cpp' -o -name '*.h' \
              -o -name '*.cu' -o -name '*.cuh' -o -name '*.onnx' -o -name 'CMakeLists.txt' \)) pyproject.toml CMakeLists.txt

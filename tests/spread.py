@@ -11,8 +11,11 @@ from typing import Any
 
 import pytest
 
-SLOW = ("cuda", "cluster", "training_faults", "gpu_engines", "batch_outputs", "cli", "pycuda", "cuda_build")
-"""Files of minutes; begun last, they would run alone at the end."""
+SLOW = (
+    "cuda", "cluster", "cuda_build", "training_faults", "cli", "training", "gpu_room", "gpu_path", "actors",
+    "training_running", "batch_outputs", "page", "segments_of_parts",
+)  # fmt: skip
+"""Files that take long; begun last, one of them would run alone at the end."""
 TOGETHER = {"test_bench_cluster.py": "test_cluster.py"}
 """Files that go where another one goes."""
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
@@ -57,6 +57,7 @@ def test_templates_are_upright_faces_in_the_crop(name: str) -> None:
         align.TEMPLATES[name][0, 0] = 0.0
 
 
+@settings(deadline=None)
 @given(
     st.floats(-np.pi, np.pi), st.floats(0.05, 20), st.floats(-1e4, 1e4), st.floats(-1e4, 1e4), st.sampled_from(
         sorted(align.TEMPLATES)))  # fmt: skip
@@ -68,6 +69,7 @@ def test_fit_recovers_a_similarity(angle: float, scale: float, x: float, y: floa
     np.testing.assert_allclose(align.apply(fit, points), align.apply(truth, points), atol=compare.AFFINE_PX)
 
 
+@settings(deadline=None)
 @given(st.integers(0, 10_000), st.booleans())
 def test_fit_is_umeyamas(seed: int, mirrored: bool) -> None:
     rng = np.random.default_rng(seed)

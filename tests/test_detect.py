@@ -8,7 +8,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
@@ -119,6 +119,7 @@ def test_small_faces_need_tiles(detector: detect.Detector) -> None:
     assert ((left + right) / 2, (top + bottom) / 2) == pytest.approx((0.8 * 1280, 0.3 * 720), abs=10)
 
 
+@settings(deadline=None)
 @given(st.integers(1, 5000), st.integers(1, 5000), st.floats(50, 2000))
 def test_tiles_cover_the_frame_and_overlap(width: int, height: int, side: float) -> None:
     planes = (np.zeros((1, 1), np.uint8),) * 3
