@@ -81,6 +81,24 @@ def test_the_numbers_say_what_the_actor_did_whoever_it_is(acting: tuple[Path, Pa
     assert (np.median(np.abs(gaps), axis=0) < 0.6).all()
 
 
+def test_another_build_measures_the_same(acting: tuple[Path, Path]) -> None:
+    """A larger mouth with corners that hang, narrower eyes, higher brows, on a face of another size."""
+    found = open_faceset(acting[0])
+    points = np.stack([entry.points() for entry in found.entries])
+    poses = np.array([(entry.yaw, entry.pitch) for entry in found.entries], np.float32)
+    other = points.copy()
+    unit = np.linalg.norm(points[:, 33] - points[:, 263], axis=1)[:, None]
+    down = points[:, 152] - points[:, 10]
+    down /= np.linalg.norm(down, axis=1, keepdims=True)
+    for ring, larger in (((61, 291, 13, 14), 1.25), ((159, 145), 0.8), ((386, 374), 0.8)):
+        middle = points[:, list(ring[-2:])].mean(axis=1, keepdims=True)
+        other[:, list(ring)] = middle + larger * (points[:, list(ring)] - middle)
+    for moved, lower in (((61, 291), 0.05), ((105, 334), -0.06)):
+        other[:, list(moved)] += lower * (unit * down)[:, None]
+    gaps = repertoire.measure(other * 1.7, poses) - repertoire.measure(points, poses)
+    assert (np.abs(gaps) < 0.35 * np.array(repertoire.TOLERANCE)).all()
+
+
 def test_the_same_performance_lacks_nothing(acting: tuple[Path, Path]) -> None:
     for source, target in (acting, acting[::-1]):
         found = told(source, target)
