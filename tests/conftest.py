@@ -16,7 +16,11 @@ from generators import write_generator
 from kernel_cases import cuda, device, scalar  # noqa: F401  (fixtures of the tests of CUDA kernels)
 from learning import go  # noqa: F401  (a fixture)
 from signing import no_own_certificate, output, unsigned  # noqa: F401  (fixtures of the provenance tests)
-from spread import pytest_collection_modifyitems, pytest_xdist_make_scheduler  # noqa: F401  (hooks)
+from spread import (  # noqa: F401  (hooks)
+    pytest_collection_modifyitems,
+    pytest_terminal_summary,
+    pytest_xdist_make_scheduler,
+)
 
 if TYPE_CHECKING:
     from host_runtime import HostRuntime

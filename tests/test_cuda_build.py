@@ -6,6 +6,7 @@ import importlib.util
 import os
 import re
 import sys
+from collections.abc import Callable
 from types import ModuleType
 
 import pytest
@@ -25,7 +26,7 @@ def load(name: str) -> ModuleType:
 
 
 @pytest.mark.timeout(900)
-def test_kernels_compile_for_every_architecture(capsys: pytest.CaptureFixture[str]) -> None:
+def test_kernels_compile_for_every_architecture(record_property: Callable[[str, object], None]) -> None:
     """The kept table names the same kernels; counts differ between releases of nvcc, so they are printed only."""
     tool = load("kernel_resources")
     if tool.nvcc() is None:
@@ -34,8 +35,7 @@ def test_kernels_compile_for_every_architecture(capsys: pytest.CaptureFixture[st
         pytest.skip("there is no nvcc")
     found = tool.measure()
     text = tool.table(found)
-    with capsys.disabled():
-        print(f"\n{text}")
+    record_property("shown", text)
     assert {r.architecture for r in found} == set(tool.ARCHITECTURES)
     # 255 registers are the most there are: a kernel that needs them would spill on a newer compiler.
     assert not [r for r in found if r.spills or r.registers >= 255 or r.shared > 48 * 1024]
