@@ -110,6 +110,23 @@ def test_every_stop_inside_a_video_is_gone_on_from(
     assert content(out) == whole
 
 
+def test_a_file_that_is_indexed_and_not_taken_down_is_not_indexed_twice(
+    face_clip: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    out = tmp_path / "faces"
+
+    def killed(*_: object) -> None:
+        raise Interrupted("stopped")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(extraction.Ledger, "add", killed)
+        with pytest.raises(Interrupted):
+            extract([face_clip], out, size=64, every=5)
+    before = (out / "faceset.jsonl").read_bytes()
+    assert extract([face_clip], out, size=64, every=5).total == 4
+    assert (out / "faceset.jsonl").read_bytes() == before
+
+
 @pytest.mark.parametrize("damage", ["00001.state", "plan.json", "00001/long_000003_0.jpg"])
 def test_what_is_damaged_is_done_again(
     whole: dict[str, bytes],

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import Future, ProcessPoolExecutor
 from dataclasses import asdict, dataclass, field, replace
 from multiprocessing import get_context
@@ -18,10 +18,12 @@ from fastswap.progress import Progress, ProgressCallback
 from fastswap.training.cutting import Cut, Task, begin_worker, cut_file
 from fastswap.training.faceset import (
     INDEX,
+    Entry,
     Faceset,
     Header,
     append_index,
     open_faceset,
+    same_entry,
     write_index,
 )
 from fastswap.training.footage import footage
@@ -120,7 +122,8 @@ def extract(
         [entry.hash for entry in before if entry.hash],
         max((entry.track for entry in before), default=-1) + 1,
     ) as work:
-        job = _Job(replace(task, known=work.plan.known), out, work, ledger, report, progress)
+        indexed = {entry.file: entry for entry in (*before, *(existing.absent if existing else ()))}
+        job = _Job(replace(task, known=work.plan.known), indexed, out, work, ledger, report, progress)
         job.run(waiting, jobs)
     if not report.faces and len(waiting) == len(sources):
         raise job.failure or InputError(
@@ -141,6 +144,7 @@ class _Job:
     def __init__(
         self,
         task: Task,
+        indexed: Mapping[str, Entry],
         out: Path,
         work: Unfinished,
         ledger: Ledger,
@@ -149,6 +153,7 @@ class _Job:
     ) -> None:
         self.task, self.out, self.work, self.ledger = task, out, work, ledger
         self.report, self.progress = report, progress
+        self._indexed = indexed
         self.failure: InputError | None = None
         self._by_track = task.choice.startswith("track:")
         self._told = 0.0
@@ -228,7 +233,9 @@ class _Job:
                 path.replace(self.out / path.name)
         except OSError as error:
             raise OutputError(f"{self.out}: cannot write the faceset ({error.strerror})") from None
-        append_index(self.out / INDEX, entries)
+        # A command that was killed just here has indexed them before.
+        new = [entry for entry in entries if not same_entry(entry, self._indexed.get(entry.file))]
+        append_index(self.out / INDEX, new)
         self._finished(cut)
         report.faces += len(entries)
         report.sources[str(cut.source)] = len(entries)

@@ -157,6 +157,11 @@ def append_index(path: Path, entries: Iterable[Entry]) -> None:
         raise OutputError(f"{path}: cannot write the index ({error.strerror or error})") from None
 
 
+def same_entry(one: Entry, other: Entry | None) -> bool:
+    """Whether two entries are the same line of an index."""
+    return other is not None and _line(asdict(one)) == _line(asdict(other))
+
+
 def read_entries(path: Path) -> list[Entry]:
     """The entries of a file that `append_index` alone has written; damaged lines are left out. Raises OSError."""
     entries = (_read_entry(line) for line in path.read_text(encoding="utf-8").splitlines())
