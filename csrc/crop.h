@@ -22,18 +22,13 @@ struct CropParams {
   int size;
 };
 
-// Pixels x, x+1, ... of row y: R'G'B' in 0..1.
+// R'G'B' in 0..1 of samples that were taken from the windows.
 template <class F>
-FS_HD Triple<F> crop_pixels(const CropParams& p, float luma_u, float luma_v, float chroma_u, float chroma_v,
-                            int x) {
-  F luma[1], chroma[2];
-  sample<1>(p.luma, luma_u, luma_v, x, luma);
-  sample<2>(p.chroma, chroma_u, chroma_v, x, chroma);
-  const auto& m = p.color.to_rgb;
-  const auto& o = p.color.to_rgb_offset;
-  return {clamp_unit(row3(m[0], o[0], luma[0], chroma[0], chroma[1])),
-          clamp_unit(row3(m[1], o[1], luma[0], chroma[0], chroma[1])),
-          clamp_unit(row3(m[2], o[2], luma[0], chroma[0], chroma[1]))};
+FS_HD Triple<F> crop_rgb(const YuvTransform& color, F luma, F u, F v) {
+  const auto& m = color.to_rgb;
+  const auto& o = color.to_rgb_offset;
+  return {clamp_unit(row3(m[0], o[0], luma, u, v)), clamp_unit(row3(m[1], o[1], luma, u, v)),
+          clamp_unit(row3(m[2], o[2], luma, u, v))};
 }
 
 // True when all of these pixels lie beyond the limits.
@@ -48,6 +43,7 @@ FS_HD bool crop_is_outside(const CropParams& p, float luma_u, float luma_v, int 
   return !any_above_zero(lower(inside_u, inside_v));
 }
 
+// Pixels x, x+1, ... of row y.
 template <class F>
 FS_HD void crop_store(const CropParams& p, int x, int y, int count = Lanes<F>::width) {
   using L = Lanes<F>;
@@ -55,7 +51,10 @@ FS_HD void crop_store(const CropParams& p, int x, int y, int count = Lanes<F>::w
   const F zero = L::set(0.0f);
   Triple<F> rgb = {zero, zero, zero};
   if (!p.skips || !crop_is_outside<F>(p, luma_u, luma_v, x)) {
-    rgb = crop_pixels<F>(p, luma_u, luma_v, row_u(p.chroma, y), row_v(p.chroma, y), x);
+    F luma[1], chroma[2];
+    sample<1>(p.luma, luma_u, luma_v, x, luma);
+    sample<2>(p.chroma, row_u(p.chroma, y), row_v(p.chroma, y), x, chroma);
+    rgb = crop_rgb(p.color, luma[0], chroma[0], chroma[1]);
   }
   const std::ptrdiff_t at = static_cast<std::ptrdiff_t>(y) * p.size + x;
   L::store(p.out[0] + at, rgb.a, count);

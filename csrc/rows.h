@@ -17,9 +17,66 @@ template <class F>
 struct Rows {
   using L = Lanes<F>;
 
+  // Pixels that are sampled at a time, so that they stay in the first-level cache.
+  static constexpr int kPiece = 512;
+
+  // Pixels x0..x1-1 of row y, at most kPiece; whole vectors of them. A function of its own, so that what does
+  // not change along the row stays in registers.
+  template <int C, int kTaps = 2>
+  [[gnu::noinline]] static void sample_piece(const Sampler& sampler, int y, int x0, int x1,
+                                             float (&out)[C][kPiece]) {
+    const Sampler s = sampler;
+    const float u = row_u(s, y), v = row_v(s, y);
+    for (int x = x0; x < x1; x += L::width) {
+      F value[C];
+      if constexpr (kTaps == 2) {
+        sample<C>(s, u, v, x, value);
+      } else {
+        sample_wide<kTaps>(s, u, v, x, value);
+      }
+      for (int c = 0; c < C; ++c) L::store(out[c] + (x - x0), value[c], L::width);
+    }
+  }
+
+  // The columns of row y that are not black throughout their vector.
+  static void crop_columns(const CropParams& p, int y, int& x0, int& x1) {
+    const float u = row_u(p.luma, y), v = row_v(p.luma, y);
+    while (x0 < x1 && crop_is_outside<F>(p, u, v, x0)) x0 += L::width;
+    const int whole = x0 + (x1 - x0 + L::width - 1) / L::width * L::width;
+    int end = whole;
+    while (end > x0 && crop_is_outside<F>(p, u, v, end - L::width)) end -= L::width;
+    x1 = end < x1 ? end : x1;
+  }
+
+  static void crop_row(const CropParams& p, int y) {
+    int x0 = 0, x1 = p.size;
+    if (p.skips) {
+      crop_columns(p, y, x0, x1);
+      for (float* plane : p.out) {
+        float* row = plane + static_cast<std::ptrdiff_t>(y) * p.size;
+        for (int x = 0; x < x0 && x < p.size; ++x) row[x] = 0.0f;
+        for (int x = x1; x < p.size; ++x) row[x] = 0.0f;
+      }
+    }
+    alignas(64) float luma[1][kPiece], chroma[2][kPiece];
+    for (int start = x0; start < x1; start += kPiece) {
+      const int end = x1 - start < kPiece ? x1 : start + kPiece;
+      sample_piece<1>(p.luma, y, start, end, luma);
+      sample_piece<2>(p.chroma, y, start, end, chroma);
+      const std::ptrdiff_t at = static_cast<std::ptrdiff_t>(y) * p.size + start;
+      along_row<F>(end - start, [&](int x, int n) __attribute__((always_inline)) {
+        const Triple<F> rgb = crop_rgb(p.color, L::load(luma[0] + x, L::width),
+                                       L::load(chroma[0] + x, L::width), L::load(chroma[1] + x, L::width));
+        L::store(p.out[0] + at + x, rgb.a, n);
+        L::store(p.out[1] + at + x, rgb.b, n);
+        L::store(p.out[2] + at + x, rgb.c, n);
+      });
+    }
+  }
+
   static void crop_rows(const CropParams& p, int y0, int y1) {
     for (int y = y0; y < y1; ++y) {
-      along_row<F>(p.size, [&](int x, int n) __attribute__((always_inline)) { crop_store<F>(p, x, y, n); });
+      crop_row(p, y);
       if (p.tone) {
         for (float* plane : p.out)
           apply_tone(p.tone, plane + static_cast<std::ptrdiff_t>(y) * p.size, p.size);
@@ -211,23 +268,12 @@ struct Rows {
     });
   }
 
-  // A row is sampled and then mixed in pieces that stay in the first-level cache.
   template <class T, int C, int kTaps>
   static void blend_planes(const BlendRow<T>& p) {
-    constexpr int kPiece = 512;
     alignas(64) float samples[C + 1][kPiece];
-    const float u = row_u(p.sampler, p.y), v = row_v(p.sampler, p.y);
     for (int start = p.x0; start < p.x1; start += kPiece) {
       const int end = p.x1 - start < kPiece ? p.x1 : start + kPiece;
-      for (int x = start; x < end; x += L::width) {
-        F value[C + 1];
-        if constexpr (kTaps == 2) {
-          sample<C + 1>(p.sampler, u, v, x, value);
-        } else {
-          sample_wide<kTaps>(p.sampler, u, v, x, value);
-        }
-        for (int c = 0; c <= C; ++c) L::store(samples[c] + (x - start), value[c], L::width);
-      }
+      sample_piece<C + 1, kTaps>(p.sampler, p.y, start, end, samples);
       for (int c = 0; c < C; ++c) {
         if (p.grain[c] > 0.0f) {
           add_grain(samples[c + 1], samples[0], end - start, start, p.y, p.grain[c], p.seed[c]);

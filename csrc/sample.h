@@ -41,7 +41,7 @@ struct Sampler {
   float weight;                          // of one tap
   bool in_turns;                         // plane[0] holds the numbers of two planes in turns
   Enlarge filter;
-  bool paired;  // count_1 is 2 and its taps lie side by side, at most two samples apart
+  bool paired;  // count_1 is 2, its taps lie side by side, at most two samples apart, and tap_2u is 0
 };
 
 // A position between four samples.
@@ -112,36 +112,46 @@ FS_HD void load_two_squares(const std::uint16_t* data, int stride, I x, I x2, I 
 }
 
 template <int C, class F>
-FS_HD void add_bilinear(const Sampler& s, F u, F v, F (&total)[C]) {
-  const Position<F> x = position(u, s.max_u, s.last_u), y = position(v, s.max_v, s.last_v);
+FS_HD void interpolate_planes(const std::uint16_t* const (&planes)[3], int stride, const Position<F>& x,
+                              const Position<F>& y, F (&out)[C]) {
   for (int c = 0; c < C; ++c) {
     Square<F> square;
-    load_square(s.plane[c], s.stride, x.index, y.index, square);
-    total[c] = total[c] + interpolate(square, x.fraction, y.fraction);
+    load_square(planes[c], stride, x.index, y.index, square);
+    out[c] = interpolate(square, x.fraction, y.fraction);
   }
 }
 
 // The same of two planes whose numbers lie in turns.
 template <class F>
-FS_HD void add_bilinear_in_turns(const Sampler& s, F u, F v, F (&total)[2]) {
-  const Position<F> x = position(u, s.max_u, s.last_u), y = position(v, s.max_v, s.last_v);
+FS_HD void interpolate_in_turns(const std::uint16_t* data, int stride, const Position<F>& x,
+                                const Position<F>& y, F (&out)[2]) {
   Square<F> squares[2];
-  load_square_in_turns(s.plane[0], s.stride, x.index, y.index, squares);
-  for (int c = 0; c < 2; ++c) total[c] = total[c] + interpolate(squares[c], x.fraction, y.fraction);
+  load_square_in_turns(data, stride, x.index, y.index, squares);
+  for (int c = 0; c < 2; ++c) out[c] = interpolate(squares[c], x.fraction, y.fraction);
 }
 
-// Two taps in a row whose distance is at most two samples: both lie within four neighbours, which one load
-// brings.
+// One tap at (u, v).
 template <int C, class F>
-FS_HD void add_bilinear_twice(const Sampler& s, F u, F v, F (&total)[C]) {
+FS_HD void add_tap(const Sampler& s, F u, F v, F (&total)[C]) {
   const Position<F> x = position(u, s.max_u, s.last_u), y = position(v, s.max_v, s.last_v);
-  const Position<F> x2 = position(u + Lanes<F>::set(s.tap_1u), s.max_u, s.last_u);
-  for (int c = 0; c < C; ++c) {
-    Square<F> left, right;
-    load_two_squares(s.plane[c], s.stride, x.index, x2.index, y.index, left, right);
-    total[c] =
-        total[c] + interpolate(left, x.fraction, y.fraction) + interpolate(right, x2.fraction, y.fraction);
+  F taken[C];
+  if constexpr (C == 2) {
+    s.in_turns ? interpolate_in_turns(s.plane[0], s.stride, x, y, taken)
+               : interpolate_planes<C>(s.plane, s.stride, x, y, taken);
+  } else {
+    interpolate_planes<C>(s.plane, s.stride, x, y, taken);
   }
+  for (int c = 0; c < C; ++c) total[c] = total[c] + taken[c];
+}
+
+// The sum of two taps in a row whose distance is at most two samples: both lie within four neighbours, which
+// one load brings.
+template <class F>
+FS_HD F interpolate_twice(const std::uint16_t* data, int stride, const Position<F>& x, const Position<F>& x2,
+                          const Position<F>& y) {
+  Square<F> left, right;
+  load_two_squares(data, stride, x.index, x2.index, y.index, left, right);
+  return interpolate(left, x.fraction, y.fraction) + interpolate(right, x2.fraction, y.fraction);
 }
 
 // The planes' values (0..65535) for pixels x, x+1, ... of a row; u and v: coordinates at that row's pixel 0.
@@ -152,24 +162,21 @@ FS_HD void sample(const Sampler& s, float row_u, float row_v, int x, F (&out)[C]
   const F u = fmadd(column, L::set(s.du), L::set(row_u + s.first_u));
   const F v = fmadd(column, L::set(s.dv), L::set(row_v + s.first_v));
   for (int c = 0; c < C; ++c) out[c] = L::set(0.0f);
-  if (s.paired) {
+  if (s.paired) {  // then tap_2u is 0 as well, see `plan`
+    const Position<F> x1 = position(u, s.max_u, s.last_u);
+    const Position<F> x2 = position(u + L::set(s.tap_1u), s.max_u, s.last_u);
     for (int j = 0; j < s.count_2; ++j) {
-      const float fj = static_cast<float>(j);
-      add_bilinear_twice<C>(s, u + L::set(fj * s.tap_2u), v + L::set(fj * s.tap_2v), out);
+      const Position<F> y = position(v + L::set(static_cast<float>(j) * s.tap_2v), s.max_v, s.last_v);
+      for (int c = 0; c < C; ++c) out[c] = out[c] + interpolate_twice(s.plane[c], s.stride, x1, x2, y);
     }
+  } else if (s.count_1 * s.count_2 == 1) {
+    add_tap(s, u, v, out);
+    return;  // its weight is 1
   } else {
     for (int i = 0; i < s.count_1; ++i) {
       for (int j = 0; j < s.count_2; ++j) {
         const float fi = static_cast<float>(i), fj = static_cast<float>(j);
-        const F at_u = u + L::set(fi * s.tap_1u + fj * s.tap_2u);
-        const F at_v = v + L::set(fi * s.tap_1v + fj * s.tap_2v);
-        if constexpr (C == 2) {
-          if (s.in_turns) {
-            add_bilinear_in_turns(s, at_u, at_v, out);
-            continue;
-          }
-        }
-        add_bilinear<C>(s, at_u, at_v, out);
+        add_tap(s, u + L::set(fi * s.tap_1u + fj * s.tap_2u), v + L::set(fi * s.tap_1v + fj * s.tap_2v), out);
       }
     }
   }

@@ -45,105 +45,6 @@ FS_HD F8 from_bits(I8 a) { return {_mm256_castsi256_ps(a.v)}; }
 
 FS_HD F8 gather(const float* data, I8 index) { return {_mm256_i32gather_ps(data, index.v, 4)}; }
 
-FS_HD void load_pair(const std::uint16_t* data, I8 index, F8& left, F8& right) {
-  const __m256i both = _mm256_i32gather_epi32(reinterpret_cast<const int*>(data), index.v, 2);
-  left.v = _mm256_cvtepi32_ps(_mm256_and_si256(both, _mm256_set1_epi32(0xffff)));
-  right.v = _mm256_cvtepi32_ps(_mm256_srli_epi32(both, 16));
-}
-
-// The even 32-bit numbers of both.
-FS_HD __m256i even_of(__m256i low, __m256i high) {
-  const __m256 both =
-      _mm256_shuffle_ps(_mm256_castsi256_ps(low), _mm256_castsi256_ps(high), _MM_SHUFFLE(2, 0, 2, 0));
-  return _mm256_permute4x64_epi64(_mm256_castps_si256(both), _MM_SHUFFLE(3, 1, 2, 0));
-}
-
-FS_HD void load_two_pairs(const std::uint16_t* data, I8 index, I8 apart, F8& a, F8& b, F8& p, F8& q) {
-  const long long* base = reinterpret_cast<const long long*>(data);
-  const __m256i low = _mm256_i32gather_epi64(base, _mm256_castsi256_si128(index.v), 2);
-  const __m256i high = _mm256_i32gather_epi64(base, _mm256_extracti128_si256(index.v, 1), 2);
-  const __m256i bits = _mm256_slli_epi32(apart.v, 4);
-  const __m256i low_far = _mm256_srlv_epi64(low, _mm256_cvtepu32_epi64(_mm256_castsi256_si128(bits)));
-  const __m256i high_far = _mm256_srlv_epi64(high, _mm256_cvtepu32_epi64(_mm256_extracti128_si256(bits, 1)));
-  const __m256i near = even_of(low, high), far = even_of(low_far, high_far), mask = _mm256_set1_epi32(0xffff);
-  a.v = _mm256_cvtepi32_ps(_mm256_and_si256(near, mask));
-  b.v = _mm256_cvtepi32_ps(_mm256_srli_epi32(near, 16));
-  p.v = _mm256_cvtepi32_ps(_mm256_and_si256(far, mask));
-  q.v = _mm256_cvtepi32_ps(_mm256_srli_epi32(far, 16));
-}
-
-FS_HD void load_pair_in_turns(const std::uint16_t* data, I8 index, F8 (&left)[2], F8 (&right)[2]) {
-  const long long* base = reinterpret_cast<const long long*>(data);
-  const __m256i low = _mm256_i32gather_epi64(base, _mm256_castsi256_si128(index.v), 4);
-  const __m256i high = _mm256_i32gather_epi64(base, _mm256_extracti128_si256(index.v, 1), 4);
-  const __m256i near = even_of(low, high), mask = _mm256_set1_epi32(0xffff);
-  const __m256i far = even_of(_mm256_srli_epi64(low, 32), _mm256_srli_epi64(high, 32));
-  left[0].v = _mm256_cvtepi32_ps(_mm256_and_si256(near, mask));
-  left[1].v = _mm256_cvtepi32_ps(_mm256_srli_epi32(near, 16));
-  right[0].v = _mm256_cvtepi32_ps(_mm256_and_si256(far, mask));
-  right[1].v = _mm256_cvtepi32_ps(_mm256_srli_epi32(far, 16));
-}
-
-FS_HD int first_lane(I8 a) { return _mm_cvtsi128_si32(_mm256_castsi256_si128(a.v)); }
-FS_HD int last_lane(I8 a) { return _mm_extract_epi32(_mm256_extracti128_si256(a.v, 1), 3); }
-
-// More rows than this take longer than a gather.
-inline constexpr int kMostRows = 3;
-
-// Walks down the rows that the lanes touch: of each lane keeps the left and right sample of its own row and
-// of the next. pick(row, left, right) gives a row's.
-template <class Pick>
-FS_HD void walk_rows(const Reach& reach, I8 y, const Pick& pick, __m256i& a, __m256i& b, __m256i& p,
-                     __m256i& q) {
-  pick(0, a, b);
-  pick(1, p, q);
-  __m256i left = p, right = q;
-  for (int row = 1; row <= reach.rows; ++row) {
-    const __m256i here = _mm256_cmpeq_epi32(y.v, _mm256_set1_epi32(reach.y0 + row));
-    a = _mm256_blendv_epi8(a, left, here);
-    b = _mm256_blendv_epi8(b, right, here);
-    pick(row + 1, left, right);
-    p = _mm256_blendv_epi8(p, left, here);
-    q = _mm256_blendv_epi8(q, right, here);
-  }
-}
-
-FS_HD void load_square_in_turns(const std::uint16_t* data, int stride, I8 x, I8 y, Square<F8> (&s)[2]) {
-  const Reach reach = reach_of(x, y);
-  if (reach.columns > 15 || reach.rows > kMostRows)
-    return load_square_in_turns<F8, I8>(data, stride, x, y, s);
-  const __m256i from = _mm256_sub_epi32(x.v, _mm256_set1_epi32(reach.x0));
-  const std::uint16_t* at = data + 2 * (static_cast<std::ptrdiff_t>(reach.y0) * stride + reach.x0);
-  const auto eight = [&](const std::uint16_t* n) {
-    return _mm256_loadu_si256(reinterpret_cast<const __m256i*>(n));
-  };
-  const auto narrow = [&](int row, __m256i& left, __m256i& right) __attribute__((always_inline)) {
-    const std::uint16_t* n = at + static_cast<std::ptrdiff_t>(row) * 2 * stride;
-    left = _mm256_permutevar8x32_epi32(eight(n), from);
-    right = _mm256_permutevar8x32_epi32(eight(n + 2), from);
-  };
-  const __m256i far = _mm256_cmpgt_epi32(from, _mm256_set1_epi32(7));
-  const auto wide = [&](int row, __m256i& left, __m256i& right) __attribute__((always_inline)) {
-    const std::uint16_t* n = at + static_cast<std::ptrdiff_t>(row) * 2 * stride;
-    const auto pick = [&](const std::uint16_t* m) __attribute__((always_inline)) {
-      return _mm256_blendv_epi8(_mm256_permutevar8x32_epi32(eight(m), from),
-                                _mm256_permutevar8x32_epi32(eight(m + 16), from), far);
-    };
-    left = pick(n);
-    right = pick(n + 2);
-  };
-  __m256i corners[4];
-  reach.columns > 7 ? walk_rows(reach, y, wide, corners[0], corners[1], corners[2], corners[3])
-                    : walk_rows(reach, y, narrow, corners[0], corners[1], corners[2], corners[3]);
-  F8 low[4], high[4];
-  for (int i = 0; i < 4; ++i) {
-    low[i].v = _mm256_cvtepi32_ps(_mm256_and_si256(corners[i], _mm256_set1_epi32(0xffff)));
-    high[i].v = _mm256_cvtepi32_ps(_mm256_srli_epi32(corners[i], 16));
-  }
-  s[0] = {low[0], low[1], low[2], low[3]};
-  s[1] = {high[0], high[1], high[2], high[3]};
-}
-
 template <>
 struct Lanes<F8> {
   static constexpr int width = 8;
@@ -180,5 +81,132 @@ struct Lanes<F8> {
     for (int i = 0; i < n; ++i) p[i] = all[i];
   }
 };
+
+// Loads lane by lane take no longer than a gather, and on processors whose gathers were slowed down for
+// safety far less.
+struct Indices {
+  alignas(32) std::uint32_t at[8];
+  FS_HD explicit Indices(I8 index) {
+    _mm256_store_si256(reinterpret_cast<__m256i*>(at), index.v);
+    asm("" : "+m"(at));  // else the compiler takes the vector apart in registers, which is slower
+  }
+};
+
+// Four samples from each of the indices first, first + 1, first + 4 and first + 5 on.
+FS_HD __m256i load_fours(const std::uint16_t* data, const Indices& index, int first) {
+  const auto two = [&](int lane) __attribute__((always_inline)) {
+    const __m128i low = _mm_loadl_epi64(reinterpret_cast<const __m128i*>(data + index.at[lane]));
+    return _mm_castps_si128(
+        _mm_loadh_pi(_mm_castsi128_ps(low), reinterpret_cast<const __m64*>(data + index.at[lane + 1])));
+  };
+  return _mm256_inserti128_si256(_mm256_castsi128_si256(two(first)), two(first + 4), 1);
+}
+
+// Two samples from each of the indices on, in order.
+FS_HD __m256i load_pairs(const std::uint16_t* data, const Indices& index) {
+  const auto four = [&](int lane) __attribute__((always_inline)) {
+    const auto one = [&](int n)
+                         __attribute__((always_inline)) { return _mm_loadu_si32(data + index.at[lane + n]); };
+    return _mm_unpacklo_epi64(_mm_unpacklo_epi32(one(0), one(1)), _mm_unpacklo_epi32(one(2), one(3)));
+  };
+  return _mm256_inserti128_si256(_mm256_castsi128_si256(four(0)), four(4), 1);
+}
+
+// Pairs of samples times their weights. The products are of signed numbers, so the samples are taken less
+// 2^15, which `middle` gives back.
+FS_HD __m256i weighted(__m256i samples, __m256i weights) {
+  return _mm256_madd_epi16(_mm256_xor_si256(samples, _mm256_set1_epi16(-0x8000)), weights);
+}
+
+// Weights of the samples before and after a position: two 16-bit numbers whose sum is `unit`.
+FS_HD __m256i pair_weights(F8 fraction, int unit) {
+  const __m256i after = _mm256_cvtps_epi32((fraction * F8{_mm256_set1_ps(static_cast<float>(unit))}).v);
+  return _mm256_add_epi32(_mm256_slli_epi32(after, 16), _mm256_sub_epi32(_mm256_set1_epi32(unit), after));
+}
+
+template <int C>
+FS_HD void interpolate_planes(const std::uint16_t* const (&planes)[3], int stride, const Position<F8>& x,
+                              const Position<F8>& y, F8 (&out)[C]) {
+  constexpr int kUnit = 0x7fff;
+  const Indices index(y.index * stride + x.index);
+  const __m256i weights = pair_weights(x.fraction, kUnit);
+  const F8 scale = {_mm256_set1_ps(1.0f / kUnit)}, middle = {_mm256_set1_ps(32768.0f)};
+  for (int c = 0; c < C; ++c) {
+    const auto row = [&](const std::uint16_t* from) __attribute__((always_inline)) {
+      return F8{_mm256_cvtepi32_ps(weighted(load_pairs(from, index), weights))};
+    };
+    const F8 top = row(planes[c]), bottom = row(planes[c] + stride);
+    out[c] = fmadd(fmadd(y.fraction, bottom - top, top), scale, middle);
+  }
+}
+
+FS_HD F8 interpolate_twice(const std::uint16_t* data, int stride, const Position<F8>& x,
+                           const Position<F8>& x2, const Position<F8>& y) {
+  constexpr int kUnit = 0x3fff;  // two at one sample still fit
+  const Indices index(y.index * stride + x.index);
+  const __m256i zero = _mm256_setzero_si256();
+  const __m256i apart = _mm256_slli_epi32(_mm256_sub_epi32(x2.index.v, x.index.v), 4);  // in bits
+  const __m256i first = pair_weights(x.fraction, kUnit), second = pair_weights(x2.fraction, kUnit);
+  const __m256i low_weights = _mm256_add_epi16(
+      _mm256_unpacklo_epi32(first, zero),
+      _mm256_sllv_epi64(_mm256_unpacklo_epi32(second, zero), _mm256_unpacklo_epi32(apart, zero)));
+  const __m256i high_weights = _mm256_add_epi16(
+      _mm256_unpackhi_epi32(first, zero),
+      _mm256_sllv_epi64(_mm256_unpackhi_epi32(second, zero), _mm256_unpackhi_epi32(apart, zero)));
+  const auto row = [&](const std::uint16_t* from) __attribute__((always_inline)) {
+    const __m256i low = weighted(load_fours(from, index, 0), low_weights);
+    const __m256i high = weighted(load_fours(from, index, 2), high_weights);
+    return F8{_mm256_cvtepi32_ps(_mm256_hadd_epi32(low, high))};
+  };
+  const F8 top = row(data), bottom = row(data + stride);
+  return fmadd(fmadd(y.fraction, bottom - top, top), F8{_mm256_set1_ps(1.0f / kUnit)},
+               F8{_mm256_set1_ps(2.0f * 32768.0f)});
+}
+
+FS_HD void interpolate_in_turns(const std::uint16_t* data, int stride, const Position<F8>& x,
+                                const Position<F8>& y, F8 (&out)[2]) {
+  constexpr int kUnit = 0x7fff;
+  const Indices index((y.index * stride + x.index) * 2);
+  const __m256i weights = pair_weights(x.fraction, kUnit);
+  const __m256i low_weights = _mm256_unpacklo_epi32(weights, weights);
+  const __m256i high_weights = _mm256_unpackhi_epi32(weights, weights);
+  const __m256i order =
+      _mm256_broadcastsi128_si256(_mm_setr_epi8(0, 1, 4, 5, 2, 3, 6, 7, 8, 9, 12, 13, 10, 11, 14, 15));
+  const auto row = [&](const std::uint16_t* from, int first, __m256i w) __attribute__((always_inline)) {
+    const __m256i sorted = _mm256_shuffle_epi8(load_fours(from, index, first), order);
+    return F8{_mm256_cvtepi32_ps(weighted(sorted, w))};
+  };
+  const F8 low_y = {_mm256_unpacklo_ps(y.fraction.v, y.fraction.v)};
+  const F8 high_y = {_mm256_unpackhi_ps(y.fraction.v, y.fraction.v)};
+  const F8 low_top = row(data, 0, low_weights), low_bottom = row(data + 2 * stride, 0, low_weights);
+  const F8 high_top = row(data, 2, high_weights), high_bottom = row(data + 2 * stride, 2, high_weights);
+  const F8 low = fmadd(low_y, low_bottom - low_top, low_top);
+  const F8 high = fmadd(high_y, high_bottom - high_top, high_top);
+  const F8 scale = {_mm256_set1_ps(1.0f / kUnit)}, middle = {_mm256_set1_ps(32768.0f)};
+  out[0] = fmadd(F8{_mm256_shuffle_ps(low.v, high.v, _MM_SHUFFLE(2, 0, 2, 0))}, scale, middle);
+  out[1] = fmadd(F8{_mm256_shuffle_ps(low.v, high.v, _MM_SHUFFLE(3, 1, 3, 1))}, scale, middle);
+}
+
+// The two halves of 32-bit numbers.
+FS_HD F8 low_half(__m256i a) { return {_mm256_cvtepi32_ps(_mm256_and_si256(a, _mm256_set1_epi32(0xffff)))}; }
+FS_HD F8 high_half(__m256i a) { return {_mm256_cvtepi32_ps(_mm256_srli_epi32(a, 16))}; }
+
+FS_HD void load_pair(const std::uint16_t* data, I8 index, F8& left, F8& right) {
+  const __m256i both = load_pairs(data, Indices(index));
+  left = low_half(both);
+  right = high_half(both);
+}
+
+FS_HD void load_pair_in_turns(const std::uint16_t* data, I8 index, F8 (&left)[2], F8 (&right)[2]) {
+  const Indices twice(index * 2);
+  const __m256 low = _mm256_castsi256_ps(load_fours(data, twice, 0));
+  const __m256 high = _mm256_castsi256_ps(load_fours(data, twice, 2));
+  const __m256i before = _mm256_castps_si256(_mm256_shuffle_ps(low, high, _MM_SHUFFLE(2, 0, 2, 0)));
+  const __m256i after = _mm256_castps_si256(_mm256_shuffle_ps(low, high, _MM_SHUFFLE(3, 1, 3, 1)));
+  left[0] = low_half(before);
+  left[1] = high_half(before);
+  right[0] = low_half(after);
+  right[1] = high_half(after);
+}
 
 }  // namespace fs

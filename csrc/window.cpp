@@ -124,7 +124,7 @@ Sampler window_sampler(const Affine& map, const WindowShape& shape) {
       -0.5f * (static_cast<float>(f.count_1 - 1) * s.tap_1u + static_cast<float>(f.count_2 - 1) * s.tap_2u);
   s.first_v =
       -0.5f * (static_cast<float>(f.count_1 - 1) * s.tap_1v + static_cast<float>(f.count_2 - 1) * s.tap_2v);
-  s.paired = f.count_1 == 2 && s.tap_1v == 0.0f && s.tap_1u >= 0.0f && s.tap_1u <= 2.0f;
+  s.paired = f.count_1 == 2 && s.tap_1v == 0.0f && s.tap_2u == 0.0f && s.tap_1u >= 0.0f && s.tap_1u <= 2.0f;
   s.weight = 1.0f / static_cast<float>(f.count_1 * f.count_2);
   return s;
 }

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from fastswap import _cpu
+
 AFFINE_PX = 1e-7
 """Affine maps, pixels: float64 arithmetic on coordinates of up to 1e5, conditioned to about 1e3."""
 
@@ -52,9 +54,10 @@ square lies; measured 0.4, and up to 29 without the second look."""
 # --- native operations against tests/reference.py -------------------------------------------------------------------
 # Units: R'G'B' in 0..1 unless said otherwise.
 
-CROP_POINT = 2e-5
+CROP_POINT = 5e-5 if _cpu.get_simd() == "avx2" else 2e-5
 """Interpolation at pixel centres. The native code works in float32 with positions good to about 1e-4 of a sample;
-noise changes by the whole range from one sample to the next, which is the worst case."""
+noise changes by the whole range from one sample to the next, which is the worst case. AVX2 rounds weights to 15 bits,
+which adds 2^-16 of that in luma, and 1.8 times as much in chroma."""
 
 CROP_AREA_MEAN, CROP_AREA_MAX = 0.3 / 255, 4.0 / 255
 """Shrinking, against the average over each pixel's area, on waves of at least 12 output pixels. Taps share the area's
@@ -116,9 +119,10 @@ BLEND_AREA_MEAN, BLEND_AREA_MAX = 0.5, 6.0
 """Code values: a crop drawn smaller than it is, against the average over each sample's area. The mean holds the
 rounding of half a code at most, 0.25 on average."""
 
-SIMD_RGB = 4e-5
+SIMD_RGB = 1e-4
 """Between SIMD levels: fused products and sums round once where the scalar code rounds twice, also coordinates of some
-hundred samples, which are then off by up to 2^-16 of one; in pure noise that is as much of the whole range."""
+hundred samples, which are then off by up to 2^-16 of one; in pure noise that is as much of the whole range. AVX2 takes
+samples times weights of 15 bits, which are off by up to 2^-16 as well; blue takes chroma 1.8-fold."""
 
 SIMD_CODES = 1
 """Between SIMD levels: a value near half a code may round either way."""
