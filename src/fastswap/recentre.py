@@ -17,8 +17,9 @@ from fastswap.look import ColorMode
 
 Doubles = NDArray[np.float64]
 
-_PAIRS: Final = ((0, 0), (0, 1), (0, 2), (1, 1), (1, 2), (2, 2))
-"""Order of the second moments."""
+_FIRST: Final = [0, 0, 0, 1, 1, 2]
+_SECOND: Final = [0, 1, 2, 1, 2, 2]
+"""Order of the second moments: products of these colours."""
 _NUMBERS: Final = 4
 """Numbers of a cloud's cell: weight, and its colours' sums."""
 
@@ -52,12 +53,8 @@ def moved(statistics: Doubles, way: Doubles, mode: ColorMode) -> Doubles:
     else:
         first = statistics[..., 1:4]
         out[..., 1:4] = first + weight * way
-        for k, (i, j) in enumerate(_PAIRS):
-            out[..., 4 + k] += (
-                way[..., i] * first[..., j]
-                + way[..., j] * first[..., i]
-                + weight[..., 0] * way[..., i] * way[..., j]
-            )
+        way_1, way_2 = way[..., _FIRST], way[..., _SECOND]
+        out[..., 4:10] += way_1 * first[..., _SECOND] + way_2 * first[..., _FIRST] + weight * way_1 * way_2
     return out
 
 
