@@ -83,7 +83,7 @@ class Browser:
             time.sleep(0.05)
 
     def run(self, script: str) -> Any:
-        """The value that a script returns."""
+        """The value that a script returns, or that its promise comes to."""
         return self._call("POST", f"{self._session}/execute/sync", {"script": script, "args": []})
 
     def press(self, selector: str, keys: str) -> None:

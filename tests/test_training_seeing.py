@@ -174,7 +174,10 @@ def test_the_page_shows_earlier_previews_and_every_stage(go: Go, tmp_path: Path,
     earlier = browser.run("return document.getElementById('preview').src")
     assert earlier < last
     assert browser.run("return document.getElementById('words').textContent").startswith("step ")
-    assert browser.run("return document.getElementById('preview').naturalWidth") > 0
+    shown = "document.getElementById('preview')"
+    assert (
+        browser.run(f"return {shown}.decode().then(() => {shown}.naturalWidth)") > 0
+    )  # waits for the picture
     names = browser.run("return [...document.querySelectorAll('th')].map(t => t.textContent)")
     assert {"preset", "batch", "gan", "family", "turn", "final losses: total"} <= set(names)
 
