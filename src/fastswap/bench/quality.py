@@ -20,6 +20,7 @@ def run(
     presets: Sequence[str] = ("tiny",),
     *,
     minutes: float | None = None,
+    steps: int | None = None,
     frames: int = 600,
     others: Sequence[Path] = (),
     threads: int = 0,
@@ -27,8 +28,9 @@ def run(
 ) -> dict[str, Any]:
     """Trains the presets in `work`, as far as they are not yet, and marks them. Returns figures by name, see `Exam`.
 
-    minutes: of training, default the preset's. others: models to mark beside them. A picture of all swaps side by
-    side is left in `work/quality.png`: target, average face, the presets, the others, the truth.
+    minutes, steps: of training, one or the other, default the preset's minutes. others: models to mark beside them. A
+    picture of all swaps side by side is left in `work/quality.png`: target, average face, the presets, the others, the
+    truth.
     """
     from fastswap.training import train
     from fastswap.training.store import load_faces
@@ -48,6 +50,7 @@ def run(
             consent=demo.CONSENT,
             preset=name,
             minutes=minutes,
+            steps=steps,
             threads=threads,
             progress=progress,
         )

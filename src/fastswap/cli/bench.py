@@ -233,6 +233,10 @@ def quality(
     minutes: Annotated[
         float | None, typer.Option(help="Training time of each; default the preset's.")
     ] = None,
+    steps: Annotated[
+        int | None,
+        typer.Option(help="Training steps of each in place of a time: comparable between machines."),
+    ] = None,
     frames: Annotated[int, typer.Option(help="Practice frames of each person.")] = 600,
     other: Annotated[list[Path] | None, typer.Option(help="Also mark this model; may be repeated.")] = None,
     threads: options.Threads = 0,
@@ -248,6 +252,7 @@ def quality(
             work,
             preset or ("tiny",),
             minutes=minutes,
+            steps=steps,
             frames=frames,
             others=other or (),
             threads=threads,
