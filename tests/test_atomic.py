@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import errno
+import fcntl
+import os
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
 
-from fastswap.atomic import Staging
+from fastswap.atomic import NoLocks, Staging, append_durably, lock_file, unlock
 from fastswap.errors import OutputError
 
 
@@ -130,3 +133,31 @@ def test_a_folder_goes_again_when_what_comes_after_it_fails(tmp_path: Path) -> N
     with pytest.raises(ZeroDivisionError), Staging(None, tmp_path / "matte") as staging:
         fail(staging)
     assert not list(tmp_path.iterdir())
+
+
+def test_one_process_holds_a_lock_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = tmp_path / "lock"
+    lock = lock_file(path)
+    with pytest.raises(BlockingIOError):
+        lock_file(path)
+    unlock(lock)
+    unlock(lock_file(path))
+    unlock(None)
+
+    handles = []
+
+    def none(handle: int, _: int) -> None:
+        handles.append(handle)
+        raise OSError(errno.ENOLCK, "No locks available")
+
+    monkeypatch.setattr(fcntl, "flock", none)
+    with pytest.raises(NoLocks, match="No locks available"):
+        lock_file(path)
+    with pytest.raises(OSError, match="Bad file descriptor"):  # it is closed again
+        os.fstat(handles[0])
+
+
+def test_text_is_added_to_a_file(tmp_path: Path) -> None:
+    for text in ("one\n", "zwölf\n"):
+        append_durably(tmp_path / "lines", text)
+    assert (tmp_path / "lines").read_text(encoding="utf-8") == "one\nzwölf\n"

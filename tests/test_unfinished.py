@@ -153,6 +153,29 @@ def test_what_is_damaged_is_done_again(
         assert made == whole
 
 
+def test_a_line_cut_short_by_a_kill_counts_for_nothing(tmp_path: Path) -> None:
+    first, second, third = sources = [tmp_path / name for name in ("a.mkv", "b.mkv", "c.mkv")]
+
+    def begin() -> unfinished.Unfinished:
+        return unfinished.Unfinished(
+            tmp_path / "faces", {each: each.name for each in sources}, ["x_0_0.jpg"], [], 3
+        )
+
+    with contextlib.suppress(Interrupted), begin() as work:
+        work.finished(first, 2)
+        raise Interrupted("stopped")
+    tracks = tmp_path / "faces.unfinished" / unfinished.TRACKS
+    with tracks.open("a") as file:
+        file.write("1 1")  # of "1 17", without its end
+    with contextlib.suppress(Interrupted), begin() as work:
+        assert [work.first_track(source) for source in sources] == [3, 5, 5]
+        work.finished(second, 17)
+        raise Interrupted("stopped")
+    assert tracks.read_text() == "0 2\n1 17\n"
+    with begin() as work:
+        assert work.first_track(third) == 22
+
+
 def test_other_options_or_a_faceset_that_is_gone_begin_anew(
     long_clip: Path, face_clip: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

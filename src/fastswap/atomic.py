@@ -27,6 +27,10 @@ _BEFORE: Final = ".before"
 NO_TEXT: Final = "its name is not UTF-8, and records and reports could not hold it; rename it"
 
 
+class NoLocks(OSError):
+    """The file system has no locks."""
+
+
 def is_text(path: Path) -> bool:
     """False for a name in another encoding than UTF-8."""
     try:
@@ -80,7 +84,7 @@ class Staging:
             _clear(self._folder)  # the next one takes it up
         else:
             shutil.rmtree(self._folder, ignore_errors=True)
-        _unlock(self._lock)
+        unlock(self._lock)
         self._lock = None
 
     def publish(self) -> None:
@@ -143,7 +147,7 @@ def hidden_folder(output: Path) -> Iterator[Path]:
         yield made
     finally:
         shutil.rmtree(made, ignore_errors=True)
-        _unlock(held)
+        unlock(held)
 
 
 def write_durably(path: Path, data: bytes) -> None:
@@ -160,6 +164,14 @@ def write_durably(path: Path, data: bytes) -> None:
             partial.unlink(missing_ok=True)
         raise
     sync(path.parent)
+
+
+def append_durably(path: Path, text: str) -> None:
+    """Adds to a file, which is made where there is none, and waits until that is on the disk. Raises OSError."""
+    with path.open("a", encoding="utf-8") as file:
+        file.write(text)
+        file.flush()
+        os.fsync(file.fileno())
 
 
 def sync(path: Path) -> None:
@@ -193,7 +205,21 @@ def held(folder: Path) -> Iterator[bool]:
     try:
         yield True
     finally:
-        _unlock(lock)
+        unlock(lock)
+
+
+def lock_file(path: Path) -> int:
+    """A handle that holds a file, which is made where there is none, until `unlock` or the end of its process.
+
+    Raises BlockingIOError where another has it, NoLocks, and any other OSError when it cannot be opened.
+    """
+    return _hold(os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644))
+
+
+def unlock(lock: int | None) -> None:
+    """Gives back what `lock_file` holds; None holds nothing."""
+    if lock is not None:
+        os.close(lock)
 
 
 def _listing(folder: Path) -> dict[str, list[int]]:
@@ -243,16 +269,18 @@ def _locked_folder(output: Path) -> tuple[Path, int | None]:
 
 
 def _lock(folder: Path) -> int:
-    """A handle that holds the folder until it is closed or its process ends. Raises OSError where another has it."""
-    handle = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    """A handle that holds a folder; as `lock_file`."""
+    return _hold(os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC))
+
+
+def _hold(handle: int) -> int:
+    """The handle, locked; closed where that fails."""
     try:
         fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except OSError:
+    except BlockingIOError:
         os.close(handle)
         raise
+    except OSError as error:
+        os.close(handle)
+        raise NoLocks(error.errno, error.strerror) from None
     return handle
-
-
-def _unlock(lock: int | None) -> None:
-    if lock is not None:
-        os.close(lock)

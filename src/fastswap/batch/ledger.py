@@ -6,10 +6,8 @@ whether a look at the content is needed, so a clock that was set back or forth c
 
 from __future__ import annotations
 
-import fcntl
 import hashlib
 import json
-import os
 import sqlite3
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -17,6 +15,7 @@ from types import TracebackType
 from typing import Any, Literal
 
 from fastswap import provenance, sidecar
+from fastswap.atomic import lock_file, unlock
 from fastswap.errors import FastswapError, OutputError
 
 State = Literal["running", "done", "failed", "blocked"]
@@ -37,11 +36,12 @@ class Ledger:
     def __init__(self, path: Path) -> None:
         self.path = path
         try:
-            self._lock = os.open(path.with_name(path.name + ".lock"), os.O_RDWR | os.O_CREAT | os.O_CLOEXEC)
+            self._lock = lock_file(path.with_name(path.name + ".lock"))
+        except BlockingIOError:
+            raise OutputError(f"{path}: another batch works with this ledger") from None
         except OSError as error:
             raise OutputError(f"{path}: the ledger cannot be kept there: {error.strerror}") from error
         try:
-            fcntl.flock(self._lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
             self._base = sqlite3.connect(path, isolation_level=None)
             self._base.execute("pragma journal_mode = wal")
             self._base.execute("pragma synchronous = full")
@@ -49,11 +49,8 @@ class Ledger:
             self._base.execute(
                 "select output, settings, state, tries, files, error, report from jobs limit 0"
             )
-        except BlockingIOError:
-            os.close(self._lock)
-            raise OutputError(f"{path}: another batch works with this ledger") from None
         except sqlite3.Error as error:
-            os.close(self._lock)
+            unlock(self._lock)
             raise OutputError(f"{path}: not a ledger that can be used ({error})") from error
 
     def __enter__(self) -> Ledger:
@@ -63,7 +60,7 @@ class Ledger:
         self, kind: type[BaseException] | None, value: BaseException | None, trace: TracebackType | None
     ) -> None:
         self._base.close()
-        os.close(self._lock)
+        unlock(self._lock)
 
     def tries(self, output: Path, settings: str) -> int:
         """How often this was begun without being done or failing in the end: each time the process died over it."""

@@ -11,7 +11,6 @@ file gets its name only after its content is on the disk, so a power failure lea
 
 from __future__ import annotations
 
-import fcntl
 import hashlib
 import json
 import os
@@ -22,7 +21,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Final
 
-from fastswap.atomic import delete, sync, write_durably
+from fastswap.atomic import delete, lock_file, sync, unlock, write_durably
 from fastswap.errors import FastswapError, Interrupted, OutputError
 from fastswap.video.packets import Damaged, PacketFile
 from fastswap.video.target import writing
@@ -63,7 +62,7 @@ class Workspace:
         elif isinstance(value, FastswapError) and self.folder.is_dir():
             kept = f"{self.finished} finished segments are kept in {self.folder}, the same command goes on from there"
             value.args = (f"stopped; {kept}" if isinstance(value, Interrupted) else f"{value}; {kept}",)
-        os.close(self._lock)
+        unlock(self._lock)
 
     @property
     def finished(self) -> int:
@@ -103,11 +102,9 @@ class Workspace:
     def _claim(self) -> None:
         self.folder.mkdir(exist_ok=True)
         sync(self.folder.parent)
-        self._lock = os.open(self.folder / _LOCK, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
         try:
-            fcntl.flock(self._lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            self._lock = lock_file(self.folder / _LOCK)
         except BlockingIOError:
-            os.close(self._lock)
             raise OutputError(f"{self.output}: another render works on it (in {self.folder})") from None
 
     def _adopt(self) -> None:
@@ -115,7 +112,7 @@ class Workspace:
         found = self._read_job()
         entries = [path for path in self.folder.iterdir() if path.name not in (_JOB, _LOCK)]
         if found is None and any(not _ours(path) for path in entries):
-            os.close(self._lock)
+            unlock(self._lock)
             raise OutputError(f"{self.folder}: this folder is in the way, and not one of fastswap's")
         fits = found is not None and found.get("key") == self.key
         stale = sum(path.suffix == _PACKETS for path in entries)

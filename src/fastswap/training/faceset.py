@@ -11,7 +11,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
 from collections.abc import Iterable
 from dataclasses import asdict, dataclass, fields
 from pathlib import Path
@@ -22,6 +21,7 @@ from numpy.typing import NDArray
 
 from fastswap import video
 from fastswap.align import TEMPLATES
+from fastswap.atomic import append_durably
 from fastswap.errors import FastswapError, InputError, OutputError
 from fastswap.faces import MESH_POINTS
 from fastswap.frame import Frame
@@ -149,10 +149,7 @@ def write_index(path: Path, header: Header, entries: Iterable[Entry]) -> None:
 def append_index(path: Path, entries: Iterable[Entry]) -> None:
     """Adds entries to an index, durably; a line that a crash cuts short is ignored when it is read."""
     try:
-        with path.open("a", encoding="utf-8") as file:
-            file.writelines(_line(asdict(entry)) for entry in entries)
-            file.flush()
-            os.fsync(file.fileno())
+        append_durably(path, "".join(_line(asdict(entry)) for entry in entries))
     except OSError as error:
         raise OutputError(f"{path}: cannot write the index ({error.strerror or error})") from None
 

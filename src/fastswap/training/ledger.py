@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import json
-import os
 from pathlib import Path
 from typing import Any
 
+from fastswap.atomic import append_durably
 from fastswap.errors import OutputError
 from fastswap.training.cutting import Task
 
@@ -30,10 +30,7 @@ class Ledger:
         """Takes down that a file is finished; its pictures are in place."""
         key = self.key(source)
         try:
-            with self._path.open("a", encoding="utf-8") as file:
-                file.write(key + "\n")
-                file.flush()
-                os.fsync(file.fileno())
+            append_durably(self._path, key + "\n")
         except OSError as error:
             raise OutputError(f"{self._path}: cannot be written ({error.strerror or error})") from None
         self._done.add(key)

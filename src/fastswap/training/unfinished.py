@@ -2,6 +2,7 @@
 
     OUT.unfinished/
       plan.json         the command that it belongs to, and what that began with
+      tracks            a line for each finished file: its place among the sources, and how many tracks it has
       00003/            pictures of the fourth file
       00003.jsonl       their entries; each line belongs to a picture that is there
       00003.state       how the work goes on after them: place in the file, tracks, counts
@@ -22,36 +23,35 @@ import shutil
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from types import TracebackType
 from typing import Any
 
 import fastswap
 from fastswap.analysis import unpickled
-from fastswap.atomic import delete, sync, write_durably
+from fastswap.atomic import NoLocks, append_durably, delete, lock_file, sync, unlock, write_durably
 from fastswap.errors import FastswapError, Interrupted, OutputError
 from fastswap.track import Tracker
 from fastswap.training.faceset import Entry, append_index, read_entries
 
 SUFFIX = ".unfinished"
-PLAN, _LOCK = "plan.json", "lock"
+PLAN, TRACKS, _LOCK = "plan.json", "tracks", "lock"
 _ENTRIES, _STATE = ".jsonl", ".state"
 
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """What the command began with, and what is finished.
+    """What the command began with.
 
     known: hashes that were in the faceset already. first: number of the first new track. prefixes: a start of names for
-    the pictures of each source. tracks: numbers that each finished source used, by its place among the sources.
+    the pictures of each source.
     """
 
     key: str
     known: tuple[str, ...]
     first: int
     prefixes: tuple[str, ...]
-    tracks: Mapping[str, int]
 
 
 class Unfinished:
@@ -68,11 +68,11 @@ class Unfinished:
     ) -> None:
         named = out if out.name not in ("", "..") else out.resolve()
         self.folder = named.with_name(named.name + SUFFIX)
-        self._sources = list(sources)
+        self._numbers = {source: number for number, source in enumerate(sources)}
+        self._tracks: dict[int, int] = {}
         whole = json.dumps([fastswap.__version__, *sources.values()])
         key = hashlib.blake2b(whole.encode(), digest_size=16).hexdigest()
-        prefixes = tuple(_prefixes(self._sources, taken))
-        fresh = Plan(key, tuple(known), first, prefixes, {})
+        fresh = Plan(key, tuple(known), first, tuple(_prefixes(list(sources), taken)))
         try:
             self._claim(out)
             self.plan = self._adopt(fresh, begun=bool(taken))
@@ -85,33 +85,32 @@ class Unfinished:
     def __exit__(
         self, kind: type[BaseException] | None, value: BaseException | None, trace: TracebackType | None
     ) -> None:
-        begun = self.plan.tracks or any(self.folder.glob(f"*{_STATE}"))
+        begun = self._tracks or any(self.folder.glob(f"*{_STATE}"))
         if value is None or not begun:
             shutil.rmtree(self.folder, ignore_errors=True)
         elif isinstance(value, FastswapError):
             kept = f"what is done is kept in {self.folder}, the same command goes on from there"
             value.args = (f"stopped; {kept}" if isinstance(value, Interrupted) else f"{value}; {kept}",)
-        os.close(self._lock)
+        unlock(self._lock)
 
     def place(self, source: Path) -> Path:
         """The folder for the pictures of a file."""
-        return self.folder / f"{self._sources.index(source):05d}"
+        return self.folder / f"{self._numbers[source]:05d}"
 
     def prefix(self, source: Path) -> str:
         """The start of its pictures' names."""
-        return self.plan.prefixes[self._sources.index(source)]
+        return self.plan.prefixes[self._numbers[source]]
 
     def first_track(self, source: Path) -> int:
         """Number of its first track: after those of all files before it."""
-        before = range(self._sources.index(source))
-        return self.plan.first + sum(self.plan.tracks.get(str(each), 0) for each in before)
+        return self.plan.first + sum(self._tracks.get(each, 0) for each in range(self._numbers[source]))
 
     def finished(self, source: Path, tracks: int) -> None:
         """Takes down how many tracks a file has; before the ledger does that it is finished. Raises OutputError."""
-        number = str(self._sources.index(source))
-        self.plan = replace(self.plan, tracks={**self.plan.tracks, number: tracks})
+        number = self._numbers[source]
+        self._tracks[number] = tracks
         try:
-            self._write()
+            append_durably(self.folder / TRACKS, f"{number} {tracks}\n")
         except OSError as error:
             raise OutputError(f"{self.folder}: cannot be written ({error.strerror or error})") from None
 
@@ -126,39 +125,44 @@ class Unfinished:
         if self.folder.is_dir() and any(self.folder.iterdir()) and not (self.folder / _LOCK).exists():
             raise OutputError(f"{self.folder}: this folder is in the way, and not one of fastswap's")
         self.folder.mkdir(exist_ok=True)
-        self._lock = os.open(self.folder / _LOCK, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
+        self._lock: int | None = None
         try:
-            fcntl.flock(self._lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            self._lock = lock_file(self.folder / _LOCK)
         except BlockingIOError:
-            os.close(self._lock)
             raise OutputError(f"{out}: another extraction works on it (in {self.folder})") from None
-        except OSError:
-            pass  # no locks in this file system
+        except NoLocks:
+            pass
 
     def _adopt(self, fresh: Plan, *, begun: bool) -> Plan:
         """The plan of the same command that was stopped, else a fresh one in an empty folder. begun: the faceset has
         pictures; without them what a plan says about them is worth nothing."""
         with suppress(OSError, ValueError, KeyError, TypeError):
             old = json.loads((self.folder / PLAN).read_bytes())
-            plan = Plan(
-                old["key"],
-                tuple(old["known"]),
-                int(old["first"]),
-                tuple(old["prefixes"]),
-                dict(old["tracks"]),
-            )
-            if plan.key == fresh.key and (begun or not (plan.known or any(plan.tracks.values()))):
+            plan = Plan(old["key"], tuple(old["known"]), int(old["first"]), tuple(old["prefixes"]))
+            tracks = _read_tracks(self.folder / TRACKS)
+            if plan.key == fresh.key and (begun or not (plan.known or any(tracks.values()))):
+                self._tracks = tracks
                 return plan
         for path in self.folder.iterdir():
             if path.name != _LOCK:
                 delete(path)
-        self.plan = fresh
-        self._write()
+        (self.folder / TRACKS).touch()  # its name is on the disk with the plan's
+        write_durably(self.folder / PLAN, json.dumps(asdict(fresh)).encode())
         return fresh
 
-    def _write(self) -> None:
-        values = {name: getattr(self.plan, name) for name in self.plan.__dataclass_fields__}
-        write_durably(self.folder / PLAN, json.dumps(values).encode())
+
+def _read_tracks(path: Path) -> dict[int, int]:
+    """Tracks of the finished files by their places. A last line that a kill has cut short is cut off: what is added
+    later begins a line of its own. Raises OSError, and ValueError for a line that makes no sense."""
+    found = path.read_bytes()
+    whole = found[: found.rfind(b"\n") + 1]
+    if len(whole) < len(found):
+        os.truncate(path, len(whole))
+    tracks = {}
+    for line in whole.splitlines():
+        number, count = line.split()
+        tracks[int(number)] = int(count)
+    return tracks
 
 
 def _prefixes(sources: Sequence[Path], taken: Sequence[str]) -> list[str]:
