@@ -14,10 +14,10 @@ struct CropLimits {
 
 struct CropParams {
   Sampler luma, chroma;  // chroma.plane holds U and V
-  bool skips;            // pixels beyond `limits` are black
+  bool skips;            // on the CPU: pixels beyond `limits` are black without a look at the window
   CropLimits limits;
   YuvTransform color;
-  const float* tone;  // to_sdr of HDR pictures, else null; applied by the CPU's row loop
+  const float* tone;  // to_sdr of HDR pictures, else null
   float* out[3];      // R, G, B rows of `size` floats each
   int size;
 };
@@ -41,25 +41,6 @@ FS_HD bool crop_is_outside(const CropParams& p, float luma_u, float luma_v, int 
   const F inside_u = lower(u - L::set(p.limits.least_u), L::set(p.limits.most_u) - u);
   const F inside_v = lower(v - L::set(p.limits.least_v), L::set(p.limits.most_v) - v);
   return !any_above_zero(lower(inside_u, inside_v));
-}
-
-// Pixels x, x+1, ... of row y.
-template <class F>
-FS_HD void crop_store(const CropParams& p, int x, int y, int count = Lanes<F>::width) {
-  using L = Lanes<F>;
-  const float luma_u = row_u(p.luma, y), luma_v = row_v(p.luma, y);
-  const F zero = L::set(0.0f);
-  Triple<F> rgb = {zero, zero, zero};
-  if (!p.skips || !crop_is_outside<F>(p, luma_u, luma_v, x)) {
-    F luma[1], chroma[2];
-    sample<1>(p.luma, luma_u, luma_v, x, luma);
-    sample<2>(p.chroma, row_u(p.chroma, y), row_v(p.chroma, y), x, chroma);
-    rgb = crop_rgb(p.color, luma[0], chroma[0], chroma[1]);
-  }
-  const std::ptrdiff_t at = static_cast<std::ptrdiff_t>(y) * p.size + x;
-  L::store(p.out[0] + at, rgb.a, count);
-  L::store(p.out[1] + at, rgb.b, count);
-  L::store(p.out[2] + at, rgb.c, count);
 }
 
 // One face: the picture it is cut from, the map from crop pixels to its luma samples, and where it goes.

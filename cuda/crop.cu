@@ -18,10 +18,15 @@ __global__ void crop_tiles(const CropParams* crops) {
   const int x = static_cast<int>(blockIdx.x * blockDim.x + threadIdx.x);
   const int y = static_cast<int>(blockIdx.y * blockDim.y + threadIdx.y);
   if (x >= p.size || y >= p.size) return;
-  crop_store<float>(p, x, y);
-  if (p.tone == nullptr) return;
+  float luma[1], chroma[2];
+  sample<1>(p.luma, row_u(p.luma, y), row_v(p.luma, y), x, luma);
+  sample<2>(p.chroma, row_u(p.chroma, y), row_v(p.chroma, y), x, chroma);
+  const Triple<float> rgb = crop_rgb(p.color, luma[0], chroma[0], chroma[1]);
   const std::ptrdiff_t at = static_cast<std::ptrdiff_t>(y) * p.size + x;
-  for (float* plane : p.out) plane[at] = tone(p.tone, plane[at]);
+  const auto toned = [table = p.tone](float value) { return table == nullptr ? value : tone(table, value); };
+  p.out[0][at] = toned(rgb.a);
+  p.out[1][at] = toned(rgb.b);
+  p.out[2][at] = toned(rgb.c);
 }
 
 // The windows of one face, added to `fills`, and the parameters of its crop.

@@ -71,6 +71,14 @@ def one_sided(poses: NDArray[np.float32]) -> str | None:
     return None
 
 
+def opened(wide: int, high: int) -> str:
+    """The tag that begins an SVG picture of as many pixels; it shrinks with the page and keeps its shape."""
+    return (
+        f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {wide} {high}" width="{wide}" height="{high}" '
+        'style="max-width:100%;height:auto;background:#fff" font-family="sans-serif" font-size="11">'
+    )
+
+
 def plot(counts: Sequence[tuple[str, NDArray[np.int64]]], lacking: NDArray[np.bool_] | None = None) -> str:
     """An SVG picture: a grid of poses for each name, with the faces in each cell, darker where there are more, and red
     frames where they lack. Only the poses that occur are drawn, and those around them."""
@@ -79,10 +87,7 @@ def plot(counts: Sequence[tuple[str, NDArray[np.int64]]], lacking: NDArray[np.bo
     left, right = _around(seen.any(axis=0), YAW // BIN, _LEAST[1])
     wide, high = (right - left) * _CELL + _MARGIN, (bottom - top) * _CELL + 62
     total = len(counts) * wide + 10
-    parts = [
-        f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {total} {high}" width="{total}" height="{high}" '
-        'style="max-width:100%;height:auto;background:#fff" font-family="sans-serif" font-size="11">'
-    ]
+    parts = [opened(total, high)]
     if lacking is None:
         lacking = np.zeros_like(seen)
     for place, (name, cells) in enumerate(counts):

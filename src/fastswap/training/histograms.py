@@ -9,6 +9,7 @@ from html import escape
 import numpy as np
 from numpy.typing import NDArray
 
+from fastswap.training.coverage import opened
 from fastswap.training.repertoire import NAMES, Compared, Expression
 
 _SEEN = 0.01
@@ -20,10 +21,6 @@ _WIDE, _HIGH, _COLUMNS = 150, 92, 2
 """Pixels of a histogram with its name and ends, and histograms side by side."""
 _SOURCE, _TARGET, _LACKS = "#3773c3", "#9aa3b0", "#d22"
 _INK, _PALE = "#111", "#555"
-_OPEN = (
-    '<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {0} {1}" width="{0}" height="{1}" '
-    'style="max-width:100%;height:auto;background:#fff" font-family="sans-serif" font-size="11">'
-)
 
 
 def panel(compared: Compared) -> str:
@@ -36,7 +33,7 @@ def panel(compared: Compared) -> str:
     left = _WORDS + _BAR + 70
     wide = left + _COLUMNS * _WIDE
     high = max(len(shown) * _ROW + 60, -(-len(NAMES) // _COLUMNS) * (_HIGH + 14) + 60)
-    parts = [_OPEN.format(wide, high)]
+    parts = [opened(wide, high)]
     parts.append(_text(_EDGE, 16, "Expressions", fill=_INK, size=13))
     for number, each in enumerate(shown):
         parts += _line(each, 28 + number * _ROW, both)
@@ -57,7 +54,7 @@ def stacked(pictures: Sequence[str]) -> str:
     sizes = [re.search(r'width="(\d+)" height="(\d+)"', picture) for picture in pictures]
     known = [(int(size[1]), int(size[2])) for size in sizes if size]
     wide, high = max(width for width, _ in known), sum(height for _, height in known)
-    parts, top = [_OPEN.format(wide, high)], 0
+    parts, top = [opened(wide, high)], 0
     for picture, (_, height) in zip(pictures, known, strict=True):
         within = picture[picture.index(">") + 1 : picture.rindex("</svg>")]
         parts.append(f'<g transform="translate(0,{top})">{within}</g>')

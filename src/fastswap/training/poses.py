@@ -42,7 +42,6 @@ def coverage_report(source: Sequence[Path], target: Sequence[Path], out: Path | 
         "one-sided": coverage.one_sided(own),
     }
     grids, lacking = [("source", coverage.count_poses(own))], None
-    acted = repertoire.compare(does, _NOBODY)
     if target:
         other, wanted = seen_in(target)
         compared = coverage.compare(own, other)
@@ -61,6 +60,8 @@ def coverage_report(source: Sequence[Path], target: Sequence[Path], out: Path | 
             "expression share": round(acted.share, 4),
             "expressions": [each.words for each in acted.lacking],
         }
+    else:
+        acted = repertoire.compare(does, _NOBODY)
     if out is not None:
         try:
             drawn = [coverage.plot(grids, lacking), histograms.panel(acted)]

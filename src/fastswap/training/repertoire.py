@@ -14,6 +14,18 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from fastswap import align
+from fastswap.training.expression import (
+    BROWS,
+    EYES,
+    LIPS,
+    OUTER_EYES,
+    about_median,
+    distance,
+    downwards,
+    opening,
+)
+
 Floats = NDArray[np.float64]
 
 NAMES = (
@@ -34,11 +46,6 @@ TOLERANCE = (0.13, 0.065, 0.022, 0.07, 0.12, 0.12, 0.03, 0.03)
 TURNED = 40.0
 """Degrees of yaw from which the far half of the face is a guess: such faces are left out."""
 
-_RIGHT_EYE, _LEFT_EYE = (33, 133), (362, 263)
-_LIDS = ((159, 145), (386, 374))
-_BROWS = (105, 334)
-_LIPS, _CORNERS = (13, 14), (61, 291)
-_FOREHEAD, _CHIN = 10, 152
 _CLOSED = 0.045
 """Distance of the lips, of the eyes', below which a mouth is closed."""
 _REST = 35.0
@@ -56,48 +63,37 @@ def measure(points: NDArray[np.float64], poses: NDArray[np.float32]) -> NDArray[
 
     points: landmarks [N, 468, 3] in pictures of one size. poses: yaw and pitch in degrees [N, 2].
     """
-    across = _distance(points, _RIGHT_EYE[0], _LEFT_EYE[1])
+    across, down = distance(points, *OUTER_EYES), downwards(points)
     yaw = np.clip(poses[:, 0].astype(np.float64), -TURNED, TURNED) / 30.0
     pitch = np.clip(poses[:, 1].astype(np.float64) - np.median(poses[:, 1]), -20.0, 20.0) / 20.0
-    down = points[:, _CHIN] - points[:, _FOREHEAD]
-    down = down / np.maximum(np.linalg.norm(down, axis=1, keepdims=True), 1e-9)
 
     def above(point: Floats, middle: Floats) -> Floats:
         return np.asarray(((middle - point) * down).sum(axis=1) / across)
 
-    gap = _distance(points, *_LIPS) / across
+    gap, wide = distance(points, *LIPS) / across, distance(points, *align.MOUTH_CORNERS) / across
     quiet = gap <= max(_CLOSED, float(np.sort(gap)[min(_FEWEST, len(gap)) - 1]))
-    rest = max(float(np.percentile((_distance(points, *_CORNERS) / across)[quiet], _REST)), 1e-9)
-    opening = gap / rest
-    width = _distance(points, *_CORNERS) / across / rest - 0.07 * pitch
-    lips = points[:, list(_LIPS)].mean(axis=1)
-    turn = 0.015 * yaw**2 - 0.025 * pitch - _JAW_RAISES * opening
+    rest = max(float(np.percentile(wide[quiet], _REST)), 1e-9)
+    parted, width = gap / rest, wide / rest - 0.07 * pitch
+    lips = points[:, list(LIPS)].mean(axis=1)
+    turn = 0.015 * yaw**2 - 0.025 * pitch - _JAW_RAISES * parted
     right, left = (
-        _from(above(points[:, corner], lips) / rest + turn, quiet) for corner in _CORNERS
+        _from(above(points[:, corner], lips) / rest + turn, quiet) for corner in align.MOUTH_CORNERS
     )  # each from its own rest: hardly a mouth is even
-    columns = [np.sqrt(opening), _from(width, quiet), (right + left) / 2.0, right - left]
-    for lids, ends, side in zip(_LIDS, (_RIGHT_EYE, _LEFT_EYE), (1.0, -1.0), strict=True):
-        open_ = _distance(points, *lids) / np.maximum(_distance(points, *ends), 1e-9)
+    columns = [np.sqrt(parted), _from(width, quiet), (right + left) / 2.0, right - left]
+    for (lids, ends), side in zip(EYES, (1.0, -1.0), strict=True):
+        open_ = opening(points, lids, ends)
         most = max(float(np.percentile(open_, _OPEN_EYE)), 1e-9)
         columns.append(open_ / most + 0.1 * pitch + 0.055 * side * yaw)
-    for brow, ends in zip(_BROWS, (_RIGHT_EYE, _LEFT_EYE), strict=True):
+    for brow, (_, ends) in zip(BROWS, EYES, strict=True):
         height = above(points[:, brow], points[:, list(ends)].mean(axis=1))
-        columns.append(_about_median(height + 0.018 * pitch + 0.012 * yaw**2))
+        columns.append(about_median(height + 0.018 * pitch + 0.012 * yaw**2))
     found = np.stack(columns, axis=1)
     found[np.abs(poses[:, 0]) > TURNED] = np.nan
     return np.asarray(found, np.float32)
 
 
-def _distance(points: Floats, one: int, two: int) -> Floats:
-    return np.asarray(np.linalg.norm(points[:, one] - points[:, two], axis=1))
-
-
 def _from(values: Floats, quiet: NDArray[np.bool_]) -> Floats:
     return np.asarray(values - np.percentile(values[quiet], _REST))
-
-
-def _about_median(values: Floats) -> Floats:
-    return np.asarray(values - np.median(values))
 
 
 # -- in words -------------------------------------------------------------------------------------------------
