@@ -1,8 +1,10 @@
 // Python bindings of the CPU operations. Checks shapes and types, releases the GIL and calls the core.
 #include <pybind11/stl.h>
 
+#include <cstdint>
 #include <vector>
 
+#include "av_log.h"
 #include "bind_crop.h"
 #include "bind_look.h"
 #include "bind_names.h"
@@ -228,4 +230,11 @@ PYBIND11_MODULE(_cpu, m) {
   m.def("simd_levels", &fs::simd_levels);
   m.def("set_simd", &fs::set_simd, "name"_a);
   m.def("get_simd", &fs::get_simd);
+  m.def("listen_to_av_log", &fs::listen_to_av_log, "level"_a);
+  // As bytes: FFmpeg quotes files, and those are in any encoding.
+  m.def("heard_from_av_log", [] {
+    const std::vector<std::string> heard = fs::heard_from_av_log();
+    return std::vector<py::bytes>(heard.begin(), heard.end());
+  });
+  m.def("av_log_callback", [] { return reinterpret_cast<std::uintptr_t>(&fs::av_log_callback); });
 }

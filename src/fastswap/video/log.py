@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ctypes
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -10,27 +11,35 @@ from typing import Any, cast
 import av.logging
 from av.container import InputContainer
 
+from fastswap import _cpu
+
 _SITINGS = ("topleft", "bottomleft", "left", "center", "top", "bottom")
-_LEVELS = threading.Lock()
+_CALLBACK = threading.Lock()
 
 
 @contextmanager
 def listening(level: int) -> Iterator[list[str]]:
     """What FFmpeg says in this thread, up to `level`; the list is filled when the block ends.
 
-    PyAV keeps FFmpeg's log switched off otherwise, and so does this outside the block.
+    Not by `av.logging.Capture`: its callback takes the GIL, and a decoder of another thread that is closed while its
+    own threads complain of damage would wait for ever. Outside the block the log is as PyAV keeps it, switched off
+    unless the program wants it.
     """
     lines: list[str] = []
-    with _LEVELS, av.logging.Capture() as records:
-        before, skips = av.logging.get_level(), av.logging.get_skip_repeated()
-        av.logging.set_level(level)
-        av.logging.set_skip_repeated(False)  # a second try may fail for the same reason
+    with _CALLBACK:
+        _cpu.listen_to_av_log(level)
+        _set_callback(_cpu.av_log_callback())
         try:
             yield lines
         finally:
-            av.logging.set_level(before)
-            av.logging.set_skip_repeated(skips)
-            lines += [message.strip() for _, _, message in records]
+            av.logging.set_level(av.logging.get_level())
+            heard = b"".join(_cpu.heard_from_av_log()).decode("utf-8", "backslashreplace")
+            lines += [line.strip() for line in heard.splitlines()]
+
+
+def _set_callback(address: int) -> None:
+    """Of the FFmpeg that PyAV brings: its libraries are found beside the modules that need them."""
+    ctypes.CDLL(av._core.__file__).av_log_set_callback(ctypes.c_void_p(address))
 
 
 def chroma_siting(container: InputContainer, stream: int) -> str | None:
@@ -39,14 +48,14 @@ def chroma_siting(container: InputContainer, stream: int) -> str | None:
     PyAV has no attribute for it; FFmpeg's own description of the file names it, at the verbose level only:
     "  Stream #0:0[0x1](und): Video: h264 (High), yuv420p(tv, bt709, progressive, topleft), 64x48, ...".
     """
-    with listening(av.logging.INFO):
+    with listening(av.logging.INFO) as lines:
         av.logging.set_libav_level(av.logging.VERBOSE)
         try:
-            text: str = cast(Any, container).dumps_format()  # missing in the stubs of PyAV 18
+            cast(Any, container).dumps_format()  # missing in the stubs of PyAV 18
         finally:
             av.logging.set_libav_level(av.logging.INFO)
-    for line in text.splitlines():
-        head, found, rest = line.strip().partition(": Video: ")
+    for line in lines:
+        head, found, rest = line.partition(": Video: ")
         number = head.removeprefix("Stream #0:").split("[")[0].split("(")[0]
         if found and number == str(stream):
             words = [word.strip() for word in rest.replace("(", ",").replace(")", ",").split(",")]
