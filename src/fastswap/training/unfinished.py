@@ -70,6 +70,8 @@ class Unfinished:
         self.folder = named.with_name(named.name + SUFFIX)
         self._numbers = {source: number for number, source in enumerate(sources)}
         self._tracks: dict[int, int] = {}
+        self._counted = 0
+        self._lock: int | None = None
         whole = json.dumps([fastswap.__version__, *sources.values()])
         key = hashlib.blake2b(whole.encode(), digest_size=16).hexdigest()
         fresh = Plan(key, tuple(known), first, tuple(_prefixes(list(sources), taken)))
@@ -77,7 +79,9 @@ class Unfinished:
             self._claim(out)
             self.plan = self._adopt(fresh, begun=bool(taken))
         except OSError as error:
+            unlock(self._lock)
             raise OutputError(f"{self.folder}: cannot be written ({error.strerror or error})") from None
+        self._first = self.plan.first
 
     def __enter__(self) -> Unfinished:
         return self
@@ -102,8 +106,12 @@ class Unfinished:
         return self.plan.prefixes[self._numbers[source]]
 
     def first_track(self, source: Path) -> int:
-        """Number of its first track: after those of all files before it."""
-        return self.plan.first + sum(self._tracks.get(each, 0) for each in range(self._numbers[source]))
+        """Number of its first track: after those of all files before it, which are finished or cannot be read. To be
+        asked in the order of the files."""
+        for number in range(self._counted, self._numbers[source]):
+            self._first += self._tracks.get(number, 0)
+        self._counted = max(self._counted, self._numbers[source])
+        return self._first
 
     def finished(self, source: Path, tracks: int) -> None:
         """Takes down how many tracks a file has; before the ledger does that it is finished. Raises OutputError."""
@@ -125,7 +133,6 @@ class Unfinished:
         if self.folder.is_dir() and any(self.folder.iterdir()) and not (self.folder / _LOCK).exists():
             raise OutputError(f"{self.folder}: this folder is in the way, and not one of fastswap's")
         self.folder.mkdir(exist_ok=True)
-        self._lock: int | None = None
         try:
             self._lock = lock_file(self.folder / _LOCK)
         except BlockingIOError:
