@@ -36,7 +36,7 @@ inline constexpr int kMomentRows = 32;  // rows of the crop in a block
 inline constexpr float kLabPivot = 50.0f,
                        kRgbPivot = 0.5f;  // of L* (a* and b* have none) and of all of R'G'B'
 
-// x -> matrix x + offset, in L*a*b* or in R'G'B'.
+// x -> matrix x + offset, in L*a*b*, where the matrix is diagonal, or in R'G'B'.
 struct ColorMap {
   bool lab;  // as in the mode's statistics
   float matrix[3][3];
@@ -68,10 +68,10 @@ struct ChannelRows {
 
 // R'G'B' of any value (NaN is 0) as the channels that statistics are taken of.
 template <bool kLab, class F>
-FS_HD Triple<F> statistics_space(F r, F g, F b) {
-  const Triple<F> in = {clamp_unit(r), clamp_unit(g), clamp_unit(b)};
+FS_HD Triple<F> statistics_space(const Triple<F>& rgb) {
+  const Triple<F> in = {clamp_unit(rgb.a), clamp_unit(rgb.b), clamp_unit(rgb.c)};
   if constexpr (kLab) {
-    return lab_from_rgb(in.a, in.b, in.c);
+    return lab_from_rgb(in);
   } else {
     return in;
   }
@@ -80,13 +80,15 @@ FS_HD Triple<F> statistics_space(F r, F g, F b) {
 // The mapped colour of a pixel in the map's own space, as R'G'B'.
 template <bool kLab, class F>
 FS_HD Triple<F> mapped_rgb(const ColorMap& map, const Triple<F>& in) {
-  const Triple<F> out = {row3(map.matrix[0], map.offset[0], in.a, in.b, in.c),
-                         row3(map.matrix[1], map.offset[1], in.a, in.b, in.c),
-                         row3(map.matrix[2], map.offset[2], in.a, in.b, in.c)};
   if constexpr (kLab) {
-    return rgb_from_lab(out.a, out.b, out.c);
+    using L = Lanes<F>;
+    return rgb_from_lab(fmadd(L::set(map.matrix[0][0]), in.a, L::set(map.offset[0])),
+                        fmadd(L::set(map.matrix[1][1]), in.b, L::set(map.offset[1])),
+                        fmadd(L::set(map.matrix[2][2]), in.c, L::set(map.offset[2])));
   } else {
-    return {clamp_unit(out.a), clamp_unit(out.b), clamp_unit(out.c)};
+    return {clamp_unit(row3(map.matrix[0], map.offset[0], in.a, in.b, in.c)),
+            clamp_unit(row3(map.matrix[1], map.offset[1], in.a, in.b, in.c)),
+            clamp_unit(row3(map.matrix[2], map.offset[2], in.a, in.b, in.c))};
   }
 }
 

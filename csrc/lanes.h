@@ -57,6 +57,12 @@ FS_HD float from_bits(int a) {
   return value;
 }
 
+// The bits of a number above 0 as a number: about 2^23 (127 + log2 a).
+template <class F>
+FS_HD F number_of_bits(F a) {
+  return to_float(bits_of(a));
+}
+
 FS_HD float gather(const float* data, int index) { return data[index]; }
 
 // Two neighbouring 16-bit samples at `index`.

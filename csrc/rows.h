@@ -18,6 +18,18 @@ struct Rows {
   using L = Lanes<F>;
   using Sampled = SampledRows<F>;
 
+  template <class V>
+  static FS_HD Triple<V> load(const float* const (&channel)[3], std::ptrdiff_t at, int n) {
+    using M = Lanes<V>;
+    return {M::load(channel[0] + at, n), M::load(channel[1] + at, n), M::load(channel[2] + at, n)};
+  }
+  template <class V>
+  static FS_HD void store(float* const (&channel)[3], std::ptrdiff_t at, const Triple<V>& t, int n) {
+    Lanes<V>::store(channel[0] + at, t.a, n);
+    Lanes<V>::store(channel[1] + at, t.b, n);
+    Lanes<V>::store(channel[2] + at, t.c, n);
+  }
+
   template <bool kLab>
   static void add_moments(const PixelRows& p, Moments& total, const ChannelRows* values) {
     const F pivot = L::set(kLab ? kLabPivot : kRgbPivot), other_pivot = L::set(kLab ? 0.0f : kRgbPivot);
@@ -25,22 +37,7 @@ struct Rows {
       const std::ptrdiff_t at = y * p.pitch;
       F weight = L::set(0.0f), first[3] = {weight, weight, weight};
       F second[6] = {weight, weight, weight, weight, weight, weight};
-      along_row<F>(p.width, [&](int x, int n) __attribute__((always_inline)) {
-        // Rows are short and far apart, so the processor does not see the next ones coming.
-        if (y + kRowsAhead < p.height) {
-          for (const float* channel : p.channel) __builtin_prefetch(channel + at + kRowsAhead * p.pitch + x);
-        }
-        const F w = clamp_unit(L::load(p.mask + y * p.mask_pitch + x, n));
-        if (!any_above_zero(w)) return;
-        Triple<F> t =
-            statistics_space<kLab>(L::load(p.channel[0] + at + x, n), L::load(p.channel[1] + at + x, n),
-                                   L::load(p.channel[2] + at + x, n));
-        if (values) {
-          L::store(values->channel[0] + y * values->pitch + x, t.a, n);
-          L::store(values->channel[1] + y * values->pitch + x, t.b, n);
-          L::store(values->channel[2] + y * values->pitch + x, t.c, n);
-        }
-        t = {t.a - pivot, t.b - other_pivot, t.c - other_pivot};
+      const auto add = [&](F w, const Triple<F>& t) __attribute__((always_inline)) {
         const F wa = w * t.a, wb = w * t.b, wc = w * t.c;
         weight = weight + w;
         first[0] = first[0] + wa;
@@ -52,6 +49,20 @@ struct Rows {
         second[3] = fmadd(wb, t.b, second[3]);
         second[4] = fmadd(wb, t.c, second[4]);
         second[5] = fmadd(wc, t.c, second[5]);
+      };
+      along_row_abreast<F>(p.width, [&]<class V>(int x, int n) __attribute__((always_inline)) {
+        // Rows are short and far apart, so the processor does not see the next ones coming.
+        if (y + kRowsAhead < p.height) {
+          for (const float* channel : p.channel) __builtin_prefetch(channel + at + kRowsAhead * p.pitch + x);
+        }
+        const V w = clamp_unit(Lanes<V>::load(p.mask + y * p.mask_pitch + x, n));
+        if (!any_above_zero(w)) return;
+        const Triple<V> t = statistics_space<kLab>(load<V>(p.channel, at + x, n));
+        if (values) store(values->channel, y * values->pitch + x, t, n);
+        for (int i = 0; i < kVectors<V>; ++i) {
+          add(vector_of(w, i),
+              {vector_of(t.a, i) - pivot, vector_of(t.b, i) - other_pivot, vector_of(t.c, i) - other_pivot});
+        }
       });
       total.weight += sum(weight);
       for (int i = 0; i < 3; ++i) total.first[i] += sum(first[i]);
@@ -66,14 +77,9 @@ struct Rows {
   template <bool kLab>
   static void apply_as(const ColorMap& map, const PixelRows& p, const ChannelRows& out) {
     for (int y = 0; y < p.height; ++y) {
-      along_row<F>(p.width, [&](int x, int n) __attribute__((always_inline)) {
-        const std::ptrdiff_t at = y * p.pitch + x, to = y * out.pitch + x;
-        const auto t = mapped_rgb<kLab>(
-            map, statistics_space<kLab>(L::load(p.channel[0] + at, n), L::load(p.channel[1] + at, n),
-                                        L::load(p.channel[2] + at, n)));
-        L::store(out.channel[0] + to, t.a, n);
-        L::store(out.channel[1] + to, t.b, n);
-        L::store(out.channel[2] + to, t.c, n);
+      along_row_abreast<F>(p.width, [&]<class V>(int x, int n) __attribute__((always_inline)) {
+        const Triple<V> in = statistics_space<kLab>(load<V>(p.channel, y * p.pitch + x, n));
+        store(out.channel, y * out.pitch + x, mapped_rgb<kLab>(map, in), n);
       });
     }
   }
@@ -85,14 +91,9 @@ struct Rows {
   template <LayerSource kSource>
   static void rgb_from(const ColorMap& map, const PixelRows& p, const ChannelRows& out) {
     for (int y = 0; y < p.height; ++y) {
-      along_row<F>(p.width, [&](int x, int n) __attribute__((always_inline)) {
-        const std::ptrdiff_t at = y * p.pitch + x, to = y * out.pitch + x;
-        const auto t = layer_rgb<kSource, F>(
-            map,
-            {L::load(p.channel[0] + at, n), L::load(p.channel[1] + at, n), L::load(p.channel[2] + at, n)});
-        L::store(out.channel[0] + to, t.a, n);
-        L::store(out.channel[1] + to, t.b, n);
-        L::store(out.channel[2] + to, t.c, n);
+      along_row_abreast<F>(p.width, [&]<class V>(int x, int n) __attribute__((always_inline)) {
+        const auto t = layer_rgb<kSource>(map, load<V>(p.channel, y * p.pitch + x, n));
+        store(out.channel, y * out.pitch + x, t, n);
       });
     }
   }
@@ -121,10 +122,7 @@ struct Rows {
         to.height = 1;
         const std::ptrdiff_t from = y * p.pixels.pitch + start;
         along_row<F>(to.width, [&](int x, int n) __attribute__((always_inline)) {
-          const auto& in = p.pixels.channel;
-          const Triple<F> t = layer_rgb<kSource, F>(
-              p.map,
-              {L::load(in[0] + from + x, n), L::load(in[1] + from + x, n), L::load(in[2] + from + x, n)});
+          const auto t = layer_rgb<kSource>(p.map, load<F>(p.pixels.channel, from + x, n));
           L::store(piece[0] + x, t.a, n);
           L::store(piece[1] + x, t.b, n);
           L::store(piece[2] + x, t.c, n);
@@ -148,8 +146,9 @@ struct Rows {
   static void layers_from(const LayerParams& p) {
     if (p.tone) return toned_layers<kSource>(p);
     for (int y = 0; y < p.pixels.height; ++y) {
-      along_row<F>(p.pixels.width,
-                   [&](int x, int n) __attribute__((always_inline)) { make_layers<kSource, F>(p, x, y, n); });
+      along_row_abreast<F>(p.pixels.width, [&]<class V>(int x, int n) __attribute__((always_inline)) {
+        make_layers<kSource, V>(p, x, y, n);
+      });
     }
   }
 

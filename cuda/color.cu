@@ -46,7 +46,7 @@ __global__ void add_moments(BatchPixels pixels, double* parts) {
     const float w = pixels.weight(which, at);
     if (!(w > 0.0f)) continue;
     const Triple<float> rgb = pixels.color(which, at);
-    Triple<float> t = statistics_space<kLab>(rgb.a, rgb.b, rgb.c);
+    Triple<float> t = statistics_space<kLab>(rgb);
     t = {t.a - pivot, t.b - other_pivot, t.c - other_pivot};
     const float wa = w * t.a, wb = w * t.b, wc = w * t.c;
     s[0] += w;
@@ -169,10 +169,10 @@ __global__ void apply_transfers(const Transfer* transfers, const float* in, int 
   if (at >= area) return;
   const Transfer& t = transfers[blockIdx.z];
   const std::ptrdiff_t first = 3 * static_cast<std::ptrdiff_t>(blockIdx.z) * area + at;
-  const float r = in[first], g = in[first + area], b = in[first + 2 * static_cast<std::ptrdiff_t>(area)];
-  const Triple<float> rgb = t.rounds != nullptr ? apply_tables(t.rounds, t.count, t.strength, r, g, b)
-                            : t.map.lab         ? mapped_rgb<true>(t.map, statistics_space<true>(r, g, b))
-                                                : mapped_rgb<false>(t.map, statistics_space<false>(r, g, b));
+  const Triple<float> x = {in[first], in[first + area], in[first + 2 * static_cast<std::ptrdiff_t>(area)]};
+  const Triple<float> rgb = t.rounds != nullptr ? apply_tables(t.rounds, t.count, t.strength, x.a, x.b, x.c)
+                            : t.map.lab         ? mapped_rgb<true>(t.map, statistics_space<true>(x))
+                                                : mapped_rgb<false>(t.map, statistics_space<false>(x));
   out[first] = rgb.a;
   out[first + area] = rgb.b;
   out[first + 2 * static_cast<std::ptrdiff_t>(area)] = rgb.c;
