@@ -66,6 +66,15 @@ def test_the_cluster_makes_the_same_bytes(
     assert not list(tmp_path.glob("*.fastswap"))
 
 
+def test_a_head_that_wants_a_token_is_shown_it(cluster: str) -> None:
+    """In a process that knows the address alone, as one that `ray start` was not run from."""
+    program = "import sys; from fastswap.cluster.pool import connect; print(connect(sys.argv[1]).nodes()[0]['Alive'])"
+    bare = {name: value for name, value in os.environ.items() if name != "RAY_AUTH_MODE"}
+    command = [sys.executable, "-c", program, cluster]
+    done = subprocess.run(command, env=bare, capture_output=True, text=True, check=False, timeout=200)
+    assert (done.returncode, done.stdout) == (0, "True\n"), done.stderr
+
+
 def test_a_worker_that_is_killed_costs_its_segment(
     cluster: str,
     long_clip: Path,

@@ -212,6 +212,8 @@ class ClusterPool:
 
 def connect(address: str) -> Any:
     """Ray, connected. Raises DeviceError."""
+    if address != "auto":
+        _show_token()
     try:
         import ray
     except ImportError as error:
@@ -231,6 +233,17 @@ def connect(address: str) -> Any:
     except Exception as error:  # a bare one is what Ray raises when it did not start within 30 seconds
         raise DeviceError(f"cluster {address!r} cannot be reached: {_words(error)}") from error
     return ray
+
+
+def _show_token() -> None:
+    """Lets Ray show the token that it finds; to be called before Ray is imported.
+
+    By itself it does so only where it looks for the cluster too, and a head that wants one would refuse us for half a
+    minute. A head that wants none takes it as well.
+    """
+    told = ("RAY_AUTH_TOKEN", "RAY_AUTH_TOKEN_PATH")
+    if any(name in os.environ for name in told) or (Path.home() / ".ray" / "auth_token").exists():
+        os.environ.setdefault("RAY_AUTH_MODE", "token")
 
 
 def _check_answers(address: str) -> None:
