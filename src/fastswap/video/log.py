@@ -15,6 +15,9 @@ from fastswap import _cpu
 
 _SITINGS = ("topleft", "bottomleft", "left", "center", "top", "bottom")
 _CALLBACK = threading.Lock()
+_set_callback = ctypes.CDLL(av.logging.__file__).av_log_set_callback
+"""Of the FFmpeg that PyAV brings: its libraries are found through the module that needs them."""
+_set_callback.argtypes, _set_callback.restype = (ctypes.c_void_p,), None
 
 
 @contextmanager
@@ -35,11 +38,6 @@ def listening(level: int) -> Iterator[list[str]]:
             av.logging.set_level(av.logging.get_level())
             heard = b"".join(_cpu.heard_from_av_log()).decode("utf-8", "backslashreplace")
             lines += [line.strip() for line in heard.splitlines()]
-
-
-def _set_callback(address: int) -> None:
-    """Of the FFmpeg that PyAV brings: its libraries are found beside the modules that need them."""
-    ctypes.CDLL(av._core.__file__).av_log_set_callback(ctypes.c_void_p(address))
 
 
 def chroma_siting(container: InputContainer, stream: int) -> str | None:
