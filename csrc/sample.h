@@ -226,22 +226,13 @@ FS_HD void filter_weights(F f, F (&w)[6]) {
   w[2] = L::set(1.0f) - (w[0] + w[1]) - (w[4] + w[5]) - w[3];
 }
 
-// As `sample`, by a filter of T samples along each axis: plane 0 is alpha, the others are alpha times a
-// colour. The filters overshoot; alpha is kept within 0..65535, and where it is 0 so are the others. The
-// window has a ring of zeros as wide as the filter reaches beyond its middle.
-template <int T, int C, class F>
-FS_HD void sample_wide(const Sampler& s, float row_u, float row_v, int x, F (&out)[C]) {
+// The sums of the T x T samples around each position times their weights; x and y are those of the sample
+// before it.
+template <int T, int C, class F, class I>
+FS_HD void filter_squares(const Sampler& s, I x, I y, const F (&wu)[T], const F (&wv)[T], F (&out)[C]) {
   using L = Lanes<F>;
-  constexpr int kBefore = T / 2 - 1, kAfter = T / 2;
-  const F column = L::index() + L::set(static_cast<float>(x));
-  const F u = upper(fmadd(column, L::set(s.du), L::set(row_u)), L::set(static_cast<float>(kBefore)));
-  const F v = upper(fmadd(column, L::set(s.dv), L::set(row_v)), L::set(static_cast<float>(kBefore)));
-  const Position<F> px = position(u, s.max_u - static_cast<float>(kAfter), s.last_u + 1 - kAfter);
-  const Position<F> py = position(v, s.max_v - static_cast<float>(kAfter), s.last_v + 1 - kAfter);
-  const auto index = py.index * s.stride + px.index;
-  F wu[T], wv[T];
-  filter_weights(px.fraction, wu);
-  filter_weights(py.fraction, wv);
+  constexpr int kBefore = T / 2 - 1;
+  const auto index = y * s.stride + x;
   for (int c = 0; c < C; ++c) out[c] = L::set(0.0f);
   for (int j = 0; j < T; ++j) {
     const std::ptrdiff_t row = static_cast<std::ptrdiff_t>(j - kBefore) * s.stride - kBefore;
@@ -262,6 +253,24 @@ FS_HD void sample_wide(const Sampler& s, float row_u, float row_v, int x, F (&ou
     }
     for (int c = 0; c < C; ++c) out[c] = fmadd(wv[j], sums[c], out[c]);
   }
+}
+
+// As `sample`, by a filter of T samples along each axis: plane 0 is alpha, the others are alpha times a
+// colour. The filters overshoot; alpha is kept within 0..65535, and where it is 0 so are the others. The
+// window has a ring of zeros as wide as the filter reaches beyond its middle.
+template <int T, int C, class F>
+FS_HD void sample_wide(const Sampler& s, float row_u, float row_v, int x, F (&out)[C]) {
+  using L = Lanes<F>;
+  constexpr int kBefore = T / 2 - 1, kAfter = T / 2;
+  const F column = L::index() + L::set(static_cast<float>(x));
+  const F u = upper(fmadd(column, L::set(s.du), L::set(row_u)), L::set(static_cast<float>(kBefore)));
+  const F v = upper(fmadd(column, L::set(s.dv), L::set(row_v)), L::set(static_cast<float>(kBefore)));
+  const Position<F> px = position(u, s.max_u - static_cast<float>(kAfter), s.last_u + 1 - kAfter);
+  const Position<F> py = position(v, s.max_v - static_cast<float>(kAfter), s.last_v + 1 - kAfter);
+  F wu[T], wv[T];
+  filter_weights(px.fraction, wu);
+  filter_weights(py.fraction, wv);
+  filter_squares(s, px.index, py.index, wu, wv, out);
   const F zero = L::set(0.0f);
   out[0] = lower(upper(out[0], zero), L::set(65535.0f));
   for (int c = 1; c < C; ++c) out[c] = lower(upper(out[c], zero), out[0]);

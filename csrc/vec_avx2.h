@@ -3,7 +3,7 @@
 
 #include <immintrin.h>
 
-#include "sample.h"
+#include "sample_near.h"
 
 namespace fs {
 
@@ -207,6 +207,61 @@ FS_HD void load_pair_in_turns(const std::uint16_t* data, I8 index, F8 (&left)[2]
   left[1] = high_half(before);
   right[0] = low_half(after);
   right[1] = high_half(after);
+}
+
+FS_HD int first_lane(I8 a) { return _mm_cvtsi128_si32(_mm256_castsi256_si128(a.v)); }
+FS_HD int last_lane(I8 a) { return _mm_extract_epi32(_mm256_extracti128_si256(a.v, 1), 3); }
+
+template <>
+struct Near<F8> {
+  static FS_HD I8 nearest(F8 a) { return {_mm256_cvtps_epi32(a.v)}; }
+  static FS_HD I8 pack(I8 low, I8 high) {
+    return {_mm256_blend_epi16(low.v, _mm256_slli_epi32(high.v, 16), 0xaa)};
+  }
+
+  // In eight samples of a row, which both halves of a vector get.
+  template <int C>
+  struct Pairs {
+    static constexpr int kMostColumns = 6;
+    __m256i bytes;
+    FS_HD Pairs(I8 x, int x0) {
+      const __m256i twice = _mm256_slli_epi32(_mm256_sub_epi32(x.v, _mm256_set1_epi32(x0)), 1);
+      const __m256i both = _mm256_or_si256(twice, _mm256_slli_epi32(twice, 8));
+      bytes =
+          _mm256_add_epi32(_mm256_or_si256(both, _mm256_slli_epi32(both, 16)), _mm256_set1_epi32(0x03020100));
+    }
+    FS_HD void weigh(const Sampler& s, std::ptrdiff_t at, I8 weights, I8 (&out)[C]) const {
+      for (int c = 0; c < C; ++c) {
+        const __m256i near =
+            _mm256_broadcastsi128_si256(_mm_loadu_si128(reinterpret_cast<const __m128i*>(s.plane[c] + at)));
+        out[c].v = weighted(_mm256_shuffle_epi8(near, bytes), weights.v);
+      }
+    }
+  };
+};
+
+// Of two planes in turns: in eight pairs of numbers.
+template <>
+struct Near<F8>::Pairs<2> {
+  static constexpr int kMostColumns = 7;
+  __m256i lanes;
+  FS_HD Pairs(I8 x, int x0) : lanes(_mm256_sub_epi32(x.v, _mm256_set1_epi32(x0))) {}
+  FS_HD void weigh(const Sampler& s, std::ptrdiff_t at, I8 weights, I8 (&out)[2]) const {
+    const auto* from = reinterpret_cast<const __m256i*>(s.plane[0] + 2 * at);
+    const auto* next = reinterpret_cast<const __m256i*>(s.plane[0] + 2 * (at + 1));
+    const __m256i a = _mm256_permutevar8x32_epi32(_mm256_loadu_si256(from), lanes);
+    const __m256i b = _mm256_permutevar8x32_epi32(_mm256_loadu_si256(next), lanes);
+    out[0].v = weighted(_mm256_blend_epi16(a, _mm256_slli_epi32(b, 16), 0xaa), weights.v);
+    out[1].v = weighted(_mm256_blend_epi16(_mm256_srli_epi32(a, 16), b, 0xaa), weights.v);
+  }
+};
+
+template <int T, int C>
+FS_HD void filter_squares(const Sampler& s, I8 x, I8 y, const F8 (&wu)[T], const F8 (&wv)[T], F8 (&out)[C]) {
+  const Reach reach = reach_of(x, y);
+  if (reach.columns > Near<F8>::Pairs<C>::kMostColumns || reach.rows > 7)
+    return filter_squares<T, C, F8, I8>(s, x, y, wu, wv, out);
+  filter_near(s, reach, x, y, wu, wv, out);
 }
 
 }  // namespace fs

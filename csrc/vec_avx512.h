@@ -3,7 +3,7 @@
 
 #include <immintrin.h>
 
-#include "sample.h"
+#include "sample_near.h"
 
 namespace fs {
 
@@ -204,5 +204,58 @@ struct Lanes<F16> {
     _mm512_mask_cvtusepi32_storeu_epi16(p, first(n), _mm512_cvtps_epi32(x.v));
   }
 };
+
+// Pairs of samples times their weights. The products are of signed numbers, so the samples are taken less
+// 2^15.
+FS_HD __m512i weighted(__m512i samples, __m512i weights) {
+  return _mm512_madd_epi16(_mm512_xor_si512(samples, _mm512_set1_epi16(-0x8000)), weights);
+}
+
+template <>
+struct Near<F16> {
+  static FS_HD I16 nearest(F16 a) { return {_mm512_cvtps_epi32(a.v)}; }
+  static FS_HD I16 pack(I16 low, I16 high) {
+    return {_mm512_mask_blend_epi16(0xaaaaaaaa, low.v, _mm512_slli_epi32(high.v, 16))};
+  }
+
+  // In 32 samples of a row.
+  template <int C>
+  struct Pairs {
+    static constexpr int kMostColumns = 30;
+    __m512i words;
+    FS_HD Pairs(I16 x, int x0) : words(pair_words(x, x0)) {}
+    FS_HD void weigh(const Sampler& s, std::ptrdiff_t at, I16 weights, I16 (&out)[C]) const {
+      for (int c = 0; c < C; ++c)
+        out[c].v = weighted(_mm512_permutexvar_epi16(words, _mm512_loadu_si512(s.plane[c] + at)), weights.v);
+    }
+  };
+};
+
+// Of two planes in turns: in 16 pairs of numbers.
+template <>
+struct Near<F16>::Pairs<2> {
+  static constexpr int kMostColumns = 14;
+  __m512i first, second;
+  FS_HD Pairs(I16 x, int x0) {
+    const __m512i twice = _mm512_slli_epi32(_mm512_sub_epi32(x.v, _mm512_set1_epi32(x0)), 1);
+    first =
+        _mm512_add_epi32(_mm512_or_si512(twice, _mm512_slli_epi32(twice, 16)), _mm512_set1_epi32(0x20000));
+    second = _mm512_add_epi32(first, _mm512_set1_epi32(0x10001));
+  }
+  FS_HD void weigh(const Sampler& s, std::ptrdiff_t at, I16 weights, I16 (&out)[2]) const {
+    const __m512i near = _mm512_loadu_si512(s.plane[0] + 2 * at);
+    out[0].v = weighted(_mm512_permutexvar_epi16(first, near), weights.v);
+    out[1].v = weighted(_mm512_permutexvar_epi16(second, near), weights.v);
+  }
+};
+
+template <int T, int C>
+FS_HD void filter_squares(const Sampler& s, I16 x, I16 y, const F16 (&wu)[T], const F16 (&wv)[T],
+                          F16 (&out)[C]) {
+  const Reach reach = reach_of(x, y);
+  if (reach.columns > Near<F16>::Pairs<C>::kMostColumns || reach.rows > 15)
+    return filter_squares<T, C, F16, I16>(s, x, y, wu, wv, out);
+  filter_near(s, reach, x, y, wu, wv, out);
+}
 
 }  // namespace fs
