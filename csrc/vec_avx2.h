@@ -219,21 +219,30 @@ struct Near<F8> {
     return {_mm256_blend_epi16(low.v, _mm256_slli_epi32(high.v, 16), 0xaa)};
   }
 
-  // In eight samples of a row, which both halves of a vector get.
+  // In eight samples of a row for the first four lanes, and eight for the others.
   template <int C>
   struct Pairs {
-    static constexpr int kMostColumns = 6;
+    static constexpr int kMostColumns = 12;
     __m256i bytes;
+    std::ptrdiff_t low, high;  // where they begin, seen from x0
     FS_HD Pairs(I8 x, int x0) {
-      const __m256i twice = _mm256_slli_epi32(_mm256_sub_epi32(x.v, _mm256_set1_epi32(x0)), 1);
+      const __m256i from = _mm256_sub_epi32(x.v, _mm256_set1_epi32(x0));
+      const __m256i begin = _mm256_min_epi32(from, _mm256_shuffle_epi32(from, _MM_SHUFFLE(3, 3, 3, 3)));
+      low = _mm256_cvtsi256_si32(begin);
+      high = _mm_cvtsi128_si32(_mm256_extracti128_si256(begin, 1));
+      const __m256i twice = _mm256_slli_epi32(_mm256_sub_epi32(from, _mm256_shuffle_epi32(begin, 0)), 1);
       const __m256i both = _mm256_or_si256(twice, _mm256_slli_epi32(twice, 8));
       bytes =
           _mm256_add_epi32(_mm256_or_si256(both, _mm256_slli_epi32(both, 16)), _mm256_set1_epi32(0x03020100));
     }
     FS_HD void weigh(const Sampler& s, std::ptrdiff_t at, I8 weights, I8 (&out)[C]) const {
+      const auto half = [](const std::uint16_t* from) __attribute__((always_inline)) {
+        return _mm_loadu_si128(reinterpret_cast<const __m128i*>(from));
+      };
       for (int c = 0; c < C; ++c) {
+        const std::uint16_t* from = s.plane[c] + at;
         const __m256i near =
-            _mm256_broadcastsi128_si256(_mm_loadu_si128(reinterpret_cast<const __m128i*>(s.plane[c] + at)));
+            _mm256_inserti128_si256(_mm256_castsi128_si256(half(from + low)), half(from + high), 1);
         out[c].v = weighted(_mm256_shuffle_epi8(near, bytes), weights.v);
       }
     }
