@@ -63,7 +63,11 @@ FS_HD F number_of_bits(F a) {
   return to_float(bits_of(a));
 }
 
-FS_HD float gather(const float* data, int index) { return data[index]; }
+// Two neighbouring numbers at `index`.
+FS_HD void gather_pair(const float* data, int index, float& at, float& next) {
+  at = data[index];
+  next = data[index + 1];
+}
 
 // Two neighbouring 16-bit samples at `index`.
 FS_HD void load_pair(const std::uint16_t* data, int index, float& left, float& right) {

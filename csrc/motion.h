@@ -19,23 +19,27 @@ struct MotionParams {
 template <class F>
 FS_HD void blurred(const MotionParams& p, const float* picture, int size, F u, F v, F (&out)[3]) {
   using L = Lanes<F>;
+  if (size == 1) {  // no pixel has a neighbour
+    for (int c = 0; c < 3; ++c) out[c] = L::set(picture[c]);
+    return;
+  }
   const F du = L::set(p.xx) * u + L::set(p.xy) * v + L::set(p.x0);
   const F dv = L::set(p.yx) * u + L::set(p.yy) * v + L::set(p.y0);
   const std::ptrdiff_t area = static_cast<std::ptrdiff_t>(size) * size;
   const F none = L::set(0.0f), half = L::set(0.5f), most = L::set(static_cast<float>(size - 1));
-  const int last = size > 1 ? size - 2 : 0, right = size > 1 ? 1 : 0, down = size > 1 ? size : 0;
   for (F& value : out) value = none;
   for (int k = 0; k < p.taps; ++k) {
     const F part = L::set((static_cast<float>(k) + 0.5f) / static_cast<float>(p.taps) - 0.5f);
     const F x = lower(upper(u + part * du - half, none), most),
             y = lower(upper(v + part * dv - half, none), most);
-    const auto left = lower(truncate(x), last), top = lower(truncate(y), last);
+    const auto left = lower(truncate(x), size - 2), top = lower(truncate(y), size - 2);
     const F fx = x - to_float(left), fy = y - to_float(top);
     const auto index = top * size + left;
     for (int c = 0; c < 3; ++c) {
       const float* plane = picture + c * area;
-      const F a = gather(plane, index), b = gather(plane + right, index);
-      const F d = gather(plane + down, index), e = gather(plane + down + right, index);
+      F a, b, d, e;
+      gather_pair(plane, index, a, b);
+      gather_pair(plane + size, index, d, e);
       const F above = a + fx * (b - a), below = d + fx * (e - d);
       out[c] = out[c] + (above + fy * (below - above));
     }

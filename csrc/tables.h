@@ -35,8 +35,9 @@ FS_HD void apply_round(const TableRound& r, F (&x)[3]) {
     const F most = L::set(static_cast<float>(kBins - 1));
     const F at = lower(upper((along - L::set(r.low[i])) * L::set(r.scale[i]), L::set(0.0f)), most);
     const auto bin = lower(truncate(at), kBins - 2);
-    const F here = gather(r.move[i], bin);
-    const F move = here + (at - to_float(bin)) * (gather(r.move[i] + 1, bin) - here);
+    F here, next;
+    gather_pair(r.move[i], bin, here, next);
+    const F move = here + (at - to_float(bin)) * (next - here);
     for (int c = 0; c < 3; ++c) moved[c] = moved[c] + move * L::set(r.axis[i][c]);
   }
   for (int c = 0; c < 3; ++c) x[c] = moved[c];

@@ -42,8 +42,11 @@ FS_HD float sum(F4 a) { return (a.v[0] + a.v[2]) + (a.v[1] + a.v[3]); }
 FS_HD I4 bits_of(F4 a) { return {(I4::Vector)a.v}; }
 FS_HD F4 from_bits(I4 a) { return {(F4::Vector)a.v}; }
 
-FS_HD F4 gather(const float* data, I4 index) {
-  return {F4::Vector{data[index.v[0]], data[index.v[1]], data[index.v[2]], data[index.v[3]]}};
+FS_HD void gather_pair(const float* data, I4 index, F4& at, F4& next) {
+  for (int i = 0; i < 4; ++i) {
+    at.v[i] = data[index.v[i]];
+    next.v[i] = data[index.v[i] + 1];
+  }
 }
 
 FS_HD void load_pair(const std::uint16_t* data, I4 index, F4& left, F4& right) {

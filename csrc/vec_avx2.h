@@ -43,8 +43,6 @@ FS_HD float sum(F8 a) {
 FS_HD I8 bits_of(F8 a) { return {_mm256_castps_si256(a.v)}; }
 FS_HD F8 from_bits(I8 a) { return {_mm256_castsi256_ps(a.v)}; }
 
-FS_HD F8 gather(const float* data, I8 index) { return {_mm256_i32gather_ps(data, index.v, 4)}; }
-
 template <>
 struct Lanes<F8> {
   static constexpr int width = 8;
@@ -110,6 +108,15 @@ FS_HD __m256i load_pairs(const std::uint16_t* data, const Indices& index) {
     return _mm_unpacklo_epi64(_mm_unpacklo_epi32(one(0), one(1)), _mm_unpacklo_epi32(one(2), one(3)));
   };
   return _mm256_inserti128_si256(_mm256_castsi128_si256(four(0)), four(4), 1);
+}
+
+FS_HD void gather_pair(const float* data, I8 index, F8& at, F8& next) {
+  const auto* words = reinterpret_cast<const std::uint16_t*>(data);
+  const Indices twice(index * 2);
+  const __m256 low = _mm256_castsi256_ps(load_fours(words, twice, 0));
+  const __m256 high = _mm256_castsi256_ps(load_fours(words, twice, 2));
+  at.v = _mm256_shuffle_ps(low, high, _MM_SHUFFLE(2, 0, 2, 0));
+  next.v = _mm256_shuffle_ps(low, high, _MM_SHUFFLE(3, 1, 3, 1));
 }
 
 // Pairs of samples times their weights. The products are of signed numbers, so the samples are taken less

@@ -37,7 +37,24 @@ FS_HD float sum(F16 a) { return _mm512_reduce_add_ps(a.v); }
 FS_HD I16 bits_of(F16 a) { return {_mm512_castps_si512(a.v)}; }
 FS_HD F16 from_bits(I16 a) { return {_mm512_castsi512_ps(a.v)}; }
 
-FS_HD F16 gather(const float* data, I16 index) { return {_mm512_i32gather_ps(index.v, data, 4)}; }
+// Lane by lane, see `Indices` in vec_avx2.h.
+FS_HD void gather_pair(const float* data, I16 index, F16& at, F16& next) {
+  alignas(64) std::uint32_t lanes[16];
+  _mm512_store_si512(lanes, index.v);
+  asm("" : "+m"(lanes));
+  const auto two = [&](int n) __attribute__((always_inline)) {
+    return _mm_loadh_pi(_mm_castsi128_ps(_mm_loadl_epi64(reinterpret_cast<const __m128i*>(data + lanes[n]))),
+                        reinterpret_cast<const __m64*>(data + lanes[n + 1]));
+  };
+  const auto eight = [&](int n) __attribute__((always_inline)) {
+    const __m256 a = _mm256_insertf128_ps(_mm256_castps128_ps256(two(n)), two(n + 4), 1);
+    const __m256 b = _mm256_insertf128_ps(_mm256_castps128_ps256(two(n + 8)), two(n + 12), 1);
+    return _mm512_insertf32x8(_mm512_castps256_ps512(a), b, 1);
+  };
+  const __m512 low = eight(0), high = eight(2);
+  at.v = _mm512_shuffle_ps(low, high, _MM_SHUFFLE(2, 0, 2, 0));
+  next.v = _mm512_shuffle_ps(low, high, _MM_SHUFFLE(3, 1, 3, 1));
+}
 
 FS_HD void load_pair(const std::uint16_t* data, I16 index, F16& left, F16& right) {
   const __m512i both = _mm512_i32gather_epi32(index.v, data, 2);
