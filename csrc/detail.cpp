@@ -40,30 +40,43 @@ double median(const std::vector<int>& bins, int total) {
   return 0.0;
 }
 
+// Calls visit(i, weight) for each pixel i whose weight is above 0, in order.
+template <class Visit>
+void each_weighted(const float* mask, int size, const Visit& visit) {
+  for (int y = 0; y < size; ++y, mask += size) {
+    int x0 = 0, x1 = size;
+    while (x0 < x1 && !(mask[x0] > 0.0f)) ++x0;
+    while (x1 > x0 && !(mask[x1 - 1] > 0.0f)) --x1;
+    const std::ptrdiff_t row = static_cast<std::ptrdiff_t>(y) * size;
+    for (int x = x0; x < x1; ++x) {
+      const float weight = clamp_unit(mask[x]);
+      if (weight > 0.0f) visit(row + x, weight);
+    }
+  }
+}
+
 void measure(const float* picture, const float* mask, int size, double* out) {
   const DetailBands s = bands_of(picture, size);
-  const std::ptrdiff_t area = static_cast<std::ptrdiff_t>(size) * size;
   std::fill_n(out, kDetailNumbers, 0.0);
-  for (std::ptrdiff_t i = 0; i < area; ++i) out[0] += clamp_unit(mask[i]);
   const float* from = s.luma;
   std::vector<int> bins(kMedianBins);
   for (int band = 0; band < kBands; ++band) {
     std::fill(bins.begin(), bins.end(), 0);
     int counted = 0;
-    double energy = 0.0;
-    for (std::ptrdiff_t i = 0; i < area; ++i) {
-      const float weight = clamp_unit(mask[i]);
-      if (!(weight > 0.0f)) continue;
+    double energy = 0.0, total = 0.0;
+    each_weighted(mask, size, [&](std::ptrdiff_t i, float weight) {
       const float detail = from[i] - s.smooth[band][i];
+      total += static_cast<double>(weight);
       energy += static_cast<double>(weight) * detail * detail;
-      if (!(weight > 0.5f)) continue;
+      if (!(weight > 0.5f)) return;
       const int bin = static_cast<int>(std::abs(detail) * kMedianScale);
       ++bins[static_cast<std::size_t>(std::min(bin, kMedianBins - 1))];
       ++counted;
-    }
+    });
     const double noise = median(bins, counted) / kMedianScale / 0.6745;
+    out[0] = total;
     out[1 + 2 * band] = energy;
-    out[2 + 2 * band] = noise * noise * out[0];
+    out[2 + 2 * band] = noise * noise * total;
     from = s.smooth[band];
   }
 }

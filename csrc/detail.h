@@ -1,7 +1,7 @@
 // Sharpness: the contrast of a picture's fine detail, in two bands, measured and matched at crop size.
 #pragma once
 
-#include "hd.h"
+#include "lanes.h"
 
 namespace fs {
 
@@ -18,7 +18,11 @@ inline constexpr int kDetailNumbers = 1 + 2 * kBands;
 FS_HD float smoothed(float before, float here, float after) { return 0.25f * (before + after) + 0.5f * here; }
 
 // BT.709's weights, whatever the picture's own matrix: both pictures are measured alike.
-FS_HD float luma_of(float r, float g, float b) { return 0.2126f * r + 0.7152f * g + 0.0722f * b; }
+template <class F>
+FS_HD F luma_of(F r, F g, F b) {
+  using L = Lanes<F>;
+  return L::set(0.2126f) * r + L::set(0.7152f) * g + L::set(0.0722f) * b;
+}
 
 // What is added to R', G' and B' alike.
 FS_HD float sharpening(const float (&bands)[kBands], const float (&gains)[kBands]) {

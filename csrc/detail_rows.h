@@ -1,6 +1,6 @@
 // The loops of detail.h over whole pictures. Part of the SIMD kernels (rows.h).
 //
-// They are plain so that the compiler can vectorise them for each instruction set.
+// Most are plain: the compiler vectorises them for each instruction set.
 #pragma once
 
 #include "detail.h"
@@ -10,10 +10,16 @@ namespace fs {
 
 template <class F>
 struct DetailRows {
+  using L = Lanes<F>;
+
   static void luma(const float* picture, std::ptrdiff_t area, float* out) {
     const float *r = picture, *g = r + area, *b = g + area;
-    for (std::ptrdiff_t i = 0; i < area; ++i)
-      out[i] = luma_of(clamp_unit(r[i]), clamp_unit(g[i]), clamp_unit(b[i]));
+    along_row<F>(static_cast<int>(area), [&](int i, int n) __attribute__((always_inline)) {
+      L::store(out + i,
+               luma_of(clamp_unit(L::load(r + i, n)), clamp_unit(L::load(g + i, n)),
+                       clamp_unit(L::load(b + i, n))),
+               n);
+    });
   }
 
   // One smoothing with holes of `hole` pixels; row: room for `size` numbers.
