@@ -1,5 +1,5 @@
 // Vectors that a body works on in step. The operations of a long body on one vector mostly wait for one
-// another; those of several do not (`fastswap bench ops`, reinhard: a quarter less time).
+// another; those of several do not (`fastswap bench ops`, reinhard: a sixth less time).
 #pragma once
 
 #include "lanes.h"
