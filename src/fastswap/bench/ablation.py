@@ -64,6 +64,7 @@ LOSSES: dict[str, dict[str, Any]] = {
     "squared in place of absolute error": {"pixel": 0.0, "square": 5.0},
     "style": {"style": 0.2},
     "expression read, swap not followed": {"follow": 0.0},
+    "codes may tell whose they are": {"align": 0.0},
     "neither read nor followed": {"expression": 0.0, "follow": 0.0},
 }
 AUGMENTS: dict[str, dict[str, Any]] = {

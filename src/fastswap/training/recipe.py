@@ -51,8 +51,9 @@ class LossWeights:
     weight of a pixel outside the face, inside it is 1. priority: weight added where eyes and mouth are. style: error of
     the swap's local colours against the target's face, by mean and deviation (Huang and Belongie 2017); the swap
     then takes the target's light. expression: squared error of the expression that the code tells. follow: squared
-    error of the expression that the swap shows (both in the family duo, see there). gan: share of the patch
-    discriminator in the GAN stage (Isola et al. 2017).
+    error of the expression that the swap shows. align: cross entropy of whose face a code seems to be with "either",
+    see `domain`; these three are of the family duo. gan: share of the patch discriminator in the GAN stage (Isola et
+    al. 2017).
     """
 
     pixel: float = 1.0
@@ -66,6 +67,7 @@ class LossWeights:
     style: float = 0.0
     expression: float = 0.1
     follow: float = 0.1
+    align: float = 0.003
     gan: float = 0.05
 
 

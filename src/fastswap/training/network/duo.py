@@ -51,7 +51,8 @@ class Duo(Generator):
         maps = self.rise(self.widen(codes))
         own, other = maps[: len(source)], maps[len(source) :]
         followed = self._read_again(self._decode(other, "source")) if follow else None
-        return Drawn(self._decode(own, "source"), self._decode(other, "target"), self.reader(codes), followed)
+        drawn = self._decode(own, "source"), self._decode(other, "target")
+        return Drawn(*drawn, self.reader(codes), followed, codes)
 
     def draw(self, face: Tensor, side: Side) -> Tensor:
         return self._decode(self.rise(self.widen(self.narrow(self.encoder(face)))), side)

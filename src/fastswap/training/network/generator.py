@@ -19,13 +19,15 @@ class Drawn(NamedTuple):
 
     source, target: logits [N, 4, R, R] of both persons' faces drawn as themselves. read: the expressions [2N, 9] that
     the code of each face tells, source's first. followed: the expressions [N, 9] that the target's faces still show
-    when they are drawn as the source. None where a family has no such thing.
+    when they are drawn as the source. codes: [2N, latent] of all faces, source's first. None where a family has no such
+    thing.
     """
 
     source: Tensor
     target: Tensor
     read: Tensor | None = None
     followed: Tensor | None = None
+    codes: Tensor | None = None
 
 
 class Generator(nn.Module, ABC):

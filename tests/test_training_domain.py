@@ -1,0 +1,71 @@
+"""The judge of codes: it learns whose face a code is of, and the encoder learns to leave it in doubt."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from fastswap.training.recipe import LossWeights
+from learning import MICRO, blobs
+
+torch = pytest.importorskip("torch", reason="training needs torch")
+
+from fastswap.training.domain import Judge  # noqa: E402
+from fastswap.training.learner import SHOWN, Learner  # noqa: E402
+
+pytestmark = pytest.mark.usefixtures("one_thread")
+
+
+def learner(align: float, family: str = "duo") -> Learner:
+    return Learner(
+        replace(MICRO, family=family),
+        blobs(1),
+        blobs(2),
+        batch=8,
+        seed=0,
+        device=torch.device("cpu"),
+        bf16=False,
+        weights=LossWeights(align=align),
+    )
+
+
+def test_two_clouds_of_codes_are_told_apart() -> None:
+    judge, random = Judge(8, torch.device("cpu")), torch.Generator().manual_seed(1)
+    codes = torch.randn((32, 8), generator=random)
+    codes[16:] += 2.0
+    first = float(judge.learn(codes, 1.0))
+    for _ in range(100):
+        judge.descend()
+        last = float(judge.learn(codes, 1.0))
+    assert first == pytest.approx(math.log(2), abs=0.2)
+    assert last < 0.05
+    assert float(judge.doubt(codes)) > 2.0 * math.log(2)
+
+
+def test_doubt_moves_the_codes_and_not_the_judge() -> None:
+    judge = Judge(8, torch.device("cpu"))
+    codes = torch.randn((4, 8), requires_grad=True)
+    judge.doubt(codes).backward()
+    assert codes.grad is not None
+    assert codes.grad.abs().max() > 0
+    assert all(weight.grad is None and weight.requires_grad for weight in judge.parameters)
+
+
+def test_the_encoder_leaves_the_judge_in_doubt() -> None:
+    def told(align: float) -> float:
+        model = learner(align)
+        place = SHOWN.index("judge")
+        return float(np.mean([float(model.step(1e-3)[place]) for _ in range(150)][-30:]))
+
+    assert told(1e-6) < 0.1
+    assert told(0.3) > 0.4
+
+
+@pytest.mark.parametrize(("align", "family"), [(0.0, "duo"), (0.003, "df"), (0.003, "liae")])
+def test_there_is_no_judge_where_none_is_asked_for(align: float, family: str) -> None:
+    model = learner(align, family)
+    assert model.judge is None
+    assert float(model.step(1e-3)[SHOWN.index("align")]) == 0.0
