@@ -1,4 +1,4 @@
-"""The judge of codes: it tells from a face's code whose face it is, and the encoder learns to leave it in doubt.
+"""The domain classifier: it tells from a face's code whose face it is, and the encoder learns to confuse it.
 
 A person's decoder has met the codes of that person's faces alone. Where the other's lie elsewhere, the swap is drawn
 from codes that the decoder never met, and smears; no reconstruction shows it. Domain-adversarial training (Ganin et al.
@@ -20,7 +20,7 @@ RATE = 1e-3
 SLOPE = 0.1
 
 
-class Judge:
+class DomainClassifier:
     """The classifier of codes [N, latent], with its optimiser."""
 
     def __init__(self, latent: int, device: torch.device) -> None:
@@ -34,8 +34,8 @@ class Judge:
         self.parameters = list(self.network.parameters())
         self.optimizer = torch.optim.AdamW(self.parameters, lr=RATE, betas=(0.5, 0.99), fused=True)
 
-    def doubt(self, codes: Tensor) -> Tensor:
-        """The encoder's share: cross entropy of the answers with "either"; its least is log 2. The judge's own
+    def confusion(self, codes: Tensor) -> Tensor:
+        """The encoder's share: cross entropy of the answers with "either"; its least is log 2. The classifier's own
         gradients stay untouched."""
         for weight in self.parameters:
             weight.requires_grad_(False)
@@ -47,7 +47,7 @@ class Judge:
         return F.binary_cross_entropy_with_logits(answers, torch.full_like(answers, 0.5))
 
     def learn(self, codes: Tensor, share: float) -> Tensor:
-        """Adds the judge's gradients, times `share`; its loss. codes: as many of the source as of the target, the
+        """Adds the classifier's gradients, times `share`; its loss. codes: as many of the source as of the target, the
         source's first."""
         answers = self.network(codes.detach().float())
         source, target = answers.chunk(2)

@@ -13,7 +13,7 @@ from torch import Tensor
 
 from fastswap.training import augment, expression
 from fastswap.training.augment import Batch
-from fastswap.training.domain import Judge
+from fastswap.training.domain import DomainClassifier
 from fastswap.training.feed import Feed
 from fastswap.training.gan import Critic
 from fastswap.training.loss import PARTS, face_loss, style_loss
@@ -29,8 +29,8 @@ EMA_EVERY = 4
 """Steps between updates of the averaged weights: on a CPU each update costs as much memory traffic as the optimiser."""
 MAX_NORM = 1.0
 DEFAULT_CHANGES, DEFAULT_WEIGHTS = Augment(), LossWeights()
-SHOWN = (*PARTS, "style", "expression", "follow", "align", "judge", "gan", "critic")
-"""What `Learner.step` tells: the parts of the loss, and the judge's and the critic's own."""
+SHOWN = (*PARTS, "style", "expression", "follow", "align", "domain", "gan", "critic")
+"""What `Learner.step` tells: the parts of the loss, and the domain classifier's and the critic's own."""
 
 
 class Learner:
@@ -76,7 +76,9 @@ class Learner:
         self.optimizer = torch.optim.AdamW(
             self.parameters, lr=0.0, betas=(0.9, 0.99), weight_decay=0.01, fused=not plain
         )
-        self.judge = Judge(shape.latent, device) if weights.align and shape.family == "duo" else None
+        self.domain = (
+            DomainClassifier(shape.latent, device) if weights.align and shape.family == "duo" else None
+        )
         self.critic = Critic(shape.resolution, device) if adversary else None
         self.step_count = 0
         self.blown = torch.zeros((), device=device)
@@ -137,11 +139,11 @@ class Learner:
         for name, error in _expression_errors(drawn, source, target).items():
             total = total + getattr(weights, name) * error
             figures[name] = error.detach()
-        if self.judge is not None and drawn.codes is not None:
-            doubt = self.judge.doubt(drawn.codes)
-            total = total + weights.align * doubt
-            figures["judge"] = self.judge.learn(drawn.codes, share)
-            figures["align"] = doubt.detach()
+        if self.domain is not None and drawn.codes is not None:
+            confusion = self.domain.confusion(drawn.codes)
+            total = total + weights.align * confusion
+            figures["domain"] = self.domain.learn(drawn.codes, share)
+            figures["align"] = confusion.detach()
         if gan and self.critic is not None:
             real, fake = _pictures(pairs)
             fool = self.critic.fool(fake, bf16=self.bf16)
@@ -163,9 +165,9 @@ class Learner:
             group["lr"] = rate
         self.optimizer.step()
         self.optimizer.zero_grad(set_to_none=True)
-        if self.judge is not None:
-            self.world.average([weight.grad for weight in self.judge.parameters])
-            self.judge.descend()
+        if self.domain is not None:
+            self.world.average([weight.grad for weight in self.domain.parameters])
+            self.domain.descend()
         if gan and self.critic is not None:
             self.world.average([weight.grad for weight in self.critic.parameters])
             self.critic.descend(rate)
@@ -244,7 +246,7 @@ class Learner:
             "average": self.average,
             "optimizer": self.optimizer.state_dict(),
             "rng": self.world.gather(self.rng.state()),
-            "judge": self.judge.state() if self.judge else None,
+            "domain": self.domain.state() if self.domain else None,
             "critic": self.critic.state() if self.critic else None,
         }
 
@@ -256,8 +258,8 @@ class Learner:
             for mean, saved in zip(self.average, state["average"], strict=True):
                 mean.copy_(saved)
         self.rng.restore(state["rng"][self.world.rank])
-        if self.judge and state.get("judge"):
-            self.judge.restore(state["judge"])
+        if self.domain and state.get("domain"):
+            self.domain.restore(state["domain"])
         if self.critic and state["critic"]:
             self.critic.restore(state["critic"])
         self.step_count = int(state["step"])
@@ -265,7 +267,7 @@ class Learner:
     def finish(self) -> None:
         """Training is over: what only steps need is let go, and a model is exported in the memory that this frees."""
         self.optimizer.state.clear()
-        self.judge = self.critic = None
+        self.domain = self.critic = None
 
     def start_from(self, weights: dict[str, Tensor]) -> None:
         """Takes the averaged weights of another training and nothing else of it."""
