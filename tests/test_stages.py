@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 import pytest
 
@@ -123,3 +123,32 @@ def test_busy_time_of_work_side_by_side_is_known_though_nobody_waits_for_it(work
     with Stages() as stages:
         list(stages.thread("work", side_by_side(work, stages.thread("slow", slow()), workers)))
     assert 0.9 * 8 * 0.03 / workers < stages.busy["work"] < 0.7 * stages.busy["slow"]
+
+
+def test_a_stop_while_a_thread_is_being_started(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Before the thread runs, and after: what was raised comes out, and a thread that runs is waited for."""
+    start, ended = threading.Thread.start, threading.Event()
+
+    def before(_: threading.Thread) -> None:
+        raise KeyboardInterrupt
+
+    def soon(thread: threading.Thread) -> None:
+        monkeypatch.undo()
+        threading.Timer(0.1, start, (thread,)).start()
+        raise KeyboardInterrupt
+
+    def numbers() -> Iterator[int]:
+        time.sleep(0.1)
+        ended.set()
+        yield 1
+
+    def begin(how: Callable[[threading.Thread], None]) -> None:
+        with Stages() as stages:
+            monkeypatch.setattr(threading.Thread, "start", how)
+            stages.thread("numbers", numbers())
+
+    for how in (before, soon):
+        with pytest.raises(KeyboardInterrupt):
+            begin(how)
+        monkeypatch.undo()
+    assert ended.is_set()

@@ -21,6 +21,8 @@ R = TypeVar("R")
 
 _END = object()
 _POLL_S = 0.05
+_BEGIN_S = 1.0
+"""How long a thread that was started may take to begin, at the most."""
 
 
 class _Stopped(Exception):
@@ -69,6 +71,19 @@ def _wait(seconds: float) -> None:
     _waited.seconds = getattr(_waited, "seconds", 0.0) + seconds
 
 
+def _join(thread: threading.Thread) -> None:
+    """Waits for its end. A signal in the middle of `Thread.start` leaves one that is about to begin, or never will."""
+    end = time.monotonic() + _BEGIN_S
+    while True:
+        try:
+            thread.join()
+            return
+        except RuntimeError:  # it has not begun
+            if time.monotonic() > end:
+                return
+            time.sleep(0.01)
+
+
 class Stages:
     """Runs generators in threads; knows for how long each one worked.
 
@@ -91,7 +106,7 @@ class Stages:
     ) -> None:
         self._stop.set()
         for thread in self._threads:
-            thread.join()
+            _join(thread)
 
     def thread(self, name: str, items: Iterable[T], depth: int | None = None) -> Iterator[T]:
         """Runs `items` in a thread named `name`; at most `depth` results wait for the consumer."""
