@@ -213,6 +213,33 @@ def test_ctrl_c_in_the_middle(generator: Path, tmp_path: Path) -> None:
         assert [p.name for p in tmp_path.iterdir()] == ["long.mp4"]
 
 
+def test_ctrl_c_while_a_thread_is_being_started_comes_just_after() -> None:
+    program = """
+import signal, threading, time
+from fastswap import __main__ as command
+from fastswap.errors import Interrupted
+for number in (signal.SIGINT, signal.SIGALRM):
+    signal.signal(number, command._stop)
+wait = threading.Event.wait
+def hit(self, timeout=None):
+    threading.Event.wait = wait
+    signal.raise_signal(signal.SIGINT)
+    print("started", flush=True)
+    return wait(self, timeout)
+threading.Event.wait = hit
+try:
+    threading.Thread(target=print, args=("ran",)).start()
+    time.sleep(5)
+except Interrupted:
+    print("stopped")
+"""
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=False)
+    assert "ran" in done.stdout
+    assert "started" in done.stdout
+    assert done.stdout.endswith("stopped\n")
+    assert done.stderr == ""
+
+
 def _wait_for(seen: Callable[[], bool], process: subprocess.Popen[str], seconds: float = 250) -> None:
     end = time.monotonic() + seconds
     while not seen():
