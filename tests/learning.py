@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pytest
@@ -15,6 +16,9 @@ from fastswap.training.presets import Preset, Shape
 from fastswap.training.recipe import Augment
 from fastswap.training.report import TrainReport
 from fastswap.training.store import FaceArrays
+
+if TYPE_CHECKING:
+    from fastswap.training.learner import Learner
 
 MICRO = Shape(32, (32, 32), 32, (32, 32))
 FAMILIES = [replace(MICRO, family=family) for family in ("df", "liae", "duo")]
@@ -42,6 +46,21 @@ def blobs(seed: int, count: int = 12, side: int = 60) -> FaceArrays:
     turns = rng.uniform(-30, 30, (count, 2)).astype(np.float32)
     shown = rng.normal(size=(count, expression.COUNT)).astype(np.float32)
     return FaceArrays((planes,), 1.3, "dfl_whole_face", (), turns, shown)
+
+
+def learner(**options: Any) -> Learner:
+    """Of two persons' blobs, in float32 on the CPU; options as of `Learner`."""
+    import torch
+
+    from fastswap.training.learner import Learner
+
+    settings = {"shape": MICRO, "batch": 4, "seed": 0, "device": torch.device("cpu"), "bf16": False} | options
+    return Learner(source=blobs(1), target=blobs(2), **settings)
+
+
+def losses(model: Learner, steps: int) -> list[float]:
+    """The whole loss of each of so many steps."""
+    return [float(model.step(1e-3)[0]) for _ in range(steps)]
 
 
 NOTHING = Augment(

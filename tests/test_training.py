@@ -8,6 +8,7 @@ import shutil
 import signal
 import subprocess
 import sys
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -26,13 +27,13 @@ from fastswap.model import load_contract
 from fastswap.progress import Progress
 from fastswap.training import presets
 from fastswap.training.presets import Preset
-from learning import ASKED, MICRO, MICRO_PRESET, Go, blobs
+from fastswap.training.recipe import Augment
+from learning import ASKED, MICRO, MICRO_PRESET, Go, learner, losses
 
 torch = pytest.importorskip("torch", reason="training needs torch")
 
-from fastswap.training import augment, checkpoint  # noqa: E402
+from fastswap.training import checkpoint  # noqa: E402
 from fastswap.training.device import pick_device  # noqa: E402
-from fastswap.training.learner import Learner  # noqa: E402
 from fastswap.training.preview import GAP, HEAD  # noqa: E402
 
 
@@ -43,44 +44,30 @@ def _micro(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(presets.PRESETS, "micro", MICRO_PRESET)
 
 
-def learner(seed: int = 0, *, bf16: bool = False, flip: float = 0.3) -> Learner:
-    return Learner(
-        MICRO,
-        blobs(1),
-        blobs(2),
-        batch=4,
-        seed=seed,
-        device=torch.device("cpu"),
-        bf16=bf16,
-        changes=augment.Augment(flip=flip),
-    )
-
-
-def losses(model: Learner, steps: int) -> list[float]:
-    return [float(model.step(1e-3)[0]) for _ in range(steps)]
+flipped = partial(learner, changes=Augment(flip=0.3))
 
 
 @pytest.mark.parametrize("bf16", [False, True])
 def test_the_loss_goes_down(bf16: bool) -> None:
-    course = losses(learner(bf16=bf16), 60)
+    course = losses(flipped(bf16=bf16), 60)
     assert np.mean(course[-5:]) < 0.5 * np.mean(course[:5])
 
 
 def test_the_same_seed_gives_the_same_losses_and_another_does_not() -> None:
-    first = losses(learner(), 4)
-    assert losses(learner(), 4) == first
-    assert losses(learner(seed=1), 4) != first
+    first = losses(flipped(), 4)
+    assert losses(flipped(), 4) == first
+    assert losses(flipped(seed=1), 4) != first
 
 
 def test_going_on_from_a_checkpoint_equals_never_having_stopped(tmp_path: Path) -> None:
-    whole = learner()
+    whole = flipped()
     course = losses(whole, 10)
-    part = learner()
+    part = flipped()
     losses(part, 6)
     checkpoint.save(tmp_path, {"learner": part.state()})
     found = checkpoint.load(tmp_path)
     assert found is not None
-    other = learner()
+    other = flipped()
     losses(other, 3)
     other.restore(found[0]["learner"])
     assert losses(other, 4) == course[6:]
@@ -89,7 +76,7 @@ def test_going_on_from_a_checkpoint_equals_never_having_stopped(tmp_path: Path) 
 
 
 def test_the_average_trails_the_weights() -> None:
-    model = learner()
+    model = flipped()
     losses(model, 12)
     gaps = [float((a - w.detach()).abs().max()) for a, w in zip(model.average, model.parameters, strict=True)]
     assert 0.0 < max(gaps) < 0.1
@@ -99,7 +86,7 @@ def test_the_average_trails_the_weights() -> None:
 
 
 def test_an_infinite_gradient_leaves_the_weights_alone() -> None:
-    model = learner()
+    model = flipped()
     losses(model, 2)
     before = [weight.detach().clone() for weight in model.parameters]
     with torch.no_grad():

@@ -14,13 +14,12 @@ from fastswap import actors
 from fastswap.training import expression
 from fastswap.training.recipe import Stages
 from fastswap.training.store import FaceArrays, load_faces
-from learning import MICRO, NOTHING, blobs
+from learning import NOTHING, blobs, learner
 
 torch = pytest.importorskip("torch", reason="training needs torch")
 
 from fastswap.training import augment, degrade, loss, schedule  # noqa: E402
 from fastswap.training.feed import Feed, pose_weights  # noqa: E402
-from fastswap.training.learner import Learner  # noqa: E402
 from fastswap.training.rng import Rng  # noqa: E402
 
 
@@ -232,16 +231,7 @@ def test_expressions_mean_the_same_for_both_persons(facesets: tuple[Path, Path])
 
 def test_a_mirrored_face_tells_a_mirrored_expression() -> None:
     faces = blobs(1)
-    model = Learner(
-        MICRO,
-        faces,
-        blobs(2),
-        batch=8,
-        seed=0,
-        device=torch.device("cpu"),
-        bf16=False,
-        changes=replace(NOTHING, flip=0.5),
-    )
+    model = learner(batch=8, changes=replace(NOTHING, flip=0.5))
     chosen = np.arange(8)
     batch = model._batch("source", torch.from_numpy(faces.take(chosen)), chosen, 1.0)
     assert batch.mirrored is not None

@@ -9,27 +9,14 @@ import numpy as np
 import pytest
 
 from fastswap.training.recipe import LossWeights
-from learning import MICRO, blobs
+from learning import MICRO, learner
 
 torch = pytest.importorskip("torch", reason="training needs torch")
 
-from fastswap.training.domain import DomainClassifier  # noqa: E402
-from fastswap.training.learner import SHOWN, Learner  # noqa: E402
+from fastswap.training.domain import RATE, DomainClassifier  # noqa: E402
+from fastswap.training.learner import SHOWN  # noqa: E402
 
 pytestmark = pytest.mark.usefixtures("one_thread")
-
-
-def learner(align: float, family: str = "duo") -> Learner:
-    return Learner(
-        replace(MICRO, family=family),
-        blobs(1),
-        blobs(2),
-        batch=8,
-        seed=0,
-        device=torch.device("cpu"),
-        bf16=False,
-        weights=LossWeights(align=align),
-    )
 
 
 def test_two_clouds_of_codes_are_told_apart() -> None:
@@ -38,7 +25,7 @@ def test_two_clouds_of_codes_are_told_apart() -> None:
     codes[16:] += 2.0
     first = float(classifier.learn(codes, 1.0))
     for _ in range(100):
-        classifier.descend()
+        classifier.descend(RATE)
         last = float(classifier.learn(codes, 1.0))
     assert first == pytest.approx(math.log(2), abs=0.2)
     assert last < 0.05
@@ -56,7 +43,7 @@ def test_confusion_moves_the_codes_and_not_the_classifier() -> None:
 
 def test_the_encoder_confuses_the_classifier() -> None:
     def told(align: float) -> float:
-        model = learner(align)
+        model = learner(batch=8, weights=LossWeights(align=align))
         place = SHOWN.index("domain")
         return float(np.mean([float(model.step(1e-3)[place]) for _ in range(150)][-30:]))
 
@@ -66,6 +53,6 @@ def test_the_encoder_confuses_the_classifier() -> None:
 
 @pytest.mark.parametrize(("align", "family"), [(0.0, "duo"), (0.003, "df"), (0.003, "liae")])
 def test_there_is_no_classifier_where_none_is_asked_for(align: float, family: str) -> None:
-    model = learner(align, family)
+    model = learner(shape=replace(MICRO, family=family), batch=8, weights=LossWeights(align=align))
     assert model.domain is None
     assert float(model.step(1e-3)[SHOWN.index("align")]) == 0.0

@@ -5,13 +5,14 @@ from __future__ import annotations
 import gc
 import json
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 import pytest
 
 from commands import Run
 from fastswap.errors import TrainingError
-from learning import MICRO, MICRO_TOML, Go, blobs
+from learning import MICRO, MICRO_TOML, Go, learner
 
 torch = pytest.importorskip("torch", reason="training needs torch")
 
@@ -22,10 +23,6 @@ from fastswap.training.learner import Learner  # noqa: E402
 
 SHAPE = replace(MICRO, resolution=64)
 needs_proc = pytest.mark.skipif(not Path("/proc/self/clear_refs").exists(), reason="Linux only")
-
-
-def learner(batch: int) -> Learner:
-    return Learner(SHAPE, blobs(1), blobs(2), batch=batch, seed=0, device=torch.device("cpu"), bf16=False)
 
 
 def test_a_lack_of_memory_says_what_fits_and_fit_uses_it(go: Go, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -51,13 +48,13 @@ def test_a_lack_of_memory_says_what_fits_and_fit_uses_it(go: Go, monkeypatch: py
 
 @needs_proc
 def test_the_peak_is_measured_and_grows_with_the_faces() -> None:
-    few, many = ram.peak(lambda: learner(1)), ram.peak(lambda: learner(96))
+    few, many = (ram.peak(partial(learner, shape=SHAPE, batch=count)) for count in (1, 96))
     assert few is not None
     assert many is not None
     # Of each face at least its warped and its true picture are kept, and what the first layers make of them.
     assert many - few > 95 * 2 * 64 * 64 * 4 * 20
     gc.collect()
-    again = ram.peak(lambda: learner(1))
+    again = ram.peak(partial(learner, shape=SHAPE, batch=1))
     assert again is not None
     assert again - few < 0.5 * (many - few)  # what was taken is given back
 

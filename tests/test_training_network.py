@@ -16,30 +16,15 @@ from fastswap.errors import (
 )
 from fastswap.model import Contract, load_contract
 from fastswap.training.presets import PRESETS, Shape
-from learning import ASKED, FAMILIES, MICRO, blobs
+from fastswap.training.recipe import Augment
+from learning import ASKED, FAMILIES, MICRO, learner, losses
 
 torch = pytest.importorskip("torch", reason="training needs torch")
 
-from fastswap.training import augment, network  # noqa: E402
+from fastswap.training import network  # noqa: E402
 from fastswap.training.export import export, run_onnx, to_onnx  # noqa: E402
-from fastswap.training.learner import Learner  # noqa: E402
 
-
-def learner(seed: int = 0, *, bf16: bool = False, flip: float = 0.3) -> Learner:
-    return Learner(
-        MICRO,
-        blobs(1),
-        blobs(2),
-        batch=4,
-        seed=seed,
-        device=torch.device("cpu"),
-        bf16=bf16,
-        changes=augment.Augment(flip=flip),
-    )
-
-
-def losses(model: Learner, steps: int) -> list[float]:
-    return [float(model.step(1e-3)[0]) for _ in range(steps)]
+flipped = partial(learner, changes=Augment(flip=0.3))
 
 
 @pytest.mark.parametrize(
@@ -87,26 +72,14 @@ def test_the_swap_path_draws_what_the_generator_does(shape: Shape) -> None:
 def test_a_compiled_network_learns_the_same(monkeypatch: pytest.MonkeyPatch) -> None:
     """Traced, with its derivatives, and run as traced; making kernels of that is torch's own matter and takes long."""
     monkeypatch.setattr(torch, "compile", partial(torch.compile, backend="aot_eager"))
-    plain, compiled = (
-        Learner(
-            MICRO,
-            blobs(1),
-            blobs(2),
-            batch=2,
-            seed=0,
-            device=torch.device("cpu"),
-            bf16=False,
-            compiled=compiled,
-        )
-        for compiled in (False, True)
-    )
+    plain, compiled = (learner(batch=2, compiled=compiled) for compiled in (False, True))
     for _ in range(2):
         assert torch.allclose(plain.step(1e-3), compiled.step(1e-3), rtol=compare.TORCH_PARTS)
 
 
 @pytest.mark.parametrize("shape", FAMILIES, ids=lambda shape: shape.family)
 def test_every_weight_of_a_family_learns(shape: Shape) -> None:
-    model = Learner(shape, blobs(1), blobs(2), batch=2, seed=0, device=torch.device("cpu"), bf16=False)
+    model = learner(shape=shape, batch=2)
     before = [weight.detach().clone() for weight in model.parameters]
     losses(model, 2)
     for old, new in zip(before, model.parameters, strict=True):
@@ -133,7 +106,7 @@ def contract(resolution: int) -> Contract:
 
 @pytest.mark.parametrize("count", [1, 3])
 def test_the_exported_file_computes_what_torch_computes(tmp_path: Path, count: int) -> None:
-    model = learner()
+    model = flipped()
     losses(model, 20)
     faces = model.stills("target", count).face.numpy()
     path = tmp_path / "model.onnx"
@@ -173,7 +146,7 @@ def test_a_precision_that_draws_worse_than_expected_is_told(
 ) -> None:
     """The model is written all the same: hours of training must not be lost to a pixel."""
     monkeypatch.setattr("fastswap.training.export.TOLERANCE", {"f32": 2e-3, "bf16": 0.0, "f16": 0.5})
-    model = learner()
+    model = flipped()
     losses(model, 5)
     path = tmp_path / "m.onnx"
     made = export(model.averaged(), contract(32), path, model.stills("target", 3).face.numpy())
@@ -187,7 +160,7 @@ def test_a_precision_that_the_processor_lacks_is_not_taken_for_another(
 ) -> None:
     """f16 with its 11 bits, worked out in float32, is nearer to the truth than bf16 with its 8."""
     monkeypatch.setattr("fastswap.training.export.native", lambda precision: precision == "f32")
-    model = learner()
+    model = flipped()
     losses(model, 20)
     faces = model.stills("target", 3).face.numpy()
     made = export(model.averaged(), contract(32), tmp_path / "m.onnx", faces)

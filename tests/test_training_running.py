@@ -18,7 +18,7 @@ from fastswap.errors import InputError, OutputError, SettingsError, TrainingErro
 from fastswap.progress import Progress
 from fastswap.training import presets
 from fastswap.training.presets import Shape
-from learning import ASKED, FAMILIES, MICRO, MICRO_PRESET, MICRO_TOML, NOTHING, Go, blobs
+from learning import ASKED, FAMILIES, MICRO_PRESET, MICRO_TOML, NOTHING, Go, blobs, learner
 
 torch = pytest.importorskip("torch", reason="training needs torch")
 
@@ -32,12 +32,6 @@ from fastswap.training.recipe import LossWeights  # noqa: E402
 def _micro(monkeypatch: pytest.MonkeyPatch) -> None:
     torch.set_num_threads(1)
     monkeypatch.setitem(presets.PRESETS, "micro", MICRO_PRESET)
-
-
-def learner(**options: object) -> Learner:
-    settings = {"batch": 4, "seed": 0, "device": torch.device("cpu"), "bf16": False} | options
-    shape = settings.pop("shape", MICRO)
-    return Learner(shape, blobs(1), blobs(2), **settings)  # type: ignore[arg-type]
 
 
 def weights(model: Learner) -> torch.Tensor:

@@ -9,41 +9,35 @@ all of whose it is cannot tell these either (measured on real footage: clear at 
 
 from __future__ import annotations
 
-from typing import Any
-
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
+
+from fastswap.training.adversary import Adversary
 
 WIDTH = 128
 RATE = 1e-3
 SLOPE = 0.1
 
 
-class DomainClassifier:
+class DomainClassifier(Adversary):
     """The classifier of codes [N, latent], with its optimiser."""
 
     def __init__(self, latent: int, device: torch.device) -> None:
-        self.network = nn.Sequential(
+        network = nn.Sequential(
             nn.Linear(latent, WIDTH),
             nn.LeakyReLU(SLOPE),
             nn.Linear(WIDTH, WIDTH),
             nn.LeakyReLU(SLOPE),
             nn.Linear(WIDTH, 1),
-        ).to(device)
-        self.parameters = list(self.network.parameters())
-        self.optimizer = torch.optim.AdamW(self.parameters, lr=RATE, betas=(0.5, 0.99), fused=True)
+        )
+        super().__init__(network, device, decay=0.01)
 
     def confusion(self, codes: Tensor) -> Tensor:
         """The encoder's share: cross entropy of the answers with "either"; its least is log 2. The classifier's own
         gradients stay untouched."""
-        for weight in self.parameters:
-            weight.requires_grad_(False)
-        try:
+        with self.still():
             answers = self.network(codes.float())
-        finally:
-            for weight in self.parameters:
-                weight.requires_grad_(True)
         return F.binary_cross_entropy_with_logits(answers, torch.full_like(answers, 0.5))
 
     def learn(self, codes: Tensor, share: float) -> Tensor:
@@ -55,19 +49,3 @@ class DomainClassifier:
         loss = F.binary_cross_entropy_with_logits(answers, truth)
         (share * loss).backward()  # type: ignore[no-untyped-call]
         return loss.detach()
-
-    def descend(self) -> None:
-        """One step of its optimiser; infinite gradients leave it out."""
-        norm = torch.nn.utils.clip_grad_norm_(self.parameters, 1.0)
-        self.optimizer.found_inf = (~torch.isfinite(norm)).float()  # type: ignore[attr-defined]
-        self.optimizer.step()
-        self.optimizer.zero_grad(set_to_none=True)
-
-    def state(self) -> dict[str, Any]:
-        """For a checkpoint."""
-        return {"weights": self.network.state_dict(), "optimizer": self.optimizer.state_dict()}
-
-    def restore(self, state: dict[str, Any]) -> None:
-        """Takes a state made by `state`."""
-        self.network.load_state_dict(state["weights"])
-        self.optimizer.load_state_dict(state["optimizer"])

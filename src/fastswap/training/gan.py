@@ -8,12 +8,12 @@ stable.
 
 from __future__ import annotations
 
-from typing import Any
-
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 from torch.nn.utils.parametrizations import spectral_norm
+
+from fastswap.training.adversary import Adversary
 
 SLOPE = 0.2
 WIDTHS = (32, 64, 128)
@@ -38,28 +38,17 @@ class Patches(nn.Module):
         return near, far
 
 
-class Critic:
+class Critic(Adversary):
     """The discriminator with its optimiser."""
 
-    def __init__(self, resolution: int, device: torch.device) -> None:
+    def __init__(self, device: torch.device) -> None:
+        super().__init__(Patches(), device, decay=0.0)
         self.device = device
-        self.network = Patches().to(device)
-        self.parameters = list(self.network.parameters())
-        self.optimizer = torch.optim.AdamW(
-            self.parameters, lr=0.0, betas=(0.5, 0.99), weight_decay=0.0, fused=True
-        )
 
     def fool(self, drawn: Tensor, *, bf16: bool) -> Tensor:
         """The generator's share: how unreal the drawn pictures look. The critic's own gradients stay untouched."""
-        for weight in self.parameters:
-            weight.requires_grad_(False)
-        try:
-            with torch.autocast(self.device.type, torch.bfloat16, enabled=bf16):
-                answers = self.network(drawn)
-        finally:
-            for weight in self.parameters:
-                weight.requires_grad_(True)
-        near, far = answers
+        with self.still(), torch.autocast(self.device.type, torch.bfloat16, enabled=bf16):
+            near, far = self.network(drawn)
         loss: Tensor = -0.5 * (near.float().mean() + far.float().mean())
         return loss
 
@@ -73,21 +62,3 @@ class Critic:
             loss = loss + 0.5 * (F.relu(1.0 - good).mean() + F.relu(1.0 + bad).mean())
         (share * loss).backward()  # type: ignore[no-untyped-call]
         return loss.detach()
-
-    def descend(self, rate: float) -> None:
-        """One step of the critic's optimiser; infinite gradients leave it out."""
-        norm = torch.nn.utils.clip_grad_norm_(self.parameters, 1.0)
-        self.optimizer.found_inf = (~torch.isfinite(norm)).float()  # type: ignore[attr-defined]
-        for group in self.optimizer.param_groups:
-            group["lr"] = rate
-        self.optimizer.step()
-        self.optimizer.zero_grad(set_to_none=True)
-
-    def state(self) -> dict[str, Any]:
-        """For a checkpoint."""
-        return {"weights": self.network.state_dict(), "optimizer": self.optimizer.state_dict()}
-
-    def restore(self, state: dict[str, Any]) -> None:
-        """Takes a state made by `state`."""
-        self.network.load_state_dict(state["weights"])
-        self.optimizer.load_state_dict(state["optimizer"])

@@ -11,9 +11,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from fastswap.training import augment, expression
+from fastswap.training import augment, domain, expression
 from fastswap.training.augment import Batch
-from fastswap.training.domain import DomainClassifier
 from fastswap.training.feed import Feed
 from fastswap.training.gan import Critic
 from fastswap.training.loss import PARTS, face_loss, style_loss
@@ -76,10 +75,9 @@ class Learner:
         self.optimizer = torch.optim.AdamW(
             self.parameters, lr=0.0, betas=(0.9, 0.99), weight_decay=0.01, fused=not plain
         )
-        self.domain = (
-            DomainClassifier(shape.latent, device) if weights.align and shape.family == "duo" else None
-        )
-        self.critic = Critic(shape.resolution, device) if adversary else None
+        aligned = weights.align > 0.0 and shape.family == "duo"
+        self.domain = domain.DomainClassifier(shape.latent, device) if aligned else None
+        self.critic = Critic(device) if adversary else None
         self.step_count = 0
         self.blown = torch.zeros((), device=device)
         """Steps whose gradients were infinite and were left out, since someone last set this to 0."""
@@ -165,12 +163,10 @@ class Learner:
             group["lr"] = rate
         self.optimizer.step()
         self.optimizer.zero_grad(set_to_none=True)
-        if self.domain is not None:
-            self.world.average([weight.grad for weight in self.domain.parameters])
-            self.domain.descend()
-        if gan and self.critic is not None:
-            self.world.average([weight.grad for weight in self.critic.parameters])
-            self.critic.descend(rate)
+        for adversary, own_rate in ((self.domain, domain.RATE), (self.critic if gan else None, rate)):
+            if adversary is not None:
+                self.world.average([weight.grad for weight in adversary.parameters])
+                adversary.descend(own_rate)
         self.step_count += 1
         if self.step_count % EMA_EVERY == 0:
             # A short memory at first, or the random start would linger in the average.
