@@ -48,14 +48,15 @@ def blobs(seed: int, count: int = 12, side: int = 60) -> FaceArrays:
     return FaceArrays((planes,), 1.3, "dfl_whole_face", (), turns, shown)
 
 
-def learner(**options: Any) -> Learner:
-    """Of two persons' blobs, in float32 on the CPU; options as of `Learner`."""
+def learner(*, faces: tuple[FaceArrays, FaceArrays] | None = None, **options: Any) -> Learner:
+    """In float32 on the CPU; options as of `Learner`. faces: of both persons, by default blobs."""
     import torch
 
     from fastswap.training.learner import Learner
 
     settings = {"shape": MICRO, "batch": 4, "seed": 0, "device": torch.device("cpu"), "bf16": False} | options
-    return Learner(source=blobs(1), target=blobs(2), **settings)
+    source, target = faces or (blobs(1), blobs(2))
+    return Learner(source=source, target=target, **settings)
 
 
 def losses(model: Learner, steps: int) -> list[float]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -20,6 +21,7 @@ torch = pytest.importorskip("torch", reason="training needs torch")
 
 from fastswap.training import augment, degrade, loss, schedule  # noqa: E402
 from fastswap.training.feed import Feed, pose_weights  # noqa: E402
+from fastswap.training.learner import MOST, widening  # noqa: E402
 from fastswap.training.rng import Rng  # noqa: E402
 
 
@@ -67,6 +69,50 @@ def test_each_change_does_what_it_says() -> None:
 
 def _fields(settings: augment.Augment) -> dict[str, float]:
     return {name: getattr(settings, name) for name in settings.__dataclass_fields__}
+
+
+def spread(masks: torch.Tensor) -> tuple[float, float]:
+    """Mean deviation of masks [N, 1, H, W] across and down."""
+    rows, columns = (torch.arange(side, dtype=torch.float32) for side in masks.shape[2:])
+    shares = masks / masks.sum((2, 3), keepdim=True)
+    across, down = shares.sum(2)[:, 0], shares.sum(3)[:, 0]
+    found = []
+    for places, weights in ((columns, across), (rows, down)):
+        mean = (weights * places).sum(1, keepdim=True)
+        found.append(float((weights * (places - mean).square()).sum(1).sqrt().mean()))
+    return found[0], found[1]
+
+
+@pytest.mark.parametrize("target_width", [0.175, 0.23])
+def test_the_source_is_made_as_wide_as_the_target_and_no_higher(target_width: float) -> None:
+    source, target = replace(blobs(1), width=0.2), replace(blobs(2), width=target_width)
+    plain = learner(faces=(source, target), changes=replace(NOTHING, proportions=0.0))
+    fitted = learner(faces=(source, target), changes=replace(NOTHING, proportions=1.0))
+    wanted = target_width / 0.2
+    assert fitted.widen == {"source": pytest.approx(wanted), "target": 1.0}
+    assert torch.equal(fitted.stills("target", 12).face, plain.stills("target", 12).face)
+    chosen = np.arange(12)
+    for before, after in (
+        (plain.stills("source", 12), fitted.stills("source", 12)),
+        tuple(
+            each._batch("source", torch.from_numpy(source.planes), chosen, np.zeros(12, bool), 1.0)
+            for each in (plain, fitted)
+        ),
+    ):
+        (wide, high), (wider, as_high) = spread(before.mask), spread(after.mask)
+        assert wider / wide == pytest.approx(wanted, abs=0.01)
+        assert as_high / high == pytest.approx(1.0, abs=0.01)
+    assert torch.equal(after.warped, after.face)
+
+
+def test_small_differences_of_width_belong_to_the_person() -> None:
+    known, unknown = replace(blobs(1), width=0.2), blobs(2)
+    assert widening(known, unknown, 1.0) == widening(unknown, known, 1.0) == 1.0
+    for ratio, wanted in ((1.04, 1.0), (0.97, 1.0), (1.13, 1.13), (0.88, 0.88), (2.0, math.exp(MOST))):
+        assert widening(known, replace(unknown, width=0.2 * ratio), 1.0) == pytest.approx(wanted)
+    between = widening(known, replace(unknown, width=0.2 * 1.08), 1.0)
+    assert 1.0 < between < 1.08
+    assert widening(known, replace(unknown, width=0.2 * 1.13), 0.5) == pytest.approx(1.13**0.5)
 
 
 def test_a_colour_transfer_gives_the_others_statistics() -> None:
@@ -233,7 +279,7 @@ def test_a_mirrored_face_tells_a_mirrored_expression() -> None:
     faces = blobs(1)
     model = learner(batch=8, changes=replace(NOTHING, flip=0.5))
     chosen = np.arange(8)
-    batch = model._batch("source", torch.from_numpy(faces.take(chosen)), chosen, 1.0)
+    batch = model._batch("source", torch.from_numpy(faces.take(chosen)), chosen, np.zeros(8, bool), 1.0)
     assert batch.mirrored is not None
     assert batch.expression is not None
     assert faces.expressions is not None

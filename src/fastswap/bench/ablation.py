@@ -1,4 +1,5 @@
-"""Why the defaults are what they are: families at equal multiply-adds, then one part of the recipe at a time.
+"""Why the defaults are what they are: families at equal multiply-adds, then one part of the recipe at a time, then what
+holds where the source's footage lacks what the target does.
 
 Each run trains on practice footage of two synthetic actors and is marked on performances that it never saw. Results
 are kept one by one, so a run that was stopped goes on, and the table grows while it is made.
@@ -50,6 +51,10 @@ def cases() -> Iterator[Case]:
         yield Case("augmentation", name, replace(BASE, changes=replace(BASE.changes, **changes)))
     for name, stages in STAGES.items():
         yield Case("stages", name, replace(BASE, stages=stages))
+    for seed in (0, 1):
+        yield Case(UNEVEN, "default", BASE, seed)
+        for name, preset in UNEVEN_CASES.items():
+            yield Case(UNEVEN, name, preset, seed)
 
 
 def _shaped(**changes: Any) -> Preset:
@@ -69,7 +74,7 @@ LOSSES: dict[str, dict[str, Any]] = {
 }
 AUGMENTS: dict[str, dict[str, Any]] = {
     "no warp": {"warp": 0.0},
-    "double warp": {"warp": 0.04},
+    "double warp": {"warp": 0.02},
     "no degradation of the input": {"light": 0.0, "blur": 0.0, "noise": 0.0, "compression": 0.0},
     "colour transfer": {"transfer": 0.5},
 }
@@ -77,6 +82,29 @@ STAGES: dict[str, Stages] = {
     "warped throughout": Stages(100, 0, floor=1.0),
     "no warp left in the second stage": Stages(40, 60, floor=0.0),
     "GAN stage of a fifth": Stages(30, 50, 20),
+}
+UNEVEN = "uneven footage"
+"""The group whose source stands in warmer light and never smiles with its lips closed, see `practice.facesets`."""
+
+
+def _changed(**changes: float) -> Preset:
+    return replace(BASE, changes=replace(BASE.changes, **changes))  # type: ignore[arg-type]
+
+
+def _weighted(**changes: float) -> Preset:
+    return replace(BASE, weights=replace(BASE.weights, **changes))  # type: ignore[arg-type]
+
+
+UNEVEN_CASES: dict[str, Preset] = {
+    "source by its poses alone": _changed(demand=0.0),
+    "source only as the target asks": _changed(demand=0.9),
+    "codes may tell whose they are": _weighted(align=0.0),
+    "codes brought together harder": _weighted(align=0.01),
+    "swap not followed": _weighted(follow=0.0),
+    "swap followed harder": _weighted(follow=0.5),
+    "no warp": _changed(warp=0.0),
+    "no warp left in the second stage": replace(BASE, stages=Stages(40, 60, floor=0.0)),
+    "colour transfer": _changed(transfer=0.5),
 }
 
 
@@ -92,23 +120,21 @@ def run(
     """Runs what is not in `work` yet, and writes the table after each run. steps: of each. Returns the table's path."""
     import torch
 
-    from fastswap.training.store import load_faces
-
     torch.set_num_threads(threads)
     work.mkdir(parents=True, exist_ok=True)
-    source, target = practice.facesets(work, frames)
     exam = Exam(demo.SOURCE, demo.TARGET, practice.SCENE, QUESTIONS)
-    faces = [load_faces([folder], BASE.shape.resolution, 1.0) for folder in (source, target)]
+    wanted = [case for case in cases() if not groups or case.group in groups]
+    even = _practised(work, frames, uneven=False)
+    uneven = _practised(work, frames, uneven=True) if any(case.group == UNEVEN for case in wanted) else []
     average = work / "average.onnx"
-    practice.average_model(faces[0], BASE.shape.resolution, average)
+    practice.average_model(even[0], BASE.shape.resolution, average)
     fixed = {"average face, pasted": exam.mark(average), "target, untouched": exam.untouched()}
     done = _done(work)
-    for case in cases():
+    for case in wanted:
         key = [case.group, case.name, case.seed, steps, frames]
-        if groups and case.group not in groups:
-            continue
         if key not in [line["key"] for line in done]:
             begin = time.process_time()
+            faces = uneven if case.group == UNEVEN else even
             line = {"key": key, **_train(case, faces, exam, steps, work)}
             line["seconds"] = round(time.process_time() - begin, 1)
             with (work / RESULTS).open("a", encoding="utf-8") as file:
@@ -119,6 +145,13 @@ def run(
             work / TABLE, done, {name: value.as_dict() for name, value in fixed.items()}, steps, frames
         )
     return work / TABLE
+
+
+def _practised(work: Path, frames: int, *, uneven: bool) -> list[Any]:
+    from fastswap.training.store import load_faces
+
+    folders = practice.facesets(work, frames, uneven=uneven)
+    return [load_faces([folder], BASE.shape.resolution, 1.0) for folder in folders]
 
 
 def _train(case: Case, faces: list[Any], exam: Exam, steps: int, work: Path) -> dict[str, Any]:
@@ -158,7 +191,7 @@ def _write_table(
     lines = [
         "# Ablations",
         "",
-        f"`fastswap bench ablation WORK --steps {steps} --frames {frames}` on {_processor()}, one thread, "
+        f"`fastswap bench ablation WORK --steps {steps} --frames {frames}` on {_processor()}, "
         f"{datetime.now(UTC):%Y-%m-%d}. Each run: {steps} steps of {BASE.batch} faces of each person, "
         f"{BASE.shape.resolution} px, about {frames} practice frames a person; marked on performances that were not "
         "practised. PSNR in dB and SSIM over the face against the truth, landmark error in eye distances, identity as "

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 
 from fastswap import actors, demo, video
+from fastswap.actors.scene import Light
 from fastswap.model import INPUT, MASK, SWAP, Contract, save_model
 from fastswap.training.extract import extract
 from fastswap.training.faceset import open_faceset
@@ -17,26 +19,48 @@ KINDS = (("range", 10, 0.55), ("talk", 11, 0.25), ("free", 12, 0.2))
 """Kind, seed and share of the frames."""
 FPS = 8.0
 """Of the performance: neighbouring frames then differ."""
+UNEVEN_LIGHT: Light = "warm"
+"""In which the source is filmed where the footage is uneven: of another colour than `SCENE`'s, from the same side, as
+what a swap is to look like would be a matter of taste otherwise."""
+PARTED = 0.15
+"""Opening of the jaw from which uneven footage of the source shows a whole smile."""
 
 
 def facesets(
-    folder: Path, frames: int, people: tuple[actors.Identity, actors.Identity] = (demo.SOURCE, demo.TARGET)
+    folder: Path,
+    frames: int,
+    people: tuple[actors.Identity, actors.Identity] = (demo.SOURCE, demo.TARGET),
+    *,
+    uneven: bool = False,
 ) -> tuple[Path, Path]:
-    """Facesets of about so many frames of the source and of the target; those that are there already are taken."""
+    """Facesets of about so many frames of the source and of the target; those that are there already are taken.
+
+    uneven: the two persons' footage differs as that of real people does. The source stands in warmer light and never
+    smiles with its lips closed.
+    """
     made = []
     for who, name in zip(people, ("source", "target"), strict=True):
-        out = folder / f"{name}-{frames}"
+        differs = uneven and name == "source"
+        scene = replace(SCENE, light=UNEVEN_LIGHT) if differs else SCENE
+        called = f"{name}-uneven" if differs else name
+        out = folder / f"{called}-{frames}"
         if not (out / "faceset.jsonl").exists():
             folder.mkdir(parents=True, exist_ok=True)
             clips = []
             for kind, seed, share in KINDS:
                 count = max(4, round(frames * share))
                 play = actors.performance(kind, frames=count, fps=FPS, seed=seed)  # type: ignore[arg-type]
-                clips.append(folder / f"{name}-{kind}-{count}.mp4")
-                video.write_video(clips[-1], actors.render_clip(who, play, SCENE), fps=25.0)
+                if differs:
+                    play = tuple(_smiles_open(pose) for pose in play)
+                clips.append(folder / f"{called}-{kind}-{count}.mp4")
+                video.write_video(clips[-1], actors.render_clip(who, play, scene), fps=25.0)
             extract(clips, out)
         made.append(open_faceset(out).folder)
     return made[0], made[1]
+
+
+def _smiles_open(pose: actors.Pose) -> actors.Pose:
+    return replace(pose, smile=pose.smile * min(1.0, pose.jaw / PARTED))
 
 
 def average_model(faces: FaceArrays, resolution: int, path: Path) -> None:

@@ -209,7 +209,8 @@ def ablation(
     steps: Annotated[int, typer.Option(help="Steps of each run.")] = 3000,
     frames: Annotated[int, typer.Option(help="Practice frames of each person.")] = 400,
     group: Annotated[
-        list[str] | None, typer.Option(help="families, loss, augmentation or stages; default all.")
+        list[str] | None,
+        typer.Option(help="families, loss, augmentation, stages or 'uneven footage'; default all."),
     ] = None,
     threads: Annotated[int, typer.Option(help="CPU threads.")] = 1,
 ) -> None:

@@ -14,6 +14,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from fastswap.training.closing import close
 from fastswap.training.degrade import degrade
 from fastswap.training.recipe import Augment
 from fastswap.training.rng import Rng
@@ -46,26 +47,37 @@ def sample(
     settings: Augment,
     rng: Rng,
     still: bool = False,
+    closing: tuple[Tensor, Tensor] | None = None,
+    widen: float = 1.0,
 ) -> Batch:
     """Cuts one batch out of stored faces.
 
     planes: float32 [N, 5, S, S] in 0..1, R'G'B', mask and priority, showing `ratio` times the side of the
     model's crop. color: [N, 3, 4] colour map of each face (see `transfer`). still: no random geometry or
-    input colour, for previews.
+    input colour, for previews. closing: rows of the faces whose lips are closed, and these lips, see `closing.close`.
+    widen: how much wider than they are faces are shown.
     """
     count = len(planes)
     place = _place(count, ratio, settings, rng) if not still else _upright(count, ratio, rng.device)
+    place[:, 0] /= widen
     grid = F.affine_grid(place, [count, 3, size, size], align_corners=False)
-    straight = F.grid_sample(planes, grid, padding_mode="border", align_corners=False)
+    straight = F.grid_sample(planes, _closed(grid, closing), padding_mode="border", align_corners=False)
     face = recolor(straight[:, :3], color)
     if still:
         return Batch(face, face, straight[:, 3:4], straight[:, 4:5])
     bent = grid + _bend(place, size, settings, rng)
-    warped = F.grid_sample(planes[:, :3], bent, padding_mode="border", align_corners=False)
+    warped = F.grid_sample(planes[:, :3], _closed(bent, closing), padding_mode="border", align_corners=False)
     warped = recolor(warped, _follow(jitter(count, settings, rng), color))
     warped = degrade(warped, settings, rng)
     mirrored = place[:, 0, 0] * place[:, 1, 1] < place[:, 0, 1] * place[:, 1, 0]
     return Batch(warped, face, straight[:, 3:4], straight[:, 4:5], mirrored)
+
+
+def _closed(grid: Tensor, closing: tuple[Tensor, Tensor] | None) -> Tensor:
+    if closing is None:
+        return grid
+    rows, lips = closing
+    return grid.index_copy(0, rows, close(grid[rows], lips))
 
 
 def _upright(count: int, ratio: float, device: torch.device) -> Tensor:

@@ -24,6 +24,7 @@ NAMES = (
     "left brow",
 )
 COUNT = len(NAMES)
+MOUTH_OPEN = NAMES.index("mouth open")
 MIRRORED = (0, 1, 2, 3, 4, 6, 5, 8, 7)
 """Order of the numbers of a mirrored face; the first, yaw, changes its sign too."""
 

@@ -33,16 +33,29 @@ def pose_weights(poses: NDArray[np.float32] | None, count: int) -> NDArray[np.fl
 class Feed:
     """Batches of one person's faces. The choice follows from seed and step alone, so that a resumed run sees the same.
 
+    by_pose: see `pose_weights`. wanted: see `demand.demand`; `share` of the faces are chosen by it.
+
     A faceset that fits stays on the device; a larger one is read from its memory-mapped store, on a GPU one step ahead
     and through page-locked memory.
     """
 
     def __init__(
-        self, faces: FaceArrays, batch: int, seed: tuple[int, ...], device: torch.device, *, by_pose: bool
+        self,
+        faces: FaceArrays,
+        batch: int,
+        seed: tuple[int, ...],
+        device: torch.device,
+        *,
+        by_pose: bool,
+        wanted: NDArray[np.float64] | None = None,
+        share: float = 0.0,
     ) -> None:
         self.faces, self.batch, self.device = faces, batch, device
         self._seed = seed
         self._weights = pose_weights(faces.poses if by_pose else None, len(faces))
+        if wanted is not None and share:
+            often = np.stack(((1.0 - share) * self._weights, np.zeros(len(faces)))) + share * wanted
+            self._weights = often.reshape(-1)
         self._resident: Tensor | None = None
         self._pool: ThreadPoolExecutor | None = None
         self._ahead: dict[int, Future[Tensor]] = {}
@@ -55,6 +68,13 @@ class Feed:
 
     def choice(self, step: int) -> NDArray[np.int64]:
         """Rows of the faces of a step, int64 [batch]."""
+        return self._choice(step) % len(self.faces)
+
+    def closed(self, step: int) -> NDArray[np.bool_]:
+        """Whether the lips of each face of a step are to be closed, bool [batch]."""
+        return self._choice(step) >= len(self.faces)
+
+    def _choice(self, step: int) -> NDArray[np.int64]:
         rng = np.random.default_rng([*self._seed, step])
         return rng.choice(len(self._weights), self.batch, p=self._weights)
 

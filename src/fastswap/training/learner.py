@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import math
 from dataclasses import replace
 from typing import Any
 
@@ -13,6 +14,7 @@ from torch import Tensor
 
 from fastswap.training import augment, domain, expression
 from fastswap.training.augment import Batch
+from fastswap.training.demand import demand
 from fastswap.training.feed import Feed
 from fastswap.training.gan import Critic
 from fastswap.training.loss import PARTS, face_loss, style_loss
@@ -27,6 +29,9 @@ EMA_DECAY = 0.998
 EMA_EVERY = 4
 """Steps between updates of the averaged weights: on a CPU each update costs as much memory traffic as the optimiser."""
 MAX_NORM = 1.0
+SPARED, MOST = 0.05, 0.2
+"""Differences in width (natural logarithms): what belongs to the person and is left, all from twice that on is evened
+out; and the most that is, as more would show as another person."""
 DEFAULT_CHANGES, DEFAULT_WEIGHTS = Augment(), LossWeights()
 SHOWN = (*PARTS, "style", "expression", "follow", "align", "domain", "gan", "critic")
 """What `Learner.step` tells: the parts of the loss, and the domain classifier's and the critic's own."""
@@ -84,8 +89,17 @@ class Learner:
         self._net: Any = world.wrap(self.generator)
         self._forward: Any = torch.compile(self._net) if compiled else self._net
         self._faces = {"source": source, "target": target}
+        self.widen = {"source": widening(source, target, changes.proportions), "target": 1.0}
         self._feeds = {
-            side: Feed(faces, batch, (seed, world.rank, number), device, by_pose=by_pose)
+            side: Feed(
+                faces,
+                batch,
+                (seed, world.rank, number),
+                device,
+                by_pose=by_pose,
+                wanted=demand(source, target) if side == "source" and changes.demand else None,
+                share=changes.demand,
+            )
             for number, (side, faces) in enumerate(self._faces.items())
         }
         self._colors = (
@@ -101,11 +115,16 @@ class Learner:
         shown = torch.zeros(len(SHOWN), device=self.device)
         planes = {side: feed.take(self.step_count) for side, feed in self._feeds.items()}
         chosen = {side: feed.choice(self.step_count) for side, feed in self._feeds.items()}
+        closed = {side: feed.closed(self.step_count) for side, feed in self._feeds.items()}
         size = -(-self.batch // self.accumulate)
         for start in range(0, self.batch, size):
             part = slice(start, start + size)
-            own = self._batch("source", planes["source"][part], chosen["source"][part], warp)
-            other = self._batch("target", planes["target"][part], chosen["target"][part], warp)
+            own = self._batch(
+                "source", planes["source"][part], chosen["source"][part], closed["source"][part], warp
+            )
+            other = self._batch(
+                "target", planes["target"][part], chosen["target"][part], closed["target"][part], warp
+            )
             share = len(own.face) / self.batch
             last = start + size >= self.batch
             with contextlib.nullcontext() if last else self.world.unsynced(self._net):
@@ -173,7 +192,8 @@ class Learner:
             decay = min(EMA_DECAY, self.step_count / (self.step_count + 20.0)) ** EMA_EVERY
             torch._foreach_lerp_(self.average, [weight.detach() for weight in self.parameters], 1.0 - decay)
 
-    def _batch(self, side: Side, planes: Tensor, chosen: Any, warp: float) -> Batch:
+    def _batch(self, side: Side, planes: Tensor, chosen: Any, closed: Any, warp: float) -> Batch:
+        closing = self._closing(side, chosen, closed)
         batch = augment.sample(
             planes.to(torch.float32).mul_(1.0 / 255.0),
             self._recolor(side, chosen),
@@ -181,14 +201,27 @@ class Learner:
             ratio=self._faces[side].ratio,
             settings=replace(self.changes, warp=self.changes.warp * warp),
             rng=self.rng,
+            closing=closing,
+            widen=self.widen[side],
         )
-        return replace(batch, expression=self._expression(side, chosen, batch))
+        return replace(batch, expression=self._expression(side, chosen, batch, closing))
 
-    def _expression(self, side: Side, chosen: Any, batch: Batch) -> Tensor | None:
+    def _closing(self, side: Side, chosen: Any, closed: Any) -> tuple[Tensor, Tensor] | None:
+        lips = self._faces[side].lips
+        if lips is None or not closed.any():
+            return None
+        rows = np.flatnonzero(closed)
+        return torch.from_numpy(rows).to(self.device), torch.from_numpy(lips[chosen[rows]]).to(self.device)
+
+    def _expression(
+        self, side: Side, chosen: Any, batch: Batch, closing: tuple[Tensor, Tensor] | None
+    ) -> Tensor | None:
         known = self._faces[side].expressions
         if known is None:
             return None
         told = torch.from_numpy(known[chosen]).to(self.device)
+        if closing is not None:
+            told[closing[0], expression.MOUTH_OPEN] = 0.0
         if not self.changes.flip or batch.mirrored is None:
             return told
         turned = told[:, list(expression.MIRRORED)]
@@ -218,6 +251,7 @@ class Learner:
             settings=self.changes,
             rng=self.rng,
             still=True,
+            widen=self.widen[side],
         )
 
     def averaged(self) -> Generator:
@@ -271,6 +305,15 @@ class Learner:
         with torch.no_grad():
             for mean, weight in zip(self.average, self.parameters, strict=True):
                 mean.copy_(weight)
+
+
+def widening(source: FaceArrays, target: FaceArrays, share: float) -> float:
+    """How much wider than they are the source's faces are shown, see `Augment.proportions`."""
+    if not source.width or not target.width:
+        return 1.0
+    differs = math.log(target.width / source.width)
+    evened = min(abs(differs), 2.0 * max(0.0, abs(differs) - SPARED), MOST)
+    return math.exp(share * math.copysign(evened, differs))
 
 
 def _expression_errors(drawn: Drawn, source: Batch, target: Batch) -> dict[str, Tensor]:

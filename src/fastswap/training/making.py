@@ -42,6 +42,8 @@ def make_learner(
     """The learner that the settings ask for. batch: in place of theirs."""
     size = settings.size
     changes = replace(size.changes, flip=0.5) if settings.flip else size.changes
+    if settings.pretrain:  # both are the same mixed faces
+        changes = replace(changes, demand=0.0)
     compiled = settings.compiled if settings.compiled is not None else device.type == "cuda"
     return Learner(
         size.shape,

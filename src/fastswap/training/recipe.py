@@ -14,8 +14,13 @@ class Augment:
     """How strong the changes of a face are. Lengths are fractions of the crop's side.
 
     turn: degrees, uniform in +-turn. zoom: scale, log-uniform in +-zoom. shift: uniform in +-shift. warp:
-    standard deviation of the nodes of the `nodes` x `nodes` warp grid. flip: probability of mirroring.
-    transfer: probability that a source face takes the overall colours of a random target face.
+    standard deviation of the nodes of the `nodes` x `nodes` warp grid. flip: probability of mirroring. transfer:
+    probability that a source face takes the overall colours of a random target face.
+
+    proportions: how far source's faces that are much narrower or wider than the target's are made as wide, 0..1, so
+    that eyes come to lie on eyes. All else of the source is kept; the shape of the head is the target's anyway.
+    demand: share of the source's faces that are drawn because the target does the same, with their lips closed where it
+    needs that (see `demand`); the others show every pose equally often.
 
     The others change only what the network is shown, never what it has to draw. gain, tint, offset: deviations
     of brightness, of each channel's, and of the black level. light: strength of a random slope of light across
@@ -26,10 +31,12 @@ class Augment:
     turn: float = 4.0
     zoom: float = 0.04
     shift: float = 0.02
-    warp: float = 0.02
+    warp: float = 0.01
     nodes: int = 5
     flip: float = 0.0
     transfer: float = 0.0
+    proportions: float = 1.0
+    demand: float = 0.5
     gain: float = 0.10
     tint: float = 0.04
     offset: float = 0.02

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from fastswap import align, ops
 from fastswap.errors import InputError, TrainingError
 from fastswap.frame import Frame
-from fastswap.training import expression, repertoire
+from fastswap.training import expression, lips, repertoire
 from fastswap.training.faceset import Entry, Faceset, open_faceset, read_picture
 from fastswap.training.mapped import mapped
 from fastswap.training.persons import several
@@ -23,6 +23,8 @@ DENSITY = 1.5
 learned, more would only take memory."""
 MIN_FACES = 8
 FEW_FACES = 50
+AHEAD = 12.0
+"""Degrees of yaw up to which a face looks ahead."""
 _CHUNK = 64
 
 _LIPS = (61, 146, 91, 181, 84, 17, 314, 405, 321, 375, 291, 409, 270, 269, 267, 0, 37, 39, 40, 185)
@@ -42,7 +44,8 @@ class FaceArrays:
     that a stored picture shows, as a multiple of the model's crop. template: how they are aligned. poses: yaw and
     pitch of each face in degrees, float32 [N, 2], and expressions, float32 [N, 9], see `expression`, if known. marks:
     what tells a face from all others, see `Entry.mark`. repertoire: expressions to compare persons by, float32 [N, 8],
-    see there.
+    see there. lips: where they part, float32 [N, 38], see there. width: distance of the outer corners of the eyes in
+    sides of the model's crop, the median of the faces that look ahead; 0 if not known.
     """
 
     parts: tuple[NDArray[np.uint8], ...]
@@ -53,6 +56,8 @@ class FaceArrays:
     expressions: NDArray[np.float32] | None = None
     marks: tuple[str, ...] = ()
     repertoire: NDArray[np.float32] | None = None
+    lips: NDArray[np.float32] | None = None
+    width: float = 0.0
 
     def __len__(self) -> int:
         return sum(len(part) for part in self.parts)
@@ -135,7 +140,16 @@ def load_faces(
         expression.measure(placed, turns),
         tuple(marks),
         repertoire.measure(placed, turns),
+        lips.measure(placed),
+        _width(placed, turns) * ratio,
     )
+
+
+def _width(points: NDArray[np.float64], turns: NDArray[np.float32]) -> float:
+    """See `FaceArrays.width`, in sides of the picture. Where nobody looks ahead, of those that do so most."""
+    yaw = np.abs(turns[:, 0])
+    ahead = yaw <= max(AHEAD, float(np.sort(yaw)[min(MIN_FACES, len(yaw)) - 1]))
+    return float(np.median(expression.distance(points[ahead, :, :2], *expression.OUTER_EYES)))
 
 
 def _some(names: Sequence[str], most: int = 3) -> str:
