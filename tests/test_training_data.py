@@ -13,6 +13,7 @@ import pytest
 import compare
 from fastswap import actors
 from fastswap.training import expression
+from fastswap.training.proportions import MOST, widening, width_notices
 from fastswap.training.recipe import Stages
 from fastswap.training.store import FaceArrays, load_faces
 from learning import NOTHING, blobs, learner
@@ -21,7 +22,6 @@ torch = pytest.importorskip("torch", reason="training needs torch")
 
 from fastswap.training import augment, degrade, loss, schedule  # noqa: E402
 from fastswap.training.feed import Feed, pose_weights  # noqa: E402
-from fastswap.training.learner import MOST, widening  # noqa: E402
 from fastswap.training.rng import Rng  # noqa: E402
 
 
@@ -112,7 +112,10 @@ def test_small_differences_of_width_belong_to_the_person() -> None:
         assert widening(known, replace(unknown, width=0.2 * ratio), 1.0) == pytest.approx(wanted)
     between = widening(known, replace(unknown, width=0.2 * 1.08), 1.0)
     assert 1.0 < between < 1.08
-    assert widening(known, replace(unknown, width=0.2 * 1.13), 0.5) == pytest.approx(1.13**0.5)
+    much = replace(unknown, width=0.2 * 1.13)
+    assert widening(known, much, 0.5) == pytest.approx(1.13**0.5)
+    assert "1.13 times as wide" in width_notices(known, much, 1.0)[0]
+    assert width_notices(known, much, 0.0) == width_notices(known, unknown, 1.0) == []
 
 
 def test_a_colour_transfer_gives_the_others_statistics() -> None:

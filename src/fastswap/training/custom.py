@@ -26,7 +26,7 @@ from fastswap.training.recipe import check_numbers
 
 SECTIONS = {"network": "shape", "stages": "stages", "loss": "weights", "augment": "changes"}
 SINGLE = ("batch", "rate", "minutes")
-_ALSO = {"flip", "transfer", "blur", "noise", "compression"}
+_SHARES = {"flip", "transfer", "proportions", "demand", "blur", "noise", "compression"}
 
 
 def read_preset(path: str | Path) -> Preset:
@@ -76,8 +76,8 @@ def _changed(section: str, values: Any, table: Any) -> Any:
         if key not in known:
             raise SettingsError(f"[{section}] {key!r} means nothing; known are {', '.join(sorted(known))}")
         changes[key] = _like(getattr(values, key), value, f"[{section}] {key}")
-        if section == "augment" and key in _ALSO and not 0.0 <= changes[key] <= 1.0:
-            raise SettingsError(f"[{section}] {key} is {value}; a probability lies in 0..1")
+        if section == "augment" and key in _SHARES and not 0.0 <= changes[key] <= 1.0:
+            raise SettingsError(f"[{section}] {key} is {value}; it must lie in 0..1")
     changed = replace(values, **changes)
     check_numbers(section, changed)
     return changed

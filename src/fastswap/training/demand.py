@@ -45,10 +45,11 @@ def demand(source: FaceArrays, target: FaceArrays) -> NDArray[np.float64] | None
     wanted = wanted[:: max(1, len(wanted) // _MOST)]
     if len(rows) < NEAREST or not len(wanted):
         return None
-    known, worse = candidates[rows], _MADE * (rows >= len(own))
+    known = candidates[rows]
+    lengths = (known**2).sum(axis=1) + _MADE * (rows >= len(own))
     counts = np.zeros(len(candidates))
     for start in range(0, len(wanted), _CHUNK):
-        gaps = ((wanted[start : start + _CHUNK, None] - known) ** 2).sum(axis=2) + worse
+        gaps = lengths - 2.0 * wanted[start : start + _CHUNK] @ known.T  # but for the asker's own length
         nearest = np.argpartition(gaps, NEAREST - 1, axis=1)[:, :NEAREST]
         np.add.at(counts, rows[nearest.reshape(-1)], 1.0)
     return np.asarray((counts / counts.sum()).reshape(2, -1), np.float64)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import math
 from dataclasses import replace
 from typing import Any
 
@@ -21,6 +20,7 @@ from fastswap.training.loss import PARTS, face_loss, style_loss
 from fastswap.training.network import Drawn, Generator, Side, build
 from fastswap.training.parallel import ALONE, World
 from fastswap.training.presets import Shape
+from fastswap.training.proportions import widening
 from fastswap.training.recipe import Augment, LossWeights
 from fastswap.training.rng import Rng
 from fastswap.training.store import FaceArrays
@@ -29,9 +29,6 @@ EMA_DECAY = 0.998
 EMA_EVERY = 4
 """Steps between updates of the averaged weights: on a CPU each update costs as much memory traffic as the optimiser."""
 MAX_NORM = 1.0
-SPARED, MOST = 0.05, 0.2
-"""Differences in width (natural logarithms): what belongs to the person and is left, all from twice that on is evened
-out; and the most that is, as more would show as another person."""
 DEFAULT_CHANGES, DEFAULT_WEIGHTS = Augment(), LossWeights()
 SHOWN = (*PARTS, "style", "expression", "follow", "align", "domain", "gan", "critic")
 """What `Learner.step` tells: the parts of the loss, and the domain classifier's and the critic's own."""
@@ -305,15 +302,6 @@ class Learner:
         with torch.no_grad():
             for mean, weight in zip(self.average, self.parameters, strict=True):
                 mean.copy_(weight)
-
-
-def widening(source: FaceArrays, target: FaceArrays, share: float) -> float:
-    """How much wider than they are the source's faces are shown, see `Augment.proportions`."""
-    if not source.width or not target.width:
-        return 1.0
-    differs = math.log(target.width / source.width)
-    evened = min(abs(differs), 2.0 * max(0.0, abs(differs) - SPARED), MOST)
-    return math.exp(share * math.copysign(evened, differs))
 
 
 def _expression_errors(drawn: Drawn, source: Batch, target: Batch) -> dict[str, Tensor]:

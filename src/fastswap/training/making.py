@@ -12,6 +12,7 @@ from fastswap.training.checks import coverage_notices
 from fastswap.training.device import wants_bf16
 from fastswap.training.learner import Learner
 from fastswap.training.parallel import ALONE, World
+from fastswap.training.proportions import width_notices
 from fastswap.training.settings import TrainSettings
 from fastswap.training.store import FaceArrays, load_faces
 
@@ -27,7 +28,8 @@ def load(
     if settings.pretrain:
         return own, replace(own, notices=())
     other = load_faces(target, resolution, COVERAGE)
-    return own, replace(other, notices=(*other.notices, *coverage_notices(own, other)))
+    told = *coverage_notices(own, other), *width_notices(own, other, settings.size.changes.proportions)
+    return own, replace(other, notices=(*other.notices, *told))
 
 
 def make_learner(
