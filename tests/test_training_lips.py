@@ -10,7 +10,8 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from fastswap import actors, detect, measure, video
+from fastswap import actors, video
+from fastswap.bench import exam
 from fastswap.detect import Detector, Mesh
 from fastswap.training import expression, lips, repertoire
 from fastswap.training.demand import demand
@@ -33,10 +34,9 @@ def models() -> tuple[Detector, Mesh]:
 
 def seen(rgb: NDArray[np.uint8]) -> NDArray[np.float64]:
     """Landmarks of the face in a picture, in sides of it."""
-    frame = video.frame_from_rgb(rgb)
-    detector, mesh = models()
-    best = max(detector(frame, minimum=0.5, regions=[detect.letterbox(frame)]), key=lambda found: found.score)
-    return measure.twice(frame, mesh, best)[0].astype(np.float64) / SIDE
+    landmarks = exam.landmarks_of(video.frame_from_rgb(rgb), *models())
+    assert landmarks is not None
+    return landmarks.astype(np.float64) / SIDE
 
 
 def gap(points: NDArray[np.float64]) -> float:

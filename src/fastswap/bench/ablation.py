@@ -45,16 +45,29 @@ def cases() -> Iterator[Case]:
         for family in ("duo", "df", "liae"):
             yield Case("families", family, _shaped(family=family), seed)
     yield Case("loss", "default", BASE)
-    for name, changes in LOSSES.items():
-        yield Case("loss", name, replace(BASE, weights=replace(BASE.weights, **changes)))
-    for name, changes in AUGMENTS.items():
-        yield Case("augmentation", name, replace(BASE, changes=replace(BASE.changes, **changes)))
-    for name, stages in STAGES.items():
-        yield Case("stages", name, replace(BASE, stages=stages))
+    for group, tables in (
+        ("loss", (LOSSES, {}, {})),
+        ("augmentation", ({}, AUGMENTS, {})),
+        ("stages", ({}, {}, STAGES)),
+    ):
+        for name, preset in _varied(*tables):
+            yield Case(group, name, preset)
     for seed in (0, 1):
         yield Case(UNEVEN, "default", BASE, seed)
-        for name, preset in UNEVEN_CASES.items():
+        for name, preset in _varied(UNEVEN_LOSSES, UNEVEN_AUGMENTS, UNEVEN_STAGES):
             yield Case(UNEVEN, name, preset, seed)
+
+
+def _varied(
+    losses: dict[str, dict[str, Any]], augments: dict[str, dict[str, Any]], stages: dict[str, Stages]
+) -> Iterator[tuple[str, Preset]]:
+    """`BASE` with one change each, by name."""
+    for name, changes in losses.items():
+        yield name, replace(BASE, weights=replace(BASE.weights, **changes))
+    for name, changes in augments.items():
+        yield name, replace(BASE, changes=replace(BASE.changes, **changes))
+    for name, own in stages.items():
+        yield name, replace(BASE, stages=own)
 
 
 def _shaped(**changes: Any) -> Preset:
@@ -85,27 +98,19 @@ STAGES: dict[str, Stages] = {
 }
 UNEVEN = "uneven footage"
 """The group whose source stands in warmer light and never smiles with its lips closed, see `practice.facesets`."""
-
-
-def _changed(**changes: float) -> Preset:
-    return replace(BASE, changes=replace(BASE.changes, **changes))  # type: ignore[arg-type]
-
-
-def _weighted(**changes: float) -> Preset:
-    return replace(BASE, weights=replace(BASE.weights, **changes))  # type: ignore[arg-type]
-
-
-UNEVEN_CASES: dict[str, Preset] = {
-    "source by its poses alone": _changed(demand=0.0),
-    "source only as the target asks": _changed(demand=0.9),
-    "codes may tell whose they are": _weighted(align=0.0),
-    "codes brought together harder": _weighted(align=0.01),
-    "swap not followed": _weighted(follow=0.0),
-    "swap followed harder": _weighted(follow=0.5),
-    "no warp": _changed(warp=0.0),
-    "no warp left in the second stage": replace(BASE, stages=Stages(40, 60, floor=0.0)),
-    "colour transfer": _changed(transfer=0.5),
+UNEVEN_LOSSES: dict[str, dict[str, Any]] = {
+    "codes may tell whose they are": {"align": 0.0},
+    "codes brought together harder": {"align": 0.01},
+    "swap not followed": {"follow": 0.0},
+    "swap followed harder": {"follow": 0.5},
 }
+UNEVEN_AUGMENTS: dict[str, dict[str, Any]] = {
+    "source by its poses alone": {"demand": 0.0},
+    "source only as the target asks": {"demand": 0.9},
+    "no warp": {"warp": 0.0},
+    "colour transfer": {"transfer": 0.5},
+}
+UNEVEN_STAGES = {"no warp left in the second stage": Stages(40, 60, floor=0.0)}
 
 
 def run(

@@ -114,19 +114,14 @@ class Exam:
         frame, true_frame = video.frame_from_rgb(shown), video.frame_from_rgb(truth)
         for plane in frame.planes:
             plane.flags.writeable = False  # swaps go into copies: all models see the same question
-        landmarks, true_landmarks = self._find(frame), self._find(true_frame)
+        landmarks, true_landmarks = (
+            landmarks_of(each, self._detector, self._mesh) for each in (frame, true_frame)
+        )
         if landmarks is None or true_landmarks is None:
             return None
         inside = _inside(align.outline(true_landmarks), truth.shape[:2])
         crop = _aligned(true_frame, true_landmarks)
         return _Question(frame, Face(0, 1.0, landmarks), truth, true_landmarks, inside, crop)
-
-    def _find(self, frame: Frame) -> NDArray[np.float32] | None:
-        found = self._detector(frame, minimum=0.5, regions=[detect.letterbox(frame)])
-        if not found:
-            return None
-        best = max(found, key=lambda detection: detection.score)
-        return measure.twice(frame, self._mesh, best)[0].astype(np.float32)
 
     def _score(self, question: _Question, frame: Frame) -> Figures:
         picture = video.rgb_from_frame(frame)
@@ -138,6 +133,15 @@ class Exam:
             metrics.landmark_error(landmarks.astype(np.float32), question.landmarks),
             identity.distance(_aligned(frame, question.landmarks), question.crop),
         )
+
+
+def landmarks_of(frame: Frame, detector: Detector, mesh: Mesh) -> NDArray[np.float32] | None:
+    """Landmarks of the surest face in a frame, float32 [468, 3] as in `Face`; None where there is none."""
+    found = detector(frame, minimum=0.5, regions=[detect.letterbox(frame)])
+    if not found:
+        return None
+    best = max(found, key=lambda detection: detection.score)
+    return measure.twice(frame, mesh, best)[0].astype(np.float32)
 
 
 def _aligned(frame: Frame, landmarks: NDArray[np.float32]) -> NDArray[np.float32]:

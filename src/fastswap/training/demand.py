@@ -41,8 +41,7 @@ def demand(source: FaceArrays, target: FaceArrays) -> NDArray[np.float64] | None
     shut[~lips.parted(source.lips)] = np.nan
     candidates = np.concatenate((own, shut))
     rows = np.flatnonzero(~np.isnan(candidates).any(axis=1))
-    wanted = other[~np.isnan(other).any(axis=1)]
-    wanted = wanted[:: max(1, len(wanted) // _MOST)]
+    wanted = repertoire.spread(other, _MOST)
     if len(rows) < NEAREST or not len(wanted):
         return None
     known = candidates[rows]

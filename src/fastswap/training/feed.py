@@ -52,10 +52,11 @@ class Feed:
     ) -> None:
         self.faces, self.batch, self.device = faces, batch, device
         self._seed = seed
-        self._weights = pose_weights(faces.poses if by_pose else None, len(faces))
+        often = pose_weights(faces.poses if by_pose else None, len(faces))
         if wanted is not None and share:
-            often = np.stack(((1.0 - share) * self._weights, np.zeros(len(faces)))) + share * wanted
-            self._weights = often.reshape(-1)
+            often = np.concatenate(((1.0 - share) * often, np.zeros(len(faces)))) + share * wanted.reshape(-1)
+        self._up_to = often.cumsum()
+        self._up_to /= self._up_to[-1]
         self._resident: Tensor | None = None
         self._pool: ThreadPoolExecutor | None = None
         self._ahead: dict[int, Future[Tensor]] = {}
@@ -75,8 +76,9 @@ class Feed:
         return self._choice(step) >= len(self.faces)
 
     def _choice(self, step: int) -> NDArray[np.int64]:
-        rng = np.random.default_rng([*self._seed, step])
-        return rng.choice(len(self._weights), self.batch, p=self._weights)
+        # As `Generator.choice` does it, which would sum all the probabilities anew each time.
+        drawn = np.random.default_rng([*self._seed, step]).random(self.batch)
+        return self._up_to.searchsorted(drawn, side="right")
 
     def take(self, step: int) -> Tensor:
         """The planes of a step, uint8 [batch, 5, S, S] on the device."""

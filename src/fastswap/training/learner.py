@@ -85,7 +85,7 @@ class Learner:
         """Steps whose gradients were infinite and were left out, since someone last set this to 0."""
         self._net: Any = world.wrap(self.generator)
         self._forward: Any = torch.compile(self._net) if compiled else self._net
-        self._faces = {"source": source, "target": target}
+        self._faces: dict[Side, FaceArrays] = {"source": source, "target": target}
         self.widen = {"source": widening(source, target, changes.proportions), "target": 1.0}
         self._feeds = {
             side: Feed(
@@ -116,11 +116,9 @@ class Learner:
         size = -(-self.batch // self.accumulate)
         for start in range(0, self.batch, size):
             part = slice(start, start + size)
-            own = self._batch(
-                "source", planes["source"][part], chosen["source"][part], closed["source"][part], warp
-            )
-            other = self._batch(
-                "target", planes["target"][part], chosen["target"][part], closed["target"][part], warp
+            own, other = (
+                self._batch(side, planes[side][part], chosen[side][part], closed[side][part], warp)
+                for side in self._feeds
             )
             share = len(own.face) / self.batch
             last = start + size >= self.batch

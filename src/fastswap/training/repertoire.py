@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -198,7 +199,7 @@ def compare(source: NDArray[np.float32], target: NDArray[np.float32]) -> Compare
     A face of the target is alone when fewer faces of the source than `PARTS` asks for do the same within `TOLERANCE`;
     an expression lacks when most of the faces that have it are alone.
     """
-    own, other = _some(source, _MOST_SOURCE), _some(target, _MOST_TARGET)
+    own, other = spread(source, _MOST_SOURCE), spread(target, _MOST_TARGET)
     alone = np.zeros(other.shape, bool)
     found = []
     for part, share, words in PARTS:
@@ -220,10 +221,10 @@ def compare(source: NDArray[np.float32], target: NDArray[np.float32]) -> Compare
     return Compared(own, other, alone, tuple(found), share)
 
 
-def _some(numbers: NDArray[np.float32], most: int) -> NDArray[np.float32]:
+def spread(numbers: NDArray[Any], most: int) -> NDArray[Any]:
     """The faces that could be measured, every k-th of very many."""
     known = numbers[~np.isnan(numbers).any(axis=1)]
-    return known[:: max(1, math.ceil(len(known) / most))]
+    return np.asarray(known[:: max(1, math.ceil(len(known) / most))])
 
 
 def _near(
