@@ -6,7 +6,7 @@ import contextlib
 import os
 import socket
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import torch
@@ -20,6 +20,10 @@ class World:
 
     rank: int = 0
     size: int = 1
+    _wrapped: list[nn.parallel.DistributedDataParallel] = field(
+        default_factory=list, repr=False, compare=False
+    )
+    """What `wrap` made, for `leave`."""
 
     @property
     def first(self) -> bool:
@@ -32,9 +36,11 @@ class World:
             return network
         device = next(network.parameters()).device
         chosen = [device] if device.type == "cuda" else None
-        return nn.parallel.DistributedDataParallel(
+        wrapped = nn.parallel.DistributedDataParallel(
             network, device_ids=chosen, gradient_as_bucket_view=True, forward_sync_buffers=False
         )
+        self._wrapped.append(wrapped)
+        return wrapped
 
     def unsynced(self, network: nn.Module) -> contextlib.AbstractContextManager[None]:
         """A block whose gradients are not averaged yet, because more follow."""
@@ -85,7 +91,14 @@ def join(rank: int, size: int, port: int, device: torch.device) -> World:
 
 
 def leave(world: World) -> None:
-    """Ends what `join` began."""
+    """Ends what `join` began. The networks that were wrapped do not learn any more.
+
+    The last to let go of the process group waits for its threads. One of a network's reducer, unlike torch's own
+    reference, does so with the GIL, for which a thread that was broken off may be waiting itself: for ever.
+    """
+    while world._wrapped:
+        network = world._wrapped.pop()
+        del network.logger, network.reducer
     if world.size > 1:
         dist.destroy_process_group()
 
