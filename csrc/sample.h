@@ -41,6 +41,7 @@ struct Sampler {
   float weight;                          // of one tap
   bool in_turns;                         // plane[0] holds the numbers of two planes in turns
   Enlarge filter;
+  bool exact;   // weights may not be rounded to 15 bits: each of 16 bits matters
   bool paired;  // count_1 is 2, its taps lie side by side, at most two samples apart, and tap_2u is 0
 };
 
@@ -112,21 +113,19 @@ FS_HD void load_two_squares(const std::uint16_t* data, int stride, I x, I x2, I 
 }
 
 template <int C, class F>
-FS_HD void interpolate_planes(const std::uint16_t* const (&planes)[3], int stride, const Position<F>& x,
-                              const Position<F>& y, F (&out)[C]) {
+FS_HD void interpolate_planes(const Sampler& s, const Position<F>& x, const Position<F>& y, F (&out)[C]) {
   for (int c = 0; c < C; ++c) {
     Square<F> square;
-    load_square(planes[c], stride, x.index, y.index, square);
+    load_square(s.plane[c], s.stride, x.index, y.index, square);
     out[c] = interpolate(square, x.fraction, y.fraction);
   }
 }
 
 // The same of two planes whose numbers lie in turns.
 template <class F>
-FS_HD void interpolate_in_turns(const std::uint16_t* data, int stride, const Position<F>& x,
-                                const Position<F>& y, F (&out)[2]) {
+FS_HD void interpolate_in_turns(const Sampler& s, const Position<F>& x, const Position<F>& y, F (&out)[2]) {
   Square<F> squares[2];
-  load_square_in_turns(data, stride, x.index, y.index, squares);
+  load_square_in_turns(s.plane[0], s.stride, x.index, y.index, squares);
   for (int c = 0; c < 2; ++c) out[c] = interpolate(squares[c], x.fraction, y.fraction);
 }
 
@@ -136,10 +135,9 @@ FS_HD void add_tap(const Sampler& s, F u, F v, F (&total)[C]) {
   const Position<F> x = position(u, s.max_u, s.last_u), y = position(v, s.max_v, s.last_v);
   F taken[C];
   if constexpr (C == 2) {
-    s.in_turns ? interpolate_in_turns(s.plane[0], s.stride, x, y, taken)
-               : interpolate_planes<C>(s.plane, s.stride, x, y, taken);
+    s.in_turns ? interpolate_in_turns(s, x, y, taken) : interpolate_planes<C>(s, x, y, taken);
   } else {
-    interpolate_planes<C>(s.plane, s.stride, x, y, taken);
+    interpolate_planes<C>(s, x, y, taken);
   }
   for (int c = 0; c < C; ++c) total[c] = total[c] + taken[c];
 }

@@ -132,17 +132,17 @@ FS_HD __m256i pair_weights(F8 fraction, int unit) {
 }
 
 template <int C>
-FS_HD void interpolate_planes(const std::uint16_t* const (&planes)[3], int stride, const Position<F8>& x,
-                              const Position<F8>& y, F8 (&out)[C]) {
+FS_HD void interpolate_planes(const Sampler& s, const Position<F8>& x, const Position<F8>& y, F8 (&out)[C]) {
+  if (s.exact) return interpolate_planes<C, F8>(s, x, y, out);
   constexpr int kUnit = 0x7fff;
-  const Indices index(y.index * stride + x.index);
+  const Indices index(y.index * s.stride + x.index);
   const __m256i weights = pair_weights(x.fraction, kUnit);
   const F8 scale = {_mm256_set1_ps(1.0f / kUnit)}, middle = {_mm256_set1_ps(32768.0f)};
   for (int c = 0; c < C; ++c) {
     const auto row = [&](const std::uint16_t* from) __attribute__((always_inline)) {
       return F8{_mm256_cvtepi32_ps(weighted(load_pairs(from, index), weights))};
     };
-    const F8 top = row(planes[c]), bottom = row(planes[c] + stride);
+    const F8 top = row(s.plane[c]), bottom = row(s.plane[c] + s.stride);
     out[c] = fmadd(fmadd(y.fraction, bottom - top, top), scale, middle);
   }
 }
@@ -170,10 +170,13 @@ FS_HD F8 interpolate_twice(const std::uint16_t* data, int stride, const Position
                F8{_mm256_set1_ps(2.0f * 32768.0f)});
 }
 
-FS_HD void interpolate_in_turns(const std::uint16_t* data, int stride, const Position<F8>& x,
-                                const Position<F8>& y, F8 (&out)[2]) {
+FS_HD void interpolate_in_turns(const Sampler& s, const Position<F8>& x, const Position<F8>& y,
+                                F8 (&out)[2]) {
+  if (s.exact) return interpolate_in_turns<F8>(s, x, y, out);
   constexpr int kUnit = 0x7fff;
-  const Indices index((y.index * stride + x.index) * 2);
+  const std::uint16_t* data = s.plane[0];
+  const int below = 2 * s.stride;
+  const Indices index((y.index * s.stride + x.index) * 2);
   const __m256i weights = pair_weights(x.fraction, kUnit);
   const __m256i low_weights = _mm256_unpacklo_epi32(weights, weights);
   const __m256i high_weights = _mm256_unpackhi_epi32(weights, weights);
@@ -185,8 +188,8 @@ FS_HD void interpolate_in_turns(const std::uint16_t* data, int stride, const Pos
   };
   const F8 low_y = {_mm256_unpacklo_ps(y.fraction.v, y.fraction.v)};
   const F8 high_y = {_mm256_unpackhi_ps(y.fraction.v, y.fraction.v)};
-  const F8 low_top = row(data, 0, low_weights), low_bottom = row(data + 2 * stride, 0, low_weights);
-  const F8 high_top = row(data, 2, high_weights), high_bottom = row(data + 2 * stride, 2, high_weights);
+  const F8 low_top = row(data, 0, low_weights), low_bottom = row(data + below, 0, low_weights);
+  const F8 high_top = row(data, 2, high_weights), high_bottom = row(data + below, 2, high_weights);
   const F8 low = fmadd(low_y, low_bottom - low_top, low_top);
   const F8 high = fmadd(high_y, high_bottom - high_top, high_top);
   const F8 scale = {_mm256_set1_ps(1.0f / kUnit)}, middle = {_mm256_set1_ps(32768.0f)};
@@ -275,7 +278,7 @@ struct Near<F8>::Pairs<2> {
 template <int T, int C>
 FS_HD void filter_squares(const Sampler& s, I8 x, I8 y, const F8 (&wu)[T], const F8 (&wv)[T], F8 (&out)[C]) {
   const Reach reach = reach_of(x, y);
-  if (reach.columns > Near<F8>::Pairs<C>::kMostColumns || reach.rows > 7)
+  if (s.exact || reach.columns > Near<F8>::Pairs<C>::kMostColumns || reach.rows > 7)
     return filter_squares<T, C, F8, I8>(s, x, y, wu, wv, out);
   filter_near(s, reach, x, y, wu, wv, out);
 }

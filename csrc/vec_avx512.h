@@ -270,7 +270,7 @@ template <int T, int C>
 FS_HD void filter_squares(const Sampler& s, I16 x, I16 y, const F16 (&wu)[T], const F16 (&wv)[T],
                           F16 (&out)[C]) {
   const Reach reach = reach_of(x, y);
-  if (reach.columns > Near<F16>::Pairs<C>::kMostColumns || reach.rows > 15)
+  if (s.exact || reach.columns > Near<F16>::Pairs<C>::kMostColumns || reach.rows > 15)
     return filter_squares<T, C, F16, I16>(s, x, y, wu, wv, out);
   filter_near(s, reach, x, y, wu, wv, out);
 }
