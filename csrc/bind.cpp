@@ -5,6 +5,7 @@
 #include <vector>
 
 #include "av_log.h"
+#include "bind_color.h"
 #include "bind_crop.h"
 #include "bind_look.h"
 #include "bind_names.h"
@@ -50,8 +51,8 @@ void bind_crop(const py::sequence& pictures, const Doubles& to_coded, Floats out
                 [](const auto* jobs, int count, int side, Border how) { crop(jobs, count, side, how); });
 }
 
-void bind_color_statistics(const Floats& faces, const Floats& targets, const Floats& masks,
-                           const std::string& mode, Doubles out) {
+Doubles bind_color_statistics(const Floats& faces, const Floats& targets, const Floats& masks,
+                              const std::string& mode) {
   require_shape(faces, "faces", {-1, 3, -1, -1});
   const py::ssize_t count = faces.shape(0), size = faces.shape(3);
   for (const auto* array : {&faces, &targets}) {
@@ -59,12 +60,16 @@ void bind_color_statistics(const Floats& faces, const Floats& targets, const Flo
   }
   require_shape(masks, "masks", {count, size, size});
   const ColorMode how = mode_from(mode);
-  require_shape(out, "out", {count, 2, statistics_size(how)});
-  if (count == 0) return;
+  if (count == 0)
+    return Doubles(
+        {count, py::ssize_t{2}, py::ssize_t{how == ColorMode::kSliced ? 1 : statistics_size(how)}});
   const int side = checked_size(size);
-  double* to = out.mutable_data();
-  const py::gil_scoped_release release;
-  color_statistics(faces.data(), targets.data(), masks.data(), static_cast<int>(count), side, how, to);
+  std::vector<std::vector<double>> found;
+  {
+    const py::gil_scoped_release release;
+    found = color_statistics(faces.data(), targets.data(), masks.data(), static_cast<int>(count), side, how);
+  }
+  return pairs_of(found);
 }
 
 void bind_match_color(const Floats& faces, const Doubles& statistics, const std::string& mode,
@@ -74,13 +79,14 @@ void bind_match_color(const Floats& faces, const Doubles& statistics, const std:
   require_shape(faces, "faces", {count, 3, size, size});
   require_shape(out, "out", {count, 3, size, size});
   const ColorMode how = mode_from(mode);
-  require_shape(statistics, "statistics", {count, 2, statistics_size(how)});
+  require_statistics(statistics, count, how);
   unit_from(strength, "strength");
   if (count == 0) return;
   const int side = checked_size(size);
   float* to = out.mutable_data();
   const py::gil_scoped_release release;
-  match_color(faces.data(), statistics.data(), static_cast<int>(count), side, how, strength, to);
+  match_color(faces.data(), statistics.data(), statistics.shape(2), static_cast<int>(count), side, how,
+              strength, to);
 }
 
 void bind_mask(const std::optional<Floats>& outlines, const std::optional<Floats>& generated,
@@ -178,7 +184,7 @@ void bind_composite(const py::sequence& pictures, const Doubles& to_coded, const
   parts.require(count, size);
   if (masks) require_shape(*masks, "masks", {count, size, size});
   const ColorMode how = mode_from(mode);
-  if (statistics) require_shape(*statistics, "statistics", {count, 2, statistics_size(how)});
+  if (statistics) require_statistics(*statistics, count, how);
   unit_from(strength, "strength");
   unit_from(opacity, "opacity");
   const GrainParts grains{grain, seeds};
@@ -190,7 +196,8 @@ void bind_composite(const py::sequence& pictures, const Doubles& to_coded, const
                                strength,
                                blend_mode_from(blend),
                                static_cast<float>(opacity),
-                               filter};
+                               filter,
+                               statistics ? statistics->shape(2) : 0};
   const Pixels pixels{targets, faces, parts, masks, statistics, grains};
   for_each_depth(list, [&](auto word) { composite_as<decltype(word)>(list, to_coded, pixels, params); });
 }
@@ -207,7 +214,8 @@ PYBIND11_MODULE(_cpu, m) {
       "statistics_size", [](const std::string& mode) { return fs::statistics_size(fs::mode_from(mode)); },
       "mode"_a);
   m.def("color_statistics", &fs::bind_color_statistics, "faces"_a.noconvert(), "targets"_a.noconvert(),
-        "masks"_a.noconvert(), "mode"_a, "out"_a.noconvert());
+        "masks"_a.noconvert(), "mode"_a);
+  fs::bind_clouds(m);
   m.def("match_color", &fs::bind_match_color, "faces"_a.noconvert(), "statistics"_a.noconvert(), "mode"_a,
         "strength"_a, "out"_a.noconvert());
   m.def("mask", &fs::bind_mask, "outlines"_a.noconvert().none(true), "generated"_a.noconvert().none(true),

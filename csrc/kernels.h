@@ -5,6 +5,7 @@
 #include <vector>
 
 #include "blend.h"
+#include "cloud.h"
 #include "color.h"
 #include "crop.h"
 #include "detail.h"
@@ -34,6 +35,15 @@ struct Kernels {
   // A map by tables (tables.h); pixels whose mask is 0 are only cut to 0..1.
   void (*apply_tables)(const TableRound* rounds, int count, float strength, const PixelRows& rows,
                        const ChannelRows& out);
+  void (*apply_lattice)(const LatticeNode* nodes, float strength, const PixelRows& rows,
+                        const ChannelRows& out);
+  // How far `count` colours (r, g and b, planes of one array) are moved by a map of tables, in each channel.
+  void (*table_moves)(const TableRound* rounds, int rounds_count, const float* colors, int count,
+                      float* moves);
+  // Of `count` pixels the cells (cloud.h) and the kCloudNumbers that each adds to its own. Whole vectors are
+  // written, of pixels without weight behind the last.
+  void (*cloud_row)(const float* const (&channel)[3], const float* mask, int count, float* cells,
+                    float* numbers);
   // Row y of a face, blurred where the mask is above 0; out: the row in the first of three planes.
   void (*motion_row)(const MotionParams& params, const float* face, const float* mask, int size, int y,
                      float* out);

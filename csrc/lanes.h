@@ -63,6 +63,14 @@ FS_HD F number_of_bits(F a) {
   return to_float(bits_of(a));
 }
 
+// Four numbers of each lane beside each other, one lane after the other.
+FS_HD void store_in_turns(float* p, float a, float b, float c, float d) {
+  p[0] = a;
+  p[1] = b;
+  p[2] = c;
+  p[3] = d;
+}
+
 // Two neighbouring numbers at `index`.
 FS_HD void gather_pair(const float* data, int index, float& at, float& next) {
   at = data[index];

@@ -163,8 +163,9 @@ struct Rows {
     }
   }
 
-  static void tables(const TableRound* rounds, int count, float strength, const PixelRows& rows,
-                     const ChannelRows& out) {
+  // map(in): the new colour of a vector of pixels. Where the mask is 0 they are only cut to 0..1.
+  template <class Map>
+  static FS_HD void with_tables(const PixelRows& rows, const ChannelRows& out, const Map& map) {
     const F zero = L::set(0.0f);
     for (int y = 0; y < rows.height; ++y) {
       along_row<F>(rows.width, [&](int x, int n) __attribute__((always_inline)) {
@@ -173,12 +174,52 @@ struct Rows {
         const F in[3] = {L::load(rows.channel[0] + from, n), L::load(rows.channel[1] + from, n),
                          L::load(rows.channel[2] + from, n)};
         Triple<F> made = {in[0], in[1], in[2]};
-        if (any_above_zero(mask)) made = apply_tables(rounds, count, strength, in[0], in[1], in[2]);
+        if (any_above_zero(mask)) made = map(in);
         L::store(out.channel[0] + to, choose_less(zero, mask, made.a, clamp_unit(in[0])), n);
         L::store(out.channel[1] + to, choose_less(zero, mask, made.b, clamp_unit(in[1])), n);
         L::store(out.channel[2] + to, choose_less(zero, mask, made.c, clamp_unit(in[2])), n);
       });
     }
+  }
+
+  static void tables(const TableRound* rounds, int count, float strength, const PixelRows& rows,
+                     const ChannelRows& out) {
+    with_tables(rows, out, [&](const F(&in)[3]) __attribute__((always_inline)) {
+      return apply_tables(rounds, count, strength, in[0], in[1], in[2]);
+    });
+  }
+
+  static void lattice(const LatticeNode* nodes, float strength, const PixelRows& rows,
+                      const ChannelRows& out) {
+    with_tables(rows, out, [&](const F(&in)[3]) __attribute__((always_inline)) {
+      return apply_lattice(nodes, strength, in[0], in[1], in[2]);
+    });
+  }
+
+  static void table_moves(const TableRound* rounds, int rounds_count, const float* colors, int count,
+                          float* moves) {
+    along_row<F>(count, [&](int x, int n) __attribute__((always_inline)) {
+      F in[3], made[3];
+      for (int c = 0; c < 3; ++c) in[c] = made[c] = L::load(colors + std::ptrdiff_t{c} * count + x, n);
+      for (int i = 0; i < rounds_count; ++i) apply_round(rounds[i], made);
+      for (int c = 0; c < 3; ++c) L::store(moves + std::ptrdiff_t{c} * count + x, made[c] - in[c], n);
+    });
+  }
+
+  static void cloud_row(const float* const (&channel)[3], const float* mask, int count, float* cells,
+                        float* numbers) {
+    const F side = L::set(static_cast<float>(kCloudSide));
+    along_row<F>(count, [&](int x, int n) __attribute__((always_inline)) {
+      const F weight = clamp_unit(L::load(mask + x, n));
+      F cell = L::set(0.0f), sums[3];
+      for (int c = 0; c < 3; ++c) {
+        const F value = clamp_unit(L::load(channel[c] + x, n));
+        cell = cell * side + to_float(lower(truncate(value * side), kCloudSide - 1));
+        sums[c] = weight * value;
+      }
+      L::store(cells + x, cell, L::width);
+      store_in_turns(numbers + std::ptrdiff_t{4} * x, weight, sums[0], sums[1], sums[2]);
+    });
   }
 
   static void motion_row(const MotionParams& p, const float* face, const float* mask, int size, int y,
@@ -213,6 +254,9 @@ struct Rows {
             rgb,
             layers,
             tables,
+            lattice,
+            table_moves,
+            cloud_row,
             motion_row,
             Detail::luma,
             Detail::smooth,

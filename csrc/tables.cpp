@@ -6,9 +6,7 @@
 namespace fs {
 namespace {
 
-constexpr int kSmoothing = 8;         // bins to either side at which a histogram's smoothing has fallen to 0
 constexpr double kEverywhere = 1e-3;  // of the weight is spread over all bins, so that gaps have one answer
-constexpr int kCells = kCloudSide * kCloudSide * kCloudSide;
 
 // Calls body(weight, r, g, b) for the pixels that count. In order, so that sums are the same on any machine.
 template <class Body>
@@ -28,48 +26,62 @@ double each_pixel(const PixelRows& rows, Body&& body) {
   return total;
 }
 
-void add_shared(double* histogram, double position, double weight) {
-  const double at = std::clamp(position, 0.0, kBins - 1.0);
-  const int bin = std::min(static_cast<int>(at), kBins - 2);
+void add_shared(double* histogram, int bins, double position, double weight) {
+  const double at = std::clamp(position, 0.0, bins - 1.0);
+  const int bin = std::min(static_cast<int>(at), bins - 2);
   const double part = at - bin;
   histogram[bin] += weight * (1.0 - part);
   histogram[bin + 1] += weight * part;
 }
 
-// The share of the weight below each bin's middle, of the smoothed histogram: it rises everywhere.
-void quantiles(const double* histogram, double (&out)[kBins]) {
-  double smooth[kBins] = {}, total = 0.0, below = 0.0;
-  for (int i = 0; i < kBins; ++i) {
-    total += histogram[i];
-    for (int k = 1 - kSmoothing; k < kSmoothing; ++k) {
-      smooth[std::clamp(i + k, 0, kBins - 1)] +=
-          histogram[i] * (kSmoothing - std::abs(k)) / (kSmoothing * kSmoothing);
-    }
+// A histogram smoothed by a triangle that has fallen to 0 at a thirty-second of its bins: two running means,
+// one after the other. What leaves it stays in its first and last bin.
+void smooth(const double* histogram, int bins, double (&out)[kBins]) {
+  const int reach = bins / 32, margin = reach - 1;
+  double means[2 * kBins], sum = 0.0;
+  for (int i = 0; i < bins + margin; ++i) {
+    if (i < bins) sum += histogram[i];
+    if (i >= reach) sum -= histogram[i - reach];
+    means[i] = sum / reach;
   }
-  for (int i = 0; i < kBins; ++i) {
-    const double share = (1.0 - kEverywhere) * smooth[i] / total + kEverywhere / kBins;
+  std::fill_n(out, bins, 0.0);
+  sum = 0.0;
+  for (int i = 0; i < bins + 2 * margin; ++i) {
+    if (i < bins + margin) sum += means[i];
+    if (i >= reach) sum -= means[i - reach];
+    out[std::clamp(i - margin, 0, bins - 1)] += std::max(sum, 0.0) / reach;
+  }
+}
+
+// The share of the weight below each bin's middle, of the smoothed histogram: it rises everywhere.
+void quantiles(const double* histogram, int bins, double (&out)[kBins]) {
+  double smoothed[kBins], total = 0.0, below = 0.0;
+  for (int i = 0; i < bins; ++i) total += histogram[i];
+  smooth(histogram, bins, smoothed);
+  for (int i = 0; i < bins; ++i) {
+    const double share = (1.0 - kEverywhere) * smoothed[i] / total + kEverywhere / bins;
     out[i] = below + 0.5 * share;
     below += share;
   }
 }
 
 // Position between the bins where `quantile` reaches `share`; `from`: a bin not beyond it.
-double position_of(const double (&quantile)[kBins], double share, int& from) {
-  while (from < kBins && quantile[from] < share) ++from;
+double position_of(const double (&quantile)[kBins], int bins, double share, int& from) {
+  while (from < bins && quantile[from] < share) ++from;
   if (from == 0) return 0.0;
-  if (from == kBins) return kBins - 1.0;
+  if (from == bins) return bins - 1.0;
   return from - 1 + (share - quantile[from - 1]) / (quantile[from] - quantile[from - 1]);
 }
 
 // What each bin of the face moves by, in bins. room: how much of the way from 1 to the limits a slope may go.
-void transfer(const double* face, const double* target, double room, double (&move)[kBins]) {
+void transfer(const double* face, const double* target, int bins, double room, double (&move)[kBins]) {
   double f[kBins], t[kBins], wanted[kBins];
-  quantiles(face, f);
-  quantiles(target, t);
+  quantiles(face, bins, f);
+  quantiles(target, bins, t);
   int from = 0, first = 0, second = 0;
-  for (int i = 0; i < kBins; ++i) wanted[i] = position_of(t, f[i], from);
+  for (int i = 0; i < bins; ++i) wanted[i] = position_of(t, bins, f[i], from);
   // From the median, a place between two bins, outwards.
-  const double middle = position_of(f, 0.5, first), there = position_of(t, 0.5, second);
+  const double middle = position_of(f, bins, 0.5, first), there = position_of(t, bins, 0.5, second);
   const double least = 1.0 + room * (kLeastGain - 1.0), most = 1.0 + room * (kMostGain - 1.0);
   const auto limit = [&](int i, double x, double y) {
     const double low = std::min(least * (i - x), most * (i - x));
@@ -77,24 +89,24 @@ void transfer(const double* face, const double* target, double room, double (&mo
     return y + std::clamp(wanted[i] - y, low, high);
   };
   double x = middle, y = there;
-  for (int i = static_cast<int>(std::ceil(middle)); i < kBins; ++i, x = i - 1, y = wanted[i - 1]) {
+  for (int i = static_cast<int>(std::ceil(middle)); i < bins; ++i, x = i - 1, y = wanted[i - 1]) {
     wanted[i] = limit(i, x, y);
   }
   x = middle, y = there;
   for (int i = static_cast<int>(std::ceil(middle)) - 1; i >= 0; --i, x = i + 1, y = wanted[i + 1]) {
     wanted[i] = limit(i, x, y);
   }
-  for (int i = 0; i < kBins; ++i) move[i] = wanted[i] - i;
+  for (int i = 0; i < bins; ++i) move[i] = wanted[i] - i;
 }
 
 void set_table(TableRound& round, int axis, double low, double high, const double* face, const double* target,
                double room) {
   double move[kBins];
-  transfer(face, target, room, move);
-  const double bin = (high - low) / (kBins - 1);
+  transfer(face, target, round.bins, room, move);
+  const double bin = (high - low) / (round.bins - 1);
   round.low[axis] = static_cast<float>(low);
   round.scale[axis] = static_cast<float>(1.0 / bin);
-  for (int i = 0; i < kBins; ++i) round.move[axis][i] = static_cast<float>(move[i] * bin);
+  for (int i = 0; i < round.bins; ++i) round.move[axis][i] = static_cast<float>(move[i] * bin);
 }
 
 // The axes of round n.
@@ -124,26 +136,26 @@ struct Dot {
   float x[3];
 };
 
-std::vector<Dot> dots_of(const double* cloud) {
+std::vector<Dot> dots_of(const CellList& cloud) {
   std::vector<Dot> dots;
-  for (int i = 0; i < kCells; ++i) {
-    const double* cell = cloud + std::ptrdiff_t{i} * kCloudNumbers;
-    if (!(cell[0] > 0.0)) continue;
-    Dot dot{cell[0], {}};
-    for (int c = 0; c < 3; ++c) dot.x[c] = static_cast<float>(cell[c + 1] / cell[0]);
+  for (int i = 0; i < cloud.cells; ++i) {
+    const double* cell = cloud.cell(i);
+    if (!(cell[1] > 0.0)) continue;
+    Dot dot{cell[1], {}};
+    for (int c = 0; c < 3; ++c) dot.x[c] = static_cast<float>(cell[c + 2] / cell[1]);
     dots.push_back(dot);
   }
   return dots;
 }
 
 void project(const std::vector<Dot>& dots, const float (&axis)[3], double low, double high,
-             double (&histogram)[kBins]) {
-  std::fill_n(histogram, kBins, 0.0);
-  const double scale = (kBins - 1) / (high - low);
+             double (&histogram)[kSliceBins]) {
+  std::fill_n(histogram, kSliceBins, 0.0);
+  const double scale = (kSliceBins - 1) / (high - low);
   for (const Dot& dot : dots) {
     const double along = static_cast<double>(axis[0]) * dot.x[0] + static_cast<double>(axis[1]) * dot.x[1] +
                          static_cast<double>(axis[2]) * dot.x[2];
-    add_shared(histogram, (along - low) * scale, dot.weight);
+    add_shared(histogram, kSliceBins, (along - low) * scale, dot.weight);
   }
 }
 
@@ -152,25 +164,13 @@ void project(const std::vector<Dot>& dots, const float (&axis)[3], double low, d
 double add_to_histograms(const PixelRows& rows, double* histograms) {
   return each_pixel(rows, [&](double weight, float r, float g, float b) {
     const float rgb[3] = {r, g, b};
-    for (int c = 0; c < 3; ++c) add_shared(histograms + c * kBins, rgb[c] * (kBins - 1.0), weight);
-  });
-}
-
-double add_to_cloud(const PixelRows& rows, double* cloud) {
-  return each_pixel(rows, [&](double weight, float r, float g, float b) {
-    const float rgb[3] = {r, g, b};
-    int cell = 0;
-    for (const float value : rgb) {
-      cell = cell * kCloudSide + std::min(static_cast<int>(value * kCloudSide), kCloudSide - 1);
-    }
-    double* to = cloud + std::ptrdiff_t{cell} * kCloudNumbers;
-    to[0] += weight;
-    for (int c = 0; c < 3; ++c) to[c + 1] += weight * rgb[c];
+    for (int c = 0; c < 3; ++c) add_shared(histograms + c * kBins, kBins, rgb[c] * (kBins - 1.0), weight);
   });
 }
 
 TableMap histogram_map(const double* face, const double* target, double strength) {
-  TableMap map{{TableRound{}}, static_cast<float>(strength)};
+  TableMap map{{TableRound{}}, {}, static_cast<float>(strength)};
+  map.rounds[0].bins = kBins;
   set_axes(map.rounds[0], 0);
   for (int c = 0; c < 3; ++c) {
     set_table(map.rounds[0], c, 0.0, 1.0, face + std::ptrdiff_t{c} * kBins,
@@ -179,16 +179,17 @@ TableMap histogram_map(const double* face, const double* target, double strength
   return map;
 }
 
-TableMap sliced_map(const double* face, const double* target, double strength) {
-  TableMap map{std::vector<TableRound>(kSlices), static_cast<float>(strength)};
+TableMap sliced_map(const CellList& face, const CellList& target, double strength) {
+  TableMap map{std::vector<TableRound>(kSlices), {}, static_cast<float>(strength)};
   std::vector<Dot> moving = dots_of(face);
   const std::vector<Dot> still = dots_of(target);
   for (int n = 0; n < kSlices; ++n) {
     TableRound& round = map.rounds[static_cast<std::size_t>(n)];
+    round.bins = kSliceBins;
     set_axes(round, n);
     for (int i = 0; i < 3; ++i) {
       // Where the colour cube lies on this axis.
-      double low = 0.0, high = 0.0, a[kBins], b[kBins];
+      double low = 0.0, high = 0.0, a[kSliceBins], b[kSliceBins];
       for (const float part : round.axis[i]) (part < 0.0f ? low : high) += part;
       project(moving, round.axis[i], low, high, a);
       project(still, round.axis[i], low, high, b);

@@ -2,7 +2,7 @@
 // vectors, which is every x86-64 (SSE2) and every arm64 (NEON). Included by kernels_vec4.cpp alone.
 #pragma once
 
-#include "lanes.h"
+#include "tables.h"
 
 namespace fs {
 
@@ -42,6 +42,10 @@ FS_HD float sum(F4 a) { return (a.v[0] + a.v[2]) + (a.v[1] + a.v[3]); }
 FS_HD I4 bits_of(F4 a) { return {(I4::Vector)a.v}; }
 FS_HD F4 from_bits(I4 a) { return {(F4::Vector)a.v}; }
 
+FS_HD void store_in_turns(float* p, F4 a, F4 b, F4 c, F4 d) {
+  for (int i = 0; i < 4; ++i) store_in_turns(p + 4 * i, a.v[i], b.v[i], c.v[i], d.v[i]);
+}
+
 FS_HD void gather_pair(const float* data, I4 index, F4& at, F4& next) {
   for (int i = 0; i < 4; ++i) {
     at.v[i] = data[index.v[i]];
@@ -66,6 +70,15 @@ FS_HD void load_two_pairs(const std::uint16_t* data, I4 index, I4 apart, F4& a, 
 FS_HD void load_pair_in_turns(const std::uint16_t* data, I4 index, F4 (&left)[2], F4 (&right)[2]) {
   load_pair(data, index * 2, left[0], left[1]);
   load_pair(data + 2, index * 2, right[0], right[1]);
+}
+
+FS_HD void lattice_move(const LatticeNode* nodes, I4 index, const F4 (&corner)[4], F4 b, F4 (&move)[3]) {
+  for (int i = 0; i < 4; ++i) {
+    const float corners[4] = {corner[0].v[i], corner[1].v[i], corner[2].v[i], corner[3].v[i]};
+    float one[3];
+    lattice_move(nodes, index.v[i], corners, b.v[i], one);
+    for (int c = 0; c < 3; ++c) move[c].v[i] = one[c];
+  }
 }
 
 template <>

@@ -3,6 +3,7 @@
 
 #include <immintrin.h>
 
+#include "lattice_sum.h"
 #include "sample_near.h"
 
 namespace fs {
@@ -79,6 +80,17 @@ struct Lanes<F8> {
     for (int i = 0; i < n; ++i) p[i] = all[i];
   }
 };
+
+FS_HD void store_in_turns(float* p, F8 a, F8 b, F8 c, F8 d) {
+  const __m256 ab = _mm256_unpacklo_ps(a.v, b.v), ab2 = _mm256_unpackhi_ps(a.v, b.v);
+  const __m256 cd = _mm256_unpacklo_ps(c.v, d.v), cd2 = _mm256_unpackhi_ps(c.v, d.v);
+  const __m256 four[4] = {_mm256_shuffle_ps(ab, cd, 0x44), _mm256_shuffle_ps(ab, cd, 0xee),
+                          _mm256_shuffle_ps(ab2, cd2, 0x44), _mm256_shuffle_ps(ab2, cd2, 0xee)};
+  for (int i = 0; i < 4; ++i) {
+    _mm_storeu_ps(p + 4 * i, _mm256_castps256_ps128(four[i]));
+    _mm_storeu_ps(p + 16 + 4 * i, _mm256_extractf128_ps(four[i], 1));
+  }
+}
 
 // Loads lane by lane take no longer than a gather, and on processors whose gathers were slowed down for
 // safety far less.
@@ -217,6 +229,33 @@ FS_HD void load_pair_in_turns(const std::uint16_t* data, I8 index, F8 (&left)[2]
   left[1] = high_half(before);
   right[0] = low_half(after);
   right[1] = high_half(after);
+}
+
+FS_HD void lattice_move(const LatticeNode* nodes, I8 index, const F8 (&corner)[4], F8 b, F8 (&move)[3]) {
+  alignas(32) std::uint32_t from[8];
+  alignas(32) std::int32_t pairs[4][8];
+  _mm256_store_si256(reinterpret_cast<__m256i*>(from), index.v);
+  const F8 unit = {_mm256_set1_ps(static_cast<float>(kLatticeUnit))};
+  for (int k = 0; k < 4; ++k) {
+    const F8 both = corner[k] * unit;
+    const __m256i after = _mm256_cvtps_epi32((both * b).v);
+    const __m256i before = _mm256_sub_epi32(_mm256_cvtps_epi32(both.v), after);
+    _mm256_store_si256(reinterpret_cast<__m256i*>(pairs[k]),
+                       _mm256_or_si256(_mm256_slli_epi32(after, 16), before));
+  }
+  asm("" : "+m"(from), "+m"(pairs));  // as in `Indices`
+  const auto two = [&](int lane) __attribute__((always_inline)) {
+    const __m128i low = lattice_sum<F8>(nodes + from[lane], pairs, lane);
+    const __m128i high = lattice_sum<F8>(nodes + from[lane + 4], pairs, lane + 4);
+    return _mm256_inserti128_si256(_mm256_castsi128_si256(low), high, 1);
+  };
+  const __m256i s0 = two(0), s1 = two(1), s2 = two(2), s3 = two(3);
+  const __m256i rg = _mm256_unpacklo_epi32(s0, s1), b0 = _mm256_unpackhi_epi32(s0, s1);
+  const __m256i rg2 = _mm256_unpacklo_epi32(s2, s3), b2 = _mm256_unpackhi_epi32(s2, s3);
+  const F8 scale = {_mm256_set1_ps(1.0f / (static_cast<float>(kLatticeUnit) * kLatticeUnit))};
+  move[0] = F8{_mm256_cvtepi32_ps(_mm256_unpacklo_epi64(rg, rg2))} * scale;
+  move[1] = F8{_mm256_cvtepi32_ps(_mm256_unpackhi_epi64(rg, rg2))} * scale;
+  move[2] = F8{_mm256_cvtepi32_ps(_mm256_unpacklo_epi64(b0, b2))} * scale;
 }
 
 FS_HD int first_lane(I8 a) { return _mm_cvtsi128_si32(_mm256_castsi256_si128(a.v)); }

@@ -3,6 +3,7 @@
 
 #include <immintrin.h>
 
+#include "lattice_sum.h"
 #include "sample_near.h"
 
 namespace fs {
@@ -36,6 +37,19 @@ FS_HD bool any_above_zero(F16 a) { return _mm512_cmp_ps_mask(a.v, _mm512_setzero
 FS_HD float sum(F16 a) { return _mm512_reduce_add_ps(a.v); }
 FS_HD I16 bits_of(F16 a) { return {_mm512_castps_si512(a.v)}; }
 FS_HD F16 from_bits(I16 a) { return {_mm512_castsi512_ps(a.v)}; }
+
+FS_HD void store_in_turns(float* p, F16 a, F16 b, F16 c, F16 d) {
+  const __m512 ab = _mm512_unpacklo_ps(a.v, b.v), ab2 = _mm512_unpackhi_ps(a.v, b.v);
+  const __m512 cd = _mm512_unpacklo_ps(c.v, d.v), cd2 = _mm512_unpackhi_ps(c.v, d.v);
+  const __m512 four[4] = {_mm512_shuffle_ps(ab, cd, 0x44), _mm512_shuffle_ps(ab, cd, 0xee),
+                          _mm512_shuffle_ps(ab2, cd2, 0x44), _mm512_shuffle_ps(ab2, cd2, 0xee)};
+  for (int i = 0; i < 4; ++i) {
+    _mm_storeu_ps(p + 4 * i, _mm512_castps512_ps128(four[i]));
+    _mm_storeu_ps(p + 16 + 4 * i, _mm512_extractf32x4_ps(four[i], 1));
+    _mm_storeu_ps(p + 32 + 4 * i, _mm512_extractf32x4_ps(four[i], 2));
+    _mm_storeu_ps(p + 48 + 4 * i, _mm512_extractf32x4_ps(four[i], 3));
+  }
+}
 
 // Lane by lane, see `Indices` in vec_avx2.h.
 FS_HD void gather_pair(const float* data, I16 index, F16& at, F16& next) {
@@ -89,6 +103,35 @@ FS_HD void load_pair_in_turns(const std::uint16_t* data, I16 index, F16 (&left)[
   left[1].v = _mm512_cvtepi32_ps(_mm512_srli_epi32(near, 16));
   right[0].v = _mm512_cvtepi32_ps(_mm512_and_si512(far, mask));
   right[1].v = _mm512_cvtepi32_ps(_mm512_srli_epi32(far, 16));
+}
+
+FS_HD void lattice_move(const LatticeNode* nodes, I16 index, const F16 (&corner)[4], F16 b, F16 (&move)[3]) {
+  alignas(64) std::uint32_t from[16];
+  alignas(64) std::int32_t pairs[4][16];
+  _mm512_store_si512(from, index.v);
+  const F16 unit = {_mm512_set1_ps(static_cast<float>(kLatticeUnit))};
+  for (int k = 0; k < 4; ++k) {
+    const F16 both = corner[k] * unit;
+    const __m512i after = _mm512_cvtps_epi32((both * b).v);
+    const __m512i before = _mm512_sub_epi32(_mm512_cvtps_epi32(both.v), after);
+    _mm512_store_si512(pairs[k], _mm512_or_si512(_mm512_slli_epi32(after, 16), before));
+  }
+  asm("" : "+m"(from), "+m"(pairs));  // as in `Indices`
+  const auto two = [&](int lane) __attribute__((always_inline)) {
+    const __m128i low = lattice_sum<F16>(nodes + from[lane], pairs, lane);
+    const __m128i high = lattice_sum<F16>(nodes + from[lane + 4], pairs, lane + 4);
+    return _mm256_inserti128_si256(_mm256_castsi128_si256(low), high, 1);
+  };
+  const auto four = [&](int lane) __attribute__((always_inline)) {
+    return _mm512_inserti64x4(_mm512_castsi256_si512(two(lane)), two(lane + 8), 1);
+  };
+  const __m512i s0 = four(0), s1 = four(1), s2 = four(2), s3 = four(3);
+  const __m512i rg = _mm512_unpacklo_epi32(s0, s1), b0 = _mm512_unpackhi_epi32(s0, s1);
+  const __m512i rg2 = _mm512_unpacklo_epi32(s2, s3), b2 = _mm512_unpackhi_epi32(s2, s3);
+  const F16 scale = {_mm512_set1_ps(1.0f / (static_cast<float>(kLatticeUnit) * kLatticeUnit))};
+  move[0] = F16{_mm512_cvtepi32_ps(_mm512_unpacklo_epi64(rg, rg2))} * scale;
+  move[1] = F16{_mm512_cvtepi32_ps(_mm512_unpackhi_epi64(rg, rg2))} * scale;
+  move[2] = F16{_mm512_cvtepi32_ps(_mm512_unpacklo_epi64(b0, b2))} * scale;
 }
 
 FS_HD int first_lane(I16 a) { return _mm_cvtsi128_si32(_mm512_castsi512_si128(a.v)); }

@@ -3,6 +3,7 @@
 
 #include "../csrc/bind_names.h"
 #include "../csrc/bind_seam.h"
+#include "../csrc/bind_statistics.h"
 #include "composite.h"
 #include "picture.h"
 
@@ -16,13 +17,14 @@ class StatisticsArgument {
  public:
   StatisticsArgument(const Optional& given, py::ssize_t count, ColorMode mode) {
     if (!given) return;
-    const py::ssize_t numbers = statistics_size(mode);
     if (py::isinstance<Doubles>(*given)) {
       array_ = py::cast<Doubles>(*given);
-      require_shape(array_, "statistics", {count, 2, numbers});
+      require_statistics(array_, count, mode);
       view_.on_host = array_.data();
+      view_.numbers = array_.shape(2);
     } else {
-      view_.on_device = device_array<double>(*given, "statistics", {count, 2, numbers});
+      view_.numbers = statistics_size(mode);
+      view_.on_device = device_array<double>(*given, "statistics", {count, 2, view_.numbers});
     }
   }
   const StatisticsView& view() const { return view_; }

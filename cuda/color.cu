@@ -121,10 +121,7 @@ __global__ void add_clouds(BatchPixels pixels, int numbers, Fixed* out) {
   if (!(weight > 0.0)) return;
   const Triple<float> t = pixels.color(which, at);
   const float rgb[3] = {clamp_unit(t.a), clamp_unit(t.b), clamp_unit(t.c)};
-  int cell = 0;
-  for (const float value : rgb) {
-    cell = cell * kCloudSide + lower(static_cast<int>(value * kCloudSide), kCloudSide - 1);
-  }
+  const int cell = cloud_cell(rgb[0], rgb[1], rgb[2]);
   Fixed* to = out + static_cast<std::ptrdiff_t>(which) * numbers;
   const auto fixed = [](double x) { return static_cast<Fixed>(x * kCloudStep + 0.5); };
   atomicAdd(to, fixed(weight));
@@ -141,10 +138,12 @@ __global__ void from_fixed(const Fixed* in, double step, int count, double* out)
 // --- maps and their use
 // --------------------------------------------------------------------------------------
 
+// By the lattice, where it is null by the rounds, and where these are null too by `map`.
 struct Transfer {
   ColorMap map;
-  const TableRound* rounds;  // null: `map` counts
+  const TableRound* rounds;
   int count;
+  const LatticeNode* lattice;
   float strength;
 };
 
@@ -161,7 +160,8 @@ __global__ void make_maps(const double* statistics, ColorMode mode, double stren
   const int face = static_cast<int>(blockIdx.x * blockDim.x + threadIdx.x);
   if (face >= count) return;
   const double* from = statistics + static_cast<std::ptrdiff_t>(face) * 2 * kMomentNumbers;
-  out[face] = {make_color_map(unpack(from), unpack(from + kMomentNumbers), mode, strength), nullptr, 0, 0.0f};
+  out[face] = {make_color_map(unpack(from), unpack(from + kMomentNumbers), mode, strength), nullptr, 0,
+               nullptr, 0.0f};
 }
 
 __global__ void apply_transfers(const Transfer* transfers, const float* in, int area, float* out) {
@@ -170,31 +170,64 @@ __global__ void apply_transfers(const Transfer* transfers, const float* in, int 
   const Transfer& t = transfers[blockIdx.z];
   const std::ptrdiff_t first = 3 * static_cast<std::ptrdiff_t>(blockIdx.z) * area + at;
   const Triple<float> x = {in[first], in[first + area], in[first + 2 * static_cast<std::ptrdiff_t>(area)]};
-  const Triple<float> rgb = t.rounds != nullptr ? apply_tables(t.rounds, t.count, t.strength, x.a, x.b, x.c)
-                            : t.map.lab         ? mapped_rgb<true>(t.map, statistics_space<true>(x))
-                                                : mapped_rgb<false>(t.map, statistics_space<false>(x));
+  const Triple<float> rgb = t.lattice != nullptr  ? apply_lattice(t.lattice, t.strength, x.a, x.b, x.c)
+                            : t.rounds != nullptr ? apply_tables(t.rounds, t.count, t.strength, x.a, x.b, x.c)
+                            : t.map.lab           ? mapped_rgb<true>(t.map, statistics_space<true>(x))
+                                                  : mapped_rgb<false>(t.map, statistics_space<false>(x));
   out[first] = rgb.a;
   out[first + area] = rgb.b;
   out[first + 2 * static_cast<std::ptrdiff_t>(area)] = rgb.c;
 }
 
-// The maps of a batch, worked out on the host.
-const Transfer* send_transfers(Call& call, const double* statistics, ColorMode mode, double strength,
+// One node of each face's lattice.
+__global__ void fill_lattices(const TableRound* rounds, int rounds_count, LatticeNode* lattices) {
+  const int n = static_cast<int>(blockIdx.x * blockDim.x + threadIdx.x);
+  if (n >= kLatticeNodes) return;
+  LatticeNode* nodes = lattices + static_cast<std::ptrdiff_t>(blockIdx.z) * kLatticeNodes;
+  const int place[3] = {n / (kLatticeSide * kLatticeSide), n / kLatticeSide % kLatticeSide, n % kLatticeSide};
+  float in[3], made[3];
+  for (int c = 0; c < 3; ++c)
+    in[c] = made[c] = static_cast<float>(place[c]) / static_cast<float>(kLatticeSide - 1);
+  const TableRound* own = rounds + static_cast<std::ptrdiff_t>(blockIdx.z) * rounds_count;
+  for (int i = 0; i < rounds_count; ++i) apply_round(own[i], made);
+  for (int c = 0; c < 3; ++c) {
+    const std::int16_t move = lattice_number(made[c] - in[c]);
+    nodes[n].move[c][0] = move;
+    if (n > 0) nodes[n - 1].move[c][1] = move;
+    if (n == kLatticeNodes - 1) nodes[n].move[c][1] = 0;
+  }
+}
+
+// The maps of a batch, worked out on the host but for the lattices.
+const Transfer* send_transfers(Call& call, const StatisticsView& statistics, ColorMode mode, double strength,
                                int count) {
-  const std::ptrdiff_t numbers = statistics_size(mode);
+  const std::ptrdiff_t numbers = statistics.numbers;
   std::vector<Transfer> transfers;
   std::vector<TableRound> rounds;
   std::vector<std::size_t> first;
   for (int n = 0; n < count; ++n) {
-    const double* from = statistics + 2 * n * numbers;
-    const ColorTransfer t = color_transfer(from, from + numbers, mode, strength);
+    const double* from = statistics.on_host + 2 * n * numbers;
+    const ColorTransfer t = color_transfer(from, from + numbers, numbers, mode, strength);
     first.push_back(rounds.size());
     rounds.insert(rounds.end(), t.tables.rounds.begin(), t.tables.rounds.end());
-    transfers.push_back({t.map, nullptr, static_cast<int>(t.tables.rounds.size()), t.tables.strength});
+    transfers.push_back(
+        {t.map, nullptr, static_cast<int>(t.tables.rounds.size()), nullptr, t.tables.strength});
   }
   if (uses_tables(mode)) {
     const TableRound* on_device = call.send(rounds);
-    for (std::size_t n = 0; n < transfers.size(); ++n) transfers[n].rounds = on_device + first[n];
+    const auto filled = static_cast<unsigned>(rounds.size() / kSlices);
+    auto* lattices = mode == ColorMode::kSliced
+                         ? call.scratch<LatticeNode>(filled * static_cast<std::size_t>(kLatticeNodes))
+                         : nullptr;
+    if (lattices != nullptr) {
+      FS_LAUNCH(fill_lattices, dim3(blocks_for(kLatticeNodes, kThreads), 1, filled), dim3(kThreads), 0,
+                call.stream(), on_device, kSlices, lattices);
+    }
+    for (std::size_t n = 0; n < transfers.size(); ++n) {
+      Transfer& own = transfers[n];
+      own.rounds = on_device + first[n];
+      if (lattices != nullptr && own.count > 0) own.lattice = lattices + first[n] / kSlices * kLatticeNodes;
+    }
   }
   return call.send(transfers);
 }
@@ -242,7 +275,7 @@ void match_color(Call& call, const float* faces, int count, int size, const Stat
   }
   const Transfer* transfers = nullptr;
   if (statistics.on_host != nullptr) {
-    transfers = send_transfers(call, statistics.on_host, mode, strength, count);
+    transfers = send_transfers(call, statistics, mode, strength, count);
   } else if (uses_moments(mode)) {
     auto* made = call.scratch<Transfer>(static_cast<std::size_t>(count));
     FS_LAUNCH(make_maps, dim3(blocks_for(count, kWarpSize)), dim3(kWarpSize), 0, call.stream(),

@@ -30,24 +30,27 @@ def linear(face: Array, target: Array, weights: Array, floor: float = 1.0 / 255.
     return np.asarray(np.clip(moved, 0.0, 1.0))
 
 
-def histogram_of(values: Array, weights: Array, low: float = 0.0, high: float = 1.0) -> Array:
-    """Weights by value in BINS bins whose middles run from low to high; a value between two is shared."""
-    at = np.clip((values - low) / (high - low) * (BINS - 1), 0.0, BINS - 1)
-    below = np.minimum(at.astype(int), BINS - 2)
-    out = np.zeros(BINS)
+def histogram_of(
+    values: Array, weights: Array, low: float = 0.0, high: float = 1.0, bins: int = BINS
+) -> Array:
+    """Weights by value in bins whose middles run from low to high; a value between two is shared."""
+    at = np.clip((values - low) / (high - low) * (bins - 1), 0.0, bins - 1)
+    below = np.minimum(at.astype(int), bins - 2)
+    out = np.zeros(bins)
     np.add.at(out, below, weights * (1.0 - (at - below)))
     np.add.at(out, below + 1, weights * (at - below))
     return out
 
 
-def quantiles(histogram: Array, reach: int = 8, everywhere: float = 1e-3) -> Array:
+def quantiles(histogram: Array, everywhere: float = 1e-3) -> Array:
     """Share of the weight below each bin's middle, smoothed by a triangle and with a little weight everywhere."""
+    bins, reach = len(histogram), len(histogram) // 32
     triangle = (reach - np.abs(np.arange(-reach + 1, reach))) / reach**2
     wide = np.convolve(histogram, triangle)
-    smooth = wide[reach - 1 : reach - 1 + BINS].copy()
+    smooth = wide[reach - 1 : reach - 1 + bins].copy()
     smooth[0] += wide[: reach - 1].sum()
-    smooth[-1] += wide[reach - 1 + BINS :].sum()
-    share = (1.0 - everywhere) * smooth / smooth.sum() + everywhere / BINS
+    smooth[-1] += wide[reach - 1 + bins :].sum()
+    share = (1.0 - everywhere) * smooth / smooth.sum() + everywhere / bins
     return np.asarray(np.cumsum(share) - 0.5 * share)
 
 
@@ -55,11 +58,11 @@ def matched(face: Array, target: Array, room: float = 1.0) -> Array:
     """Where each bin of one histogram goes in the other, in bins: quantile to quantile, slopes limited."""
     least, most = 1.0 + room * (LEAST - 1.0), 1.0 + room * (MOST - 1.0)
     a, b = quantiles(face), quantiles(target)
-    bins = np.arange(BINS, dtype=np.float64)
+    bins = np.arange(len(face), dtype=np.float64)
     wanted = np.interp(a, b, bins)
     middle, there = np.interp(0.5, a, bins), np.interp(0.5, b, bins)
     above = int(np.ceil(middle))
-    for order in (range(above, BINS), range(above - 1, -1, -1)):
+    for order in (range(above, len(face)), range(above - 1, -1, -1)):
         x, y = middle, there
         for i in order:
             slope = np.clip((wanted[i] - y) / (i - x), least, most) if i != x else least
@@ -101,25 +104,34 @@ def cloud(picture: Array, weights: Array, side: int = 16) -> tuple[Array, Array]
     return total[filled], sums[filled] / total[filled, None]
 
 
-def sliced(face: Array, target: Array, weights: Array, strength: float = 1.0, rounds: int = 8) -> Array:
-    """Iterative distribution transfer between the two clouds, applied to every pixel."""
+def sliced(face: Array, target: Array, weights: Array, strength: float = 1.0) -> Array:
+    """Iterative distribution transfer between the two clouds, worked out at the nodes of a lattice of 17^3."""
+    rounds, bins, side = 4, 64, 17
     moving_weight, moving = cloud(face, weights)
     still_weight, still = cloud(target, weights)
-    pixels = face.reshape(3, -1).T.copy()
+    steps = np.linspace(0.0, 1.0, side)
+    nodes = np.stack(np.meshgrid(steps, steps, steps, indexing="ij"), axis=-1).reshape(-1, 3)
+    made = nodes.copy()
     for n in range(rounds):
-        axes = rotation(n)
-        for_dots, for_pixels = np.zeros_like(moving), np.zeros_like(pixels)
-        for axis in axes:
+        for_dots, for_nodes = np.zeros_like(moving), np.zeros_like(made)
+        for axis in rotation(n):
             low, high = np.minimum(axis, 0.0).sum(), np.maximum(axis, 0.0).sum()
-            a = histogram_of(moving @ axis, moving_weight, low, high)
-            b = histogram_of(still @ axis, still_weight, low, high)
-            move = (matched(a, b, 0.5**n) - np.arange(BINS)) * (high - low) / (BINS - 1)
-            for points, moves in ((moving, for_dots), (pixels, for_pixels)):
-                at = np.clip((points @ axis - low) / (high - low) * (BINS - 1), 0, BINS - 1)
-                np.add(moves, np.interp(at, np.arange(BINS), move)[:, None] * axis, out=moves)
-        moving, pixels = moving + for_dots, pixels + for_pixels
-    result = pixels.T.reshape(face.shape)
-    return np.asarray(np.clip(face + strength * (result - face), 0.0, 1.0))
+            a = histogram_of(moving @ axis, moving_weight, low, high, bins)
+            b = histogram_of(still @ axis, still_weight, low, high, bins)
+            move = (matched(a, b, 0.5**n) - np.arange(bins)) * (high - low) / (bins - 1)
+            for points, moves in ((moving, for_dots), (made, for_nodes)):
+                at = np.clip((points @ axis - low) / (high - low) * (bins - 1), 0, bins - 1)
+                np.add(moves, np.interp(at, np.arange(bins), move)[:, None] * axis, out=moves)
+        moving, made = moving + for_dots, made + for_nodes
+    moves = np.clip(made - nodes, -1.0, 1.0).reshape(side, side, side, 3)
+    pixels = np.clip(face.reshape(3, -1).T, 0.0, 1.0)
+    at = pixels * (side - 1)
+    below = np.minimum(at.astype(int), side - 2)
+    mixed = np.zeros_like(pixels)
+    for corner in np.ndindex(2, 2, 2):
+        share = np.where(corner, at - below, 1.0 - (at - below)).prod(axis=1)
+        mixed += share[:, None] * moves[tuple((below + corner).T)]
+    return np.asarray(np.clip(pixels + strength * mixed, 0.0, 1.0).T.reshape(face.shape))
 
 
 # --- sharpness, motion, noise -----------------------------------------------------------------------------------------

@@ -113,7 +113,7 @@ def test_grain_follows_from_seed_and_place_alone() -> None:
 def test_levels_agree_about_every_one_of_16_bits(
     enlarge: ops.Enlarge, scale: float, subsampling: tuple[int, int]
 ) -> None:
-    """In 16 bits a weight that is rounded to 15 bits is two codes off: not one sample of the hardest noise may show it."""
+    """In 16 bits a weight that is rounded to 15 bits is two codes off: no sample of the hardest noise may show it."""
     used = _cpu.get_simd()
     for seed in range(30):
         picture = pictures.noise(40, 56, Color(bits=16, log2_sub=subsampling), seed=seed)

@@ -15,7 +15,7 @@ from fastswap.faces import Face
 from fastswap.frame import Affine, Frame
 from fastswap.look import Look
 from fastswap.mask_file import MaskFile
-from fastswap.recentre import recentred
+from fastswap.recentre import mean_of_frames, side_by_side
 from fastswap.steady import Doubles, Seen, SeenFace, average, motion, with_neighbours
 
 if TYPE_CHECKING:
@@ -60,11 +60,11 @@ def finished(
     what does their work where the pixels lie. Drawing then takes what is in the batch and nothing else.
     """
 
-    def adapt(kinds: tuple[Doubles, ...], own: tuple[Doubles, ...]) -> tuple[Doubles, ...]:
-        return recentred(kinds[0], own[0], look.color), *kinds[1:]
+    def mean_color(statistics: Sequence[Doubles], now: int, shares: Doubles) -> Doubles:
+        return mean_of_frames(statistics, now, shares, look.color)
 
     def result(frames: Sequence[Seen], now: int, track: int) -> tuple[Doubles, ...]:
-        return *average(frames, now, track, look.steady, adapt), motion(frames, now, track)
+        return *average(frames, now, track, look.steady, mean_color), motion(frames, now, track)
 
     def see(batch: Batch) -> list[Seen]:
         # A frame of which nothing is known may be one of any video: it stands alone.
@@ -77,7 +77,8 @@ def finished(
         if batch.owner:
             tracks = [face.track for work in batch.works for face in work.faces]
             rows = [steady[i][track] for i, track in zip(batch.owner, tracks, strict=True)]
-            batch.measured = Measured(*(np.stack(kind) for kind in zip(*rows, strict=True)))
+            color, *others = zip(*rows, strict=True)
+            batch.measured = Measured(side_by_side(color), *(np.stack(kind) for kind in others))
             batch.seeds = seeds_of(batch)
             finish(batch, batch.measured, look)
         yield batch

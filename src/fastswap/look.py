@@ -8,7 +8,6 @@ from dataclasses import asdict, dataclass, fields, replace
 from pathlib import Path
 from typing import Any, Final, Literal, get_args
 
-from fastswap.align import FOREHEAD_EXTENSION
 from fastswap.errors import InputError, OutputError, SettingsError
 
 ColorMode = Literal["none", "reinhard", "linear", "mkl", "histogram", "sliced"]
@@ -49,11 +48,11 @@ class Look:
         face is smeared along its track for so long.
     """
 
-    color: ColorMode = "mkl"
+    color: ColorMode = "sliced"
     color_strength: float = 1.0
     steady: int = 6
     mask: str = "mesh*generator"
-    forehead: float = FOREHEAD_EXTENSION
+    forehead: float = 0.0
     erode: float = 0.0
     feather: float = 0.13
     blend: BlendMode = "feather"

@@ -86,13 +86,12 @@ def mask(
 def color_statistics(faces: ArrayLike, targets: ArrayLike, masks: ArrayLike, mode: ColorMode) -> Doubles:
     """What the colour match goes by: float64 [N, 2, K], of each face and of its target.
 
-    Sums over the masked pixels alone, weighted by the mask; the first number is the weight. Those of several frames may
-    be averaged. K depends on `mode`: moments, histograms or a cloud of colours.
+    Sums over the masked pixels alone, weighted by the mask; the first number is the weight. K depends on `mode`:
+    moments, histograms, or for "sliced" five numbers for each cell of a cube of 16^3 that holds colours: its number,
+    weight, and sums of R', G' and B'. There K differs; the pictures of one call are filled up with zeros.
+    `recentre.mean_of_frames` averages those of several frames.
     """
-    new = _floats(faces)
-    out = np.empty((len(new), 2, _cpu.statistics_size(mode)))
-    _cpu.color_statistics(new, _floats(targets), _floats(masks), mode, out)
-    return out
+    return _cpu.color_statistics(_floats(faces), _floats(targets), _floats(masks), mode)
 
 
 def match_color(

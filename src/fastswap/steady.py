@@ -21,8 +21,8 @@ from fastswap.frame import Affine
 Doubles = NDArray[np.float64]
 Item = TypeVar("Item")
 Result = TypeVar("Result")
-Adapt = Callable[[tuple[Doubles, ...], tuple[Doubles, ...]], tuple[Doubles, ...]]
-"""Takes the numbers of several frames, stacked, and those of the frame they are averaged for."""
+Mean = Callable[[Sequence[Doubles], int, Doubles], Doubles]
+"""Takes one kind of numbers of several frames, which of them is averaged for, and the frames' shares [N]."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,12 +55,12 @@ def weights(reach: int) -> Doubles:
 
 
 def average(
-    frames: Sequence[Seen], now: int, track: int, reach: int, adapt: Adapt | None = None
+    frames: Sequence[Seen], now: int, track: int, reach: int, first_mean: Mean | None = None
 ) -> tuple[Doubles, ...]:
     """The weighted mean over the unbroken run of `track` around frame `now`, at most `reach` frames to either side.
 
-    A run ends at a cut and where the track is missing. The sum goes from the first frame to the last. adapt: what
-    becomes of the frames' numbers before they are averaged.
+    A run ends at a cut and where the track is missing. The sum goes from the first frame to the last. first_mean: how
+    the first kind is averaged, if not as it is.
     """
     first = last = now
     while first > now - reach and follows(frames, first, track):
@@ -68,18 +68,16 @@ def average(
     while last < now + reach and follows(frames, last + 1, track):
         last += 1
     run = range(first, last + 1)
-    kinds = tuple(
-        np.stack(kind) for kind in zip(*(frames[i].faces[track].measured for i in run), strict=True)
-    )
-    if adapt:
-        kinds = adapt(kinds, frames[now].faces[track].measured)
+    kinds = list(zip(*(frames[i].faces[track].measured for i in run), strict=True))
     shares = weights(reach)[[abs(i - now) for i in run]]
-    return tuple(_mean(kind, shares) for kind in kinds)
+    means = [first_mean or _mean] + [_mean] * (len(kinds) - 1)
+    return tuple(mean(kind, now - first, shares) for mean, kind in zip(means, kinds, strict=True))
 
 
-def _mean(values: Doubles, shares: Doubles) -> Doubles:
+def _mean(values: Sequence[Doubles], _: int, shares: Doubles) -> Doubles:
     """The mean of values [N, ...] by their shares [N]."""
-    weighted = values * shares.reshape(-1, *[1] * (values.ndim - 1))
+    stacked = np.stack(values)
+    weighted = stacked * shares.reshape(-1, *[1] * (stacked.ndim - 1))
     return np.asarray(weighted.sum(axis=0) / shares.sum())
 
 

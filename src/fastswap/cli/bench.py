@@ -262,6 +262,19 @@ def quality(
     _told(result, json, cases.print_table)
 
 
+@bench_app.command("expression")
+def expression_(
+    target: Annotated[Path, typer.Argument(help="The video that was rendered.")],
+    swap: Annotated[Path, typer.Argument(help="The render of it.")],
+    json: options.Json = False,
+) -> None:
+    """How far the face of a render does what the target's does, and how steady it is; of any footage."""
+    from fastswap.bench import expression as cases
+
+    result = cases.run(target, swap)
+    _told(result, json, cases.print_table)
+
+
 def register(app: typer.Typer) -> None:
     """Adds the commands."""
     app.add_typer(bench_app, name="bench")

@@ -1,0 +1,127 @@
+#include "cloud.h"
+
+#include <algorithm>
+#include <array>
+#include <cstdint>
+#include <cstring>
+#include <memory>
+
+#include "kernels.h"
+
+namespace fs {
+namespace {
+
+// Sums of cells, of which few are ever filled. All are 0 between two uses.
+class Cells {
+ public:
+  // The sums of pixel (or cloud) i in cell n. Neighbours are mostly of one cell; so that they need not wait
+  // for each other, they take turns.
+  double* at(int n, int i) {
+    filled_[static_cast<std::size_t>(n)] = 1;
+    return sums_[static_cast<std::size_t>(n)][static_cast<std::size_t>(i) % kTurns].data();
+  }
+
+  // All cells as a list; leaves them empty.
+  std::vector<double> take() {
+    std::vector<double> list = {0.0};
+    for (std::size_t eight = 0; eight < filled_.size(); eight += sizeof(std::uint64_t)) {
+      std::uint64_t any;
+      std::memcpy(&any, filled_.data() + eight, sizeof any);
+      if (any == 0) continue;
+      for (std::size_t n = eight; n < eight + sizeof any; ++n) {
+        if (filled_[n]) take_cell(n, list);
+      }
+    }
+    return list;
+  }
+
+ private:
+  static constexpr std::size_t kTurns = 4;
+  using Sums = std::array<double, kCloudNumbers>;
+
+  void take_cell(std::size_t n, std::vector<double>& list) {
+    Sums total = {};
+    for (Sums& turn : sums_[n]) {
+      for (std::size_t k = 0; k < kCloudNumbers; ++k) total[k] += turn[k];
+      turn = {};
+    }
+    filled_[n] = 0;
+    list[0] += total[0];
+    list.push_back(static_cast<double>(n));
+    list.insert(list.end(), total.begin(), total.end());
+  }
+
+  std::array<std::array<Sums, kTurns>, kCloudCells> sums_ = {};
+  std::array<std::uint8_t, kCloudCells> filled_ = {};
+};
+
+Cells& cells() {
+  thread_local const auto own = std::make_unique<Cells>();
+  return *own;
+}
+
+}  // namespace
+
+std::array<double, 3> mean_of(const CellList& list) {
+  std::array<double, 3> sum = {};
+  for (int i = 0; i < list.cells; ++i) {
+    for (std::size_t c = 0; c < 3; ++c) sum[c] += list.cell(i)[c + 2];
+  }
+  for (double& value : sum) value /= std::max(list.weight(), 1e-12);
+  return sum;
+}
+
+std::vector<double> cloud_of(const PixelRows& rows) {
+  Cells& sums = cells();
+  constexpr int kPiece = 512;
+  alignas(64) float cell[kPiece], numbers[kPiece * kCloudNumbers];
+  for (int y = 0; y < rows.height; ++y) {
+    for (int x0 = 0; x0 < rows.width; x0 += kPiece) {
+      const int count = std::min(rows.width - x0, kPiece);
+      const std::ptrdiff_t at = y * rows.pitch + x0;
+      const float* channels[3] = {rows.channel[0] + at, rows.channel[1] + at, rows.channel[2] + at};
+      kernels().cloud_row(channels, rows.mask + y * rows.mask_pitch + x0, count, cell, numbers);
+      for (int i = 0; i < count; ++i) {
+        const float* add = numbers + std::ptrdiff_t{i} * kCloudNumbers;
+        if (!(add[0] > 0.0f)) continue;
+        double* to = sums.at(static_cast<int>(cell[i]), i);
+        for (int k = 0; k < kCloudNumbers; ++k) to[k] += static_cast<double>(add[k]);
+      }
+    }
+  }
+  return sums.take();
+}
+
+std::vector<double> list_of(const double* dense) {
+  std::vector<double> list = {dense[0]};
+  for (int n = 0; n < kCloudCells; ++n) {
+    const double* cell = dense + 1 + static_cast<std::ptrdiff_t>(n) * kCloudNumbers;
+    if (!(cell[0] > 0.0)) continue;
+    list.push_back(n);
+    list.insert(list.end(), cell, cell + kCloudNumbers);
+  }
+  return list;
+}
+
+std::vector<double> joined_clouds(const std::vector<CellList>& clouds, const std::vector<double>& shares,
+                                  int like) {
+  Cells& sums = cells();
+  for (std::size_t n = 0; n < clouds.size(); ++n) {
+    const CellList& list = clouds[n];
+    std::array<double, 3> way = {};
+    if (like >= 0) {
+      const auto here = mean_of(list), there = mean_of(clouds[static_cast<std::size_t>(like)]);
+      for (std::size_t c = 0; c < 3; ++c) way[c] = there[c] - here[c];
+    }
+    for (int i = 0; i < list.cells; ++i) {
+      const double* cell = list.cell(i);
+      if (!(cell[1] > 0.0)) continue;
+      double* to = sums.at(static_cast<int>(cell[0]), 0);
+      to[0] += shares[n] * cell[1];
+      for (std::size_t c = 0; c < 3; ++c) to[c + 1] += shares[n] * (cell[c + 2] + cell[1] * way[c]);
+    }
+  }
+  return sums.take();
+}
+
+}  // namespace fs

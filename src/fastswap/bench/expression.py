@@ -1,0 +1,135 @@
+"""How far the face of a render does what the target's does, on any footage: the mesh measures both."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+from itertools import zip_longest
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from rich.console import Console
+from rich.table import Table
+
+from fastswap import analysis, video
+from fastswap.errors import InputError
+from fastswap.faces import Face, FrameFaces
+from fastswap.training import expression
+
+LEAST = 30
+"""Frames with a face in both videos that a comparison needs: one second."""
+STILL = 0.05
+"""A number that deviates less than this in the target is not compared: the target does not use it."""
+
+
+def run(target: Path, swap: Path) -> dict[str, Any]:
+    """Compares a render with the video that it was made of, frame by frame, in the numbers of `expression.NAMES`.
+
+    "correlation": Pearson's, of each number; "mean" is over those that the target uses. "range": deviation over the
+    target's, below 1 where the face does less. "jitter": mean size of second differences over the target's, over
+    frames that follow each other; above 1 the new face is less steady. None where the target keeps still. The target's
+    largest face counts, and the face in its place in the render. Raises InputError for fewer than `LEAST` such frames.
+    """
+    frames, target_points, swap_points = [], [], []
+    for number, one, other in _pairs(target, swap):
+        frames.append(number)
+        target_points.append(one)
+        swap_points.append(other)
+    if len(frames) < LEAST:
+        raise InputError(
+            f"{swap}: only {len(frames)} frames have a face both there and in {target}; {LEAST} are needed"
+        )
+    return {"frames": len(frames)} | compare(
+        np.array(frames), _measured(target_points), _measured(swap_points)
+    )
+
+
+def compare(
+    frames: NDArray[np.int64], target: NDArray[np.float32], swap: NDArray[np.float32]
+) -> dict[str, Any]:
+    """The figures of `run`. frames: numbers [N], rising. target, swap: [N, 7], the numbers after yaw and pitch."""
+    names = expression.NAMES[expression.MOUTH_OPEN :]
+    follows = (frames[2:] - frames[:-2]) == 2
+    numbers: dict[str, dict[str, float | None]] = {}
+    for column, name in enumerate(names):
+        one, other = target[:, column].astype(np.float64), swap[:, column].astype(np.float64)
+        used = one.std() >= STILL
+        bends = [
+            float(np.abs(np.diff(each, 2))[follows].mean()) if follows.any() else 0.0 for each in (one, other)
+        ]
+        numbers[name] = {
+            "correlation": _rounded(_correlation(one, other)) if used else None,
+            "range": _rounded(other.std() / one.std()) if used else None,
+            "jitter": _rounded(bends[1] / bends[0]) if used and bends[0] else None,
+        }
+    return {
+        "mean": {
+            figure: _mean([each[figure] for each in numbers.values()])
+            for figure in ("correlation", "range", "jitter")
+        },
+        "numbers": numbers,
+    }
+
+
+def print_table(result: dict[str, Any], console: Console) -> None:
+    """Prints `run`'s result."""
+    table = Table(title=f"expression of {result['frames']} frames against the target's", title_justify="left")
+    table.add_column("")
+    for column in ("correlation", "range", "jitter"):
+        table.add_column(column, justify="right")
+    for name, figures in (result["numbers"] | {"mean": result["mean"]}).items():
+        table.add_row(name, *("-" if value is None else f"{value:.3f}" for value in figures.values()))
+    console.print(table)
+
+
+def _pairs(target: Path, swap: Path) -> Iterator[tuple[int, NDArray[np.float32], NDArray[np.float32]]]:
+    with video.Reader(target) as one, video.Reader(swap) as other:
+        analysed = zip_longest(analysis.analyse(one), analysis.analyse(other))
+        for number, (left, right) in enumerate(analysed):
+            if left is None or right is None:
+                shorter, longer = (target, swap) if left is None else (swap, target)
+                raise InputError(
+                    f"{shorter}: ends after {number} frames, before {longer}; it is not its render"
+                )
+            pair = _faces(left[1], right[1])
+            if pair is not None:
+                yield number, pair[0].landmarks, pair[1].landmarks
+
+
+def _faces(target: FrameFaces, swap: FrameFaces) -> tuple[Face, Face] | None:
+    """The target's largest face and the one in its place; None if either is missing."""
+    if not target.faces or not swap.faces:
+        return None
+    largest = max(target.faces, key=lambda face: face.area)
+    left, top, right, bottom = largest.box
+
+    def away(face: Face) -> float:
+        x0, y0, x1, y1 = face.box
+        return math.hypot(x0 + x1 - left - right, y0 + y1 - top - bottom) / 2
+
+    nearest = min(swap.faces, key=away)
+    return (largest, nearest) if away(nearest) < (right - left + bottom - top) / 4 else None
+
+
+def _measured(points: list[NDArray[np.float32]]) -> NDArray[np.float32]:
+    """The numbers without the pose's, which the mesh gives by itself and the swap hardly changes."""
+    stacked = np.stack(points).astype(np.float64)
+    poses = np.zeros((len(points), 2), np.float32)
+    return expression.measure(stacked, poses)[:, expression.MOUTH_OPEN :]
+
+
+def _correlation(one: NDArray[np.float64], other: NDArray[np.float64]) -> float:
+    one, other = one - one.mean(), other - other.mean()
+    size = float(np.linalg.norm(one) * np.linalg.norm(other))
+    return float(one @ other) / size if size > 0.0 else 0.0
+
+
+def _mean(values: list[float | None]) -> float | None:
+    known = [value for value in values if value is not None]
+    return _rounded(sum(known) / len(known)) if known else None
+
+
+def _rounded(value: float) -> float:
+    return round(float(value), 4)
