@@ -51,8 +51,8 @@ void bind_crop(const py::sequence& pictures, const Doubles& to_coded, Floats out
                 [](const auto* jobs, int count, int side, Border how) { crop(jobs, count, side, how); });
 }
 
-Doubles bind_color_statistics(const Floats& faces, const Floats& targets, const Floats& masks,
-                              const std::string& mode) {
+void bind_color_statistics(const Floats& faces, const Floats& targets, const Floats& masks,
+                           const std::string& mode, Doubles out) {
   require_shape(faces, "faces", {-1, 3, -1, -1});
   const py::ssize_t count = faces.shape(0), size = faces.shape(3);
   for (const auto* array : {&faces, &targets}) {
@@ -60,16 +60,12 @@ Doubles bind_color_statistics(const Floats& faces, const Floats& targets, const 
   }
   require_shape(masks, "masks", {count, size, size});
   const ColorMode how = mode_from(mode);
-  if (count == 0)
-    return Doubles(
-        {count, py::ssize_t{2}, py::ssize_t{how == ColorMode::kSliced ? 1 : statistics_size(how)}});
+  require_shape(out, "out", {count, 2, statistics_size(how)});
+  if (count == 0) return;
   const int side = checked_size(size);
-  std::vector<std::vector<double>> found;
-  {
-    const py::gil_scoped_release release;
-    found = color_statistics(faces.data(), targets.data(), masks.data(), static_cast<int>(count), side, how);
-  }
-  return pairs_of(found);
+  double* to = out.mutable_data();
+  const py::gil_scoped_release release;
+  color_statistics(faces.data(), targets.data(), masks.data(), static_cast<int>(count), side, how, to);
 }
 
 void bind_match_color(const Floats& faces, const Doubles& statistics, const std::string& mode,
@@ -79,14 +75,13 @@ void bind_match_color(const Floats& faces, const Doubles& statistics, const std:
   require_shape(faces, "faces", {count, 3, size, size});
   require_shape(out, "out", {count, 3, size, size});
   const ColorMode how = mode_from(mode);
-  require_statistics(statistics, count, how);
+  require_shape(statistics, "statistics", {count, 2, statistics_size(how)});
   unit_from(strength, "strength");
   if (count == 0) return;
   const int side = checked_size(size);
   float* to = out.mutable_data();
   const py::gil_scoped_release release;
-  match_color(faces.data(), statistics.data(), statistics.shape(2), static_cast<int>(count), side, how,
-              strength, to);
+  match_color(faces.data(), statistics.data(), static_cast<int>(count), side, how, strength, to);
 }
 
 void bind_mask(const std::optional<Floats>& outlines, const std::optional<Floats>& generated,
@@ -184,7 +179,7 @@ void bind_composite(const py::sequence& pictures, const Doubles& to_coded, const
   parts.require(count, size);
   if (masks) require_shape(*masks, "masks", {count, size, size});
   const ColorMode how = mode_from(mode);
-  if (statistics) require_statistics(*statistics, count, how);
+  if (statistics) require_shape(*statistics, "statistics", {count, 2, statistics_size(how)});
   unit_from(strength, "strength");
   unit_from(opacity, "opacity");
   const GrainParts grains{grain, seeds};
@@ -196,8 +191,7 @@ void bind_composite(const py::sequence& pictures, const Doubles& to_coded, const
                                strength,
                                blend_mode_from(blend),
                                static_cast<float>(opacity),
-                               filter,
-                               statistics ? statistics->shape(2) : 0};
+                               filter};
   const Pixels pixels{targets, faces, parts, masks, statistics, grains};
   for_each_depth(list, [&](auto word) { composite_as<decltype(word)>(list, to_coded, pixels, params); });
 }
@@ -214,8 +208,8 @@ PYBIND11_MODULE(_cpu, m) {
       "statistics_size", [](const std::string& mode) { return fs::statistics_size(fs::mode_from(mode)); },
       "mode"_a);
   m.def("color_statistics", &fs::bind_color_statistics, "faces"_a.noconvert(), "targets"_a.noconvert(),
-        "masks"_a.noconvert(), "mode"_a);
-  fs::bind_clouds(m);
+        "masks"_a.noconvert(), "mode"_a, "out"_a.noconvert());
+  fs::bind_color(m);
   m.def("match_color", &fs::bind_match_color, "faces"_a.noconvert(), "statistics"_a.noconvert(), "mode"_a,
         "strength"_a, "out"_a.noconvert());
   m.def("mask", &fs::bind_mask, "outlines"_a.noconvert().none(true), "generated"_a.noconvert().none(true),

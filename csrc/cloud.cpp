@@ -22,33 +22,53 @@ class Cells {
   }
 
   // All cells as a list; leaves them empty.
-  std::vector<double> take() {
-    std::vector<double> list = {0.0};
+  void take(double* list) {
+    std::fill_n(list, kCloudNumbers, 0.0);
+    int count = 0;
+    each_filled([&](std::size_t) { ++count; });
+    if (count > kListedCells) {
+      each_filled([&](std::size_t n) {
+        const auto to = static_cast<std::size_t>(joined_cell(static_cast<int>(n)));
+        if (to == n) return;
+        const Sums sums = take_cell(n);
+        filled_[to] = 1;  // lies before n: it is not met again
+        for (std::size_t k = 0; k < sums.size(); ++k) sums_[to][0][k] += sums[k];
+      });
+    }
+    double* to = list + 1;
+    each_filled([&](std::size_t n) {
+      const Sums sums = take_cell(n);
+      list[0] += sums[0];
+      if (!(sums[0] > 0.0)) return;  // would end the list
+      *to++ = static_cast<double>(n);
+      to = std::copy(sums.begin(), sums.end(), to);
+    });
+  }
+
+ private:
+  static constexpr std::size_t kTurns = 4;
+  using Sums = std::array<double, kSumNumbers>;
+
+  template <class Body>
+  void each_filled(Body&& body) {
     for (std::size_t eight = 0; eight < filled_.size(); eight += sizeof(std::uint64_t)) {
       std::uint64_t any;
       std::memcpy(&any, filled_.data() + eight, sizeof any);
       if (any == 0) continue;
       for (std::size_t n = eight; n < eight + sizeof any; ++n) {
-        if (filled_[n]) take_cell(n, list);
+        if (filled_[n]) body(n);
       }
     }
-    return list;
   }
 
- private:
-  static constexpr std::size_t kTurns = 4;
-  using Sums = std::array<double, kCloudNumbers>;
-
-  void take_cell(std::size_t n, std::vector<double>& list) {
+  Sums take_cell(std::size_t n) {
     Sums total = {};
     for (Sums& turn : sums_[n]) {
-      for (std::size_t k = 0; k < kCloudNumbers; ++k) total[k] += turn[k];
+      for (std::size_t k = 0; k < total.size(); ++k) total[k] += turn[k];
       turn = {};
     }
     filled_[n] = 0;
-    list[0] += total[0];
-    list.push_back(static_cast<double>(n));
-    list.insert(list.end(), total.begin(), total.end());
+    return total;
   }
 
   std::array<std::array<Sums, kTurns>, kCloudCells> sums_ = {};
@@ -62,19 +82,10 @@ Cells& cells() {
 
 }  // namespace
 
-std::array<double, 3> mean_of(const CellList& list) {
-  std::array<double, 3> sum = {};
-  for (int i = 0; i < list.cells; ++i) {
-    for (std::size_t c = 0; c < 3; ++c) sum[c] += list.cell(i)[c + 2];
-  }
-  for (double& value : sum) value /= std::max(list.weight(), 1e-12);
-  return sum;
-}
-
-std::vector<double> cloud_of(const PixelRows& rows) {
+void gather_cloud(const PixelRows& rows, double* out) {
   Cells& sums = cells();
   constexpr int kPiece = 512;
-  alignas(64) float cell[kPiece], numbers[kPiece * kCloudNumbers];
+  alignas(64) float cell[kPiece], numbers[kPiece * kSumNumbers];
   for (int y = 0; y < rows.height; ++y) {
     for (int x0 = 0; x0 < rows.width; x0 += kPiece) {
       const int count = std::min(rows.width - x0, kPiece);
@@ -82,29 +93,27 @@ std::vector<double> cloud_of(const PixelRows& rows) {
       const float* channels[3] = {rows.channel[0] + at, rows.channel[1] + at, rows.channel[2] + at};
       kernels().cloud_row(channels, rows.mask + y * rows.mask_pitch + x0, count, cell, numbers);
       for (int i = 0; i < count; ++i) {
-        const float* add = numbers + std::ptrdiff_t{i} * kCloudNumbers;
+        const float* add = numbers + std::ptrdiff_t{i} * kSumNumbers;
         if (!(add[0] > 0.0f)) continue;
         double* to = sums.at(static_cast<int>(cell[i]), i);
-        for (int k = 0; k < kCloudNumbers; ++k) to[k] += static_cast<double>(add[k]);
+        for (int k = 0; k < kSumNumbers; ++k) to[k] += static_cast<double>(add[k]);
       }
     }
   }
-  return sums.take();
+  sums.take(out);
 }
 
-std::vector<double> list_of(const double* dense) {
-  std::vector<double> list = {dense[0]};
-  for (int n = 0; n < kCloudCells; ++n) {
-    const double* cell = dense + 1 + static_cast<std::ptrdiff_t>(n) * kCloudNumbers;
-    if (!(cell[0] > 0.0)) continue;
-    list.push_back(n);
-    list.insert(list.end(), cell, cell + kCloudNumbers);
+std::array<double, 3> mean_of(const CellList& list) {
+  std::array<double, 3> sum = {};
+  for (int i = 0; !list.ends(i); ++i) {
+    for (std::size_t c = 0; c < 3; ++c) sum[c] += list.cell(i)[c + 2];
   }
-  return list;
+  for (double& value : sum) value /= std::max(list.weight(), 1e-12);
+  return sum;
 }
 
-std::vector<double> joined_clouds(const std::vector<CellList>& clouds, const std::vector<double>& shares,
-                                  int like) {
+void join_clouds(const std::vector<CellList>& clouds, const std::vector<double>& shares, int like,
+                 double* out) {
   Cells& sums = cells();
   for (std::size_t n = 0; n < clouds.size(); ++n) {
     const CellList& list = clouds[n];
@@ -113,15 +122,14 @@ std::vector<double> joined_clouds(const std::vector<CellList>& clouds, const std
       const auto here = mean_of(list), there = mean_of(clouds[static_cast<std::size_t>(like)]);
       for (std::size_t c = 0; c < 3; ++c) way[c] = there[c] - here[c];
     }
-    for (int i = 0; i < list.cells; ++i) {
+    for (int i = 0; !list.ends(i); ++i) {
       const double* cell = list.cell(i);
-      if (!(cell[1] > 0.0)) continue;
       double* to = sums.at(static_cast<int>(cell[0]), 0);
       to[0] += shares[n] * cell[1];
       for (std::size_t c = 0; c < 3; ++c) to[c + 1] += shares[n] * (cell[c + 2] + cell[1] * way[c]);
     }
   }
-  return sums.take();
+  sums.take(out);
 }
 
 }  // namespace fs

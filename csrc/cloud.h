@@ -11,22 +11,21 @@ namespace fs {
 
 inline constexpr int kCloudSide = 16;  // cells of a cloud along R', G' and B'
 inline constexpr int kCloudCells = kCloudSide * kCloudSide * kCloudSide;
-inline constexpr int kCloudNumbers = 4;  // of a cell: weight, and its colours' weighted sums
-inline constexpr int kCellNumbers = 5;   // of a cell in a list: its number before those
+inline constexpr int kSumNumbers = 4;      // of a cell: weight, and its colours' weighted sums
+inline constexpr int kCellNumbers = 5;     // of a cell in a list: its number before those
+inline constexpr int kListedCells = 1024;  // a list has room for; faces fill a hundred or two
+inline constexpr int kCloudNumbers = 1 + kListedCells * kCellNumbers;  // of a list
 
-// A list of the cells that are filled, as statistics hold it: the whole weight, then kCellNumbers for each
-// cell. Lists of one array are made equally long by cells without weight.
+// A list of the cells that are filled, in their order: the whole weight, then kCellNumbers for each, and
+// zeros up to kCloudNumbers. Where more than kListedCells are filled, two by two by two are joined, see
+// `joined_cell`.
 struct CellList {
   const double* numbers;
-  int cells;
 
   double weight() const { return numbers[0]; }
   const double* cell(int i) const { return numbers + 1 + static_cast<std::ptrdiff_t>(i) * kCellNumbers; }
+  bool ends(int i) const { return i == kListedCells || !(cell(i)[1] > 0.0); }
 };
-
-inline CellList list_view(const std::vector<double>& numbers) {
-  return {numbers.data(), static_cast<int>((numbers.size() - 1) / kCellNumbers)};
-}
 
 // The cell of a colour in 0..1.
 FS_HD int cloud_cell(float r, float g, float b) {
@@ -36,19 +35,22 @@ FS_HD int cloud_cell(float r, float g, float b) {
   return (along(r) * kCloudSide + along(g)) * kCloudSide + along(b);
 }
 
-// The cloud of some pixels as a list in the order of the cells. Sums run along the rows, so that they are the
-// same on any number of threads.
-std::vector<double> cloud_of(const PixelRows& rows);
+// The cell whose number cell n gets when eight are joined: the one of them with the least R', G' and B'.
+FS_HD int joined_cell(int n) {
+  const int r = n / (kCloudSide * kCloudSide), g = n / kCloudSide % kCloudSide, b = n % kCloudSide;
+  return ((r & ~1) * kCloudSide + (g & ~1)) * kCloudSide + (b & ~1);
+}
 
-// The same of a dense cloud: the whole weight, then kCloudNumbers for each cell.
-std::vector<double> list_of(const double* dense);
+// The cloud of some pixels, into kCloudNumbers. Sums run along the rows, so that they are the same on any
+// number of threads.
+void gather_cloud(const PixelRows& rows, double* out);
 
 // The mean colour of a cloud.
 std::array<double, 3> mean_of(const CellList& list);
 
 // The sum of clouds times their shares, each first moved so that its mean colour is that of cloud `like`;
 // below 0 none is moved. Cells keep their pixels.
-std::vector<double> joined_clouds(const std::vector<CellList>& clouds, const std::vector<double>& shares,
-                                  int like);
+void join_clouds(const std::vector<CellList>& clouds, const std::vector<double>& shares, int like,
+                 double* out);
 
 }  // namespace fs

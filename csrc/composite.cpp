@@ -138,11 +138,6 @@ class Group {
     const int size = params_.mask.size, y0 = block.y0 - face.shown.y0, y1 = block.y1 - face.shown.y0;
     ChannelRows lab = face.colors;
     for (float*& c : lab.channel) c += y0 * lab.pitch;
-    if (mode == ColorMode::kSliced) {
-      block.face = cloud_of(shown_rows(job.face, size, face).rows(y0, y1));
-      block.target = cloud_of(shown_rows(job.target, size, face).rows(y0, y1));
-      return;
-    }
     const auto numbers = static_cast<std::size_t>(statistics_size(mode));
     block.face.assign(numbers, 0.0);
     add_statistics(shown_rows(job.face, size, face).rows(y0, y1), mode, block.face.data(),
@@ -154,12 +149,13 @@ class Group {
 
   // The statistics of all blocks.
   std::vector<double> joined(const Face& face, std::vector<double> Block::* which) const {
+    std::vector<double> total(static_cast<std::size_t>(statistics_size(params_.color)));
     if (params_.color == ColorMode::kSliced) {
       std::vector<CellList> clouds;
-      for (const Block& block : face.blocks) clouds.push_back(list_view(block.*which));
-      return joined_clouds(clouds, std::vector<double>(clouds.size(), 1.0), -1);
+      for (const Block& block : face.blocks) clouds.push_back({(block.*which).data()});
+      join_clouds(clouds, std::vector<double>(clouds.size(), 1.0), -1, total.data());
+      return total;
     }
-    std::vector<double> total(static_cast<std::size_t>(statistics_size(params_.color)));
     for (const Block& block : face.blocks) {
       for (std::size_t i = 0; i < total.size(); ++i) total[i] += (block.*which)[i];
     }
@@ -170,16 +166,13 @@ class Group {
     Face& face = faces_[static_cast<std::size_t>(n)];
     const ColorMode mode = params_.color;
     if (face.shown.area() == 0) return;
+    const auto numbers = static_cast<std::size_t>(statistics_size(mode));
     const double* given = jobs_[n].statistics;
     if (given) {
-      const std::ptrdiff_t numbers = params_.numbers;
-      face.transfer = color_transfer(given, given + numbers, numbers, mode, params_.strength);
+      face.transfer = color_transfer(given, given + numbers, mode, params_.strength);
     } else {
-      std::vector<double> drawn = joined(face, &Block::face), target = joined(face, &Block::target);
-      drawn.resize(std::max(drawn.size(), target.size()));
-      target.resize(drawn.size());
-      face.transfer = color_transfer(drawn.data(), target.data(), static_cast<std::ptrdiff_t>(drawn.size()),
-                                     mode, params_.strength);
+      const std::vector<double> drawn = joined(face, &Block::face), target = joined(face, &Block::target);
+      face.transfer = color_transfer(drawn.data(), target.data(), mode, params_.strength);
     }
     add_lattice(face.transfer.tables);
     if (!face.transfer.linear) return;

@@ -28,7 +28,6 @@ struct CompositeParams {
   BlendMode blend;
   float opacity;
   Enlarge enlarge;
-  std::ptrdiff_t numbers = 0;  // of the statistics of one picture, where they are given
 };
 
 // The same samples as mask, match_color, match_seam and blend one after the other. Later jobs draw over

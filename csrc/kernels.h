@@ -40,7 +40,7 @@ struct Kernels {
   // How far `count` colours (r, g and b, planes of one array) are moved by a map of tables, in each channel.
   void (*table_moves)(const TableRound* rounds, int rounds_count, const float* colors, int count,
                       float* moves);
-  // Of `count` pixels the cells (cloud.h) and the kCloudNumbers that each adds to its own. Whole vectors are
+  // Of `count` pixels the cells (cloud.h) and the kSumNumbers that each adds to its own. Whole vectors are
   // written, of pixels without weight behind the last.
   void (*cloud_row)(const float* const (&channel)[3], const float* mask, int count, float* cells,
                     float* numbers);

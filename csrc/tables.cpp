@@ -138,9 +138,8 @@ struct Dot {
 
 std::vector<Dot> dots_of(const CellList& cloud) {
   std::vector<Dot> dots;
-  for (int i = 0; i < cloud.cells; ++i) {
+  for (int i = 0; !cloud.ends(i); ++i) {
     const double* cell = cloud.cell(i);
-    if (!(cell[1] > 0.0)) continue;
     Dot dot{cell[1], {}};
     for (int c = 0; c < 3; ++c) dot.x[c] = static_cast<float>(cell[c + 2] / cell[1]);
     dots.push_back(dot);

@@ -27,15 +27,11 @@ PixelRows rows_of(const float* rgb, const float* mask, int n, int size, int y0, 
 
 }  // namespace
 
-void make_equally_long(std::vector<std::vector<double>>& lists) {
-  std::size_t most = 0;
-  for (const auto& list : lists) most = std::max(most, list.size());
-  for (auto& list : lists) list.resize(most);
-}
-
 void add_statistics(const PixelRows& rows, ColorMode mode, double* out, const ChannelRows* values) {
   if (mode == ColorMode::kHistogram) {
     out[0] += add_to_histograms(rows, out + 1);
+  } else if (mode == ColorMode::kSliced) {
+    gather_cloud(rows, out);
   } else if (uses_moments(mode)) {
     Moments m;
     kernels().moments(rows, uses_lab(mode), m, values);
@@ -81,8 +77,7 @@ void add_lattice(TableMap& map) {
   }
 }
 
-std::array<double, 3> mapped_mean(const TableMap& map, const double* own, std::ptrdiff_t numbers,
-                                  ColorMode mode) {
+std::array<double, 3> mapped_mean(const TableMap& map, const double* own, ColorMode mode) {
   std::array<double, 3> sum = {};
   const auto mapped = [&](const float (&color)[3]) {
     return apply_tables(map.rounds.data(), static_cast<int>(map.rounds.size()), map.strength, color[0],
@@ -97,10 +92,9 @@ std::array<double, 3> mapped_mean(const TableMap& map, const double* own, std::p
         sum[c] += own[1 + c * kBins + static_cast<std::size_t>(i)] * static_cast<double>(channels[c]);
     }
   } else {
-    const CellList list{own, static_cast<int>((numbers - 1) / kCellNumbers)};
-    for (int i = 0; i < list.cells; ++i) {
+    const CellList list{own};
+    for (int i = 0; !list.ends(i); ++i) {
       const double* cell = list.cell(i);
-      if (!(cell[1] > 0.0)) continue;
       float color[3];
       for (int c = 0; c < 3; ++c) color[c] = static_cast<float>(cell[c + 2] / cell[1]);
       const Triple<float> to = mapped(color);
@@ -113,56 +107,46 @@ std::array<double, 3> mapped_mean(const TableMap& map, const double* own, std::p
   return sum;
 }
 
-std::vector<std::vector<double>> color_statistics(const float* faces, const float* targets,
-                                                  const float* masks, int count, int size, ColorMode mode) {
-  const int pictures = 2 * count;
-  std::vector<std::vector<double>> out(static_cast<std::size_t>(pictures));
-  if (mode == ColorMode::kNone) return out;
-  const auto numbers = static_cast<std::size_t>(statistics_size(mode));
-  const auto picture = [&](int which, int y0, int y1) {
-    return rows_of(which % 2 ? targets : faces, masks, which / 2, size, y0, y1);
+void color_statistics(const float* faces, const float* targets, const float* masks, int count, int size,
+                      ColorMode mode, double* out) {
+  const std::ptrdiff_t numbers = statistics_size(mode);
+  std::fill_n(out, 2 * numbers * count, 0.0);
+  if (mode == ColorMode::kNone) return;
+  // Moments are added up over blocks of rows; tables take a picture at once.
+  const int blocks = uses_moments(mode) ? (size + kMomentRows - 1) / kMomentRows : 1;
+  const int rows = uses_moments(mode) ? kMomentRows : size;
+  std::vector<double> parts(static_cast<std::size_t>(2 * numbers * count * (blocks > 1 ? blocks : 0)));
+  const auto part = [&](int which, int block) {
+    return blocks > 1 ? parts.data() + (std::ptrdiff_t{which} * blocks + block) * numbers
+                      : out + which * numbers;
   };
-  if (!uses_moments(mode)) {  // takes a picture at once
-    parallel_for(pictures, [&](int which) {
-      auto& own = out[static_cast<std::size_t>(which)];
-      if (mode == ColorMode::kSliced) {
-        own = cloud_of(picture(which, 0, size));
-      } else {
-        own.assign(numbers, 0.0);
-        add_statistics(picture(which, 0, size), mode, own.data());
-      }
-    });
-    make_equally_long(out);
-    return out;
-  }
-  // Moments are added up over blocks of rows.
-  const int blocks = (size + kMomentRows - 1) / kMomentRows;
-  std::vector<double> parts(numbers * static_cast<std::size_t>(pictures * blocks));
-  parallel_for(pictures * blocks, [&](int i) {
-    const int which = i / blocks, y0 = i % blocks * kMomentRows;
-    add_statistics(picture(which, y0, std::min(size, y0 + kMomentRows)), mode,
-                   parts.data() + static_cast<std::size_t>(i) * numbers);
+  parallel_for(2 * count * blocks, [&](int i) {
+    const int which = i / blocks, block = i % blocks, y0 = block * rows;
+    const float* rgb = which % 2 ? targets : faces;
+    add_statistics(rows_of(rgb, masks, which / 2, size, y0, std::min(size, y0 + rows)), mode,
+                   part(which, block));
   });
-  for (int i = 0; i < pictures * blocks; ++i) {
-    auto& own = out[static_cast<std::size_t>(i / blocks)];
-    own.resize(numbers);
-    for (std::size_t k = 0; k < numbers; ++k) own[k] += parts[static_cast<std::size_t>(i) * numbers + k];
+  if (blocks == 1) return;
+  for (int which = 0; which < 2 * count; ++which) {
+    for (int block = 0; block < blocks; ++block) {
+      for (int k = 0; k < numbers; ++k) out[which * numbers + k] += part(which, block)[k];
+    }
   }
-  return out;
 }
 
-void match_color(const float* faces, const double* statistics, std::ptrdiff_t numbers, int count, int size,
-                 ColorMode mode, double strength, float* out) {
+void match_color(const float* faces, const double* statistics, int count, int size, ColorMode mode,
+                 double strength, float* out) {
   const std::ptrdiff_t area = static_cast<std::ptrdiff_t>(size) * size;
   if (mode == ColorMode::kNone) {
     if (out != faces) std::memcpy(out, faces, static_cast<std::size_t>(3 * area * count) * sizeof(float));
     return;
   }
+  const std::ptrdiff_t numbers = statistics_size(mode);
   std::vector<ColorTransfer> transfers(static_cast<std::size_t>(count));
   parallel_for(count, [&](int n) {
     const double* face = statistics + 2 * n * numbers;
     ColorTransfer& own = transfers[static_cast<std::size_t>(n)];
-    own = color_transfer(face, face + numbers, numbers, mode, strength);
+    own = color_transfer(face, face + numbers, mode, strength);
     add_lattice(own.tables);
   });
   const int blocks = (size + kMomentRows - 1) / kMomentRows;

@@ -12,15 +12,12 @@ namespace fs {
 inline constexpr int kMomentNumbers = 10;  // of a mode that uses moments: weight, first, second
 
 // How many numbers the statistics of one picture are: first the weight in pixels, then moments, histograms or
-// a dense cloud. All are sums over pixels, so those of several frames may be added or averaged. On the CPU
-// the clouds of the mode kSliced are lists of their filled cells, whose length differs, see `CellList`.
+// the list of a cloud's cells. All are sums over pixels, so those of several frames may be added or averaged,
+// clouds by `join_clouds`.
 int statistics_size(ColorMode mode);
 
-// Whether statistics of so many numbers a picture can be of that mode.
-bool fits_mode(ColorMode mode, std::ptrdiff_t numbers);
-
-// Adds the rows' statistics to `out`, of every mode but kSliced. For moments the rows must be cut at
-// multiples of kMomentRows of the crop and added in order; `values` as in Kernels::moments.
+// Adds the rows' statistics to `out`; a cloud takes the place of what was there. For moments the rows must be
+// cut at multiples of kMomentRows of the crop and added in order; `values` as in Kernels::moments.
 void add_statistics(const PixelRows& rows, ColorMode mode, double* out, const ChannelRows* values = nullptr);
 
 struct ColorTransfer {
@@ -29,29 +26,23 @@ struct ColorTransfer {
   TableMap tables;
 };
 
-// numbers: of the statistics of one picture. The map's lattice is still to be made.
-ColorTransfer color_transfer(const double* face, const double* target, std::ptrdiff_t numbers, ColorMode mode,
-                             double strength);
+// The map's lattice is still to be made.
+ColorTransfer color_transfer(const double* face, const double* target, ColorMode mode, double strength);
 
-// The mean R'G'B' of a face with statistics `own` under a map of tables that has no lattice yet; 0 where
-// `own` has no weight.
-std::array<double, 3> mapped_mean(const TableMap& map, const double* own, std::ptrdiff_t numbers,
-                                  ColorMode mode);
+// The mean R'G'B' of a face with statistics `own` under a map of tables; 0 where they have no weight.
+std::array<double, 3> mapped_mean(const TableMap& map, const double* own, ColorMode mode);
 
 // Works out a map's rounds at the nodes of a lattice, where there are several.
 void add_lattice(TableMap& map);
 
 // `count` pairs of pictures under one mask each. faces, targets: count x 3 x size x size R'G'B'; masks: count
-// x size x size. Gives 2 x count statistics, the face's and the target's in turns, all of one length.
-std::vector<std::vector<double>> color_statistics(const float* faces, const float* targets,
-                                                  const float* masks, int count, int size, ColorMode mode);
+// x size x size; out: count x 2 x statistics_size(mode), the face's and the target's.
+void color_statistics(const float* faces, const float* targets, const float* masks, int count, int size,
+                      ColorMode mode, double* out);
 
-// Lists of cells made as long as the longest.
-void make_equally_long(std::vector<std::vector<double>>& lists);
-
-// out: count x 3 x size x size, may be faces. statistics: 2 x count x numbers, as color_statistics gave them.
-void match_color(const float* faces, const double* statistics, std::ptrdiff_t numbers, int count, int size,
-                 ColorMode mode, double strength, float* out);
+// out: count x 3 x size x size, may be faces. statistics: as color_statistics gave them.
+void match_color(const float* faces, const double* statistics, int count, int size, ColorMode mode,
+                 double strength, float* out);
 
 // Rows of pixels through a map of tables; out may be in.
 void apply_tables(const TableMap& map, const PixelRows& rows, const ChannelRows& out);

@@ -17,25 +17,17 @@ Moments unpack(const double* in) {
 int statistics_size(ColorMode mode) {
   if (mode == ColorMode::kNone) return 0;
   if (mode == ColorMode::kHistogram) return 1 + 3 * kBins;
-  if (mode == ColorMode::kSliced) return 1 + kCloudCells * kCloudNumbers;
+  if (mode == ColorMode::kSliced) return kCloudNumbers;
   return kMomentNumbers;
 }
 
-bool fits_mode(ColorMode mode, std::ptrdiff_t numbers) {
-  if (mode != ColorMode::kSliced) return numbers == statistics_size(mode);
-  return numbers >= 1 && (numbers - 1) % kCellNumbers == 0 &&
-         (numbers - 1) / kCellNumbers <= std::ptrdiff_t{kCloudCells};
-}
-
-ColorTransfer color_transfer(const double* face, const double* target, std::ptrdiff_t numbers, ColorMode mode,
-                             double strength) {
+ColorTransfer color_transfer(const double* face, const double* target, ColorMode mode, double strength) {
   ColorTransfer t{uses_moments(mode), {}, {{}, {}, static_cast<float>(strength)}};
   if (t.linear) {
     t.map = color_map(unpack(face), unpack(target), mode, strength);
   } else if (uses_tables(mode) && face[0] >= kLeastColorWeight && target[0] >= kLeastColorWeight) {
-    const int cells = static_cast<int>((numbers - 1) / kCellNumbers);
     t.tables = mode == ColorMode::kHistogram ? histogram_map(face + 1, target + 1, strength)
-                                             : sliced_map({face, cells}, {target, cells}, strength);
+                                             : sliced_map({face}, {target}, strength);
   }
   return t;
 }

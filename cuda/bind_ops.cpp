@@ -3,7 +3,6 @@
 
 #include "../csrc/bind_names.h"
 #include "../csrc/bind_seam.h"
-#include "../csrc/bind_statistics.h"
 #include "composite.h"
 #include "picture.h"
 
@@ -17,14 +16,13 @@ class StatisticsArgument {
  public:
   StatisticsArgument(const Optional& given, py::ssize_t count, ColorMode mode) {
     if (!given) return;
+    const py::ssize_t numbers = statistics_size(mode);
     if (py::isinstance<Doubles>(*given)) {
       array_ = py::cast<Doubles>(*given);
-      require_statistics(array_, count, mode);
+      require_shape(array_, "statistics", {count, 2, numbers});
       view_.on_host = array_.data();
-      view_.numbers = array_.shape(2);
     } else {
-      view_.numbers = statistics_size(mode);
-      view_.on_device = device_array<double>(*given, "statistics", {count, 2, view_.numbers});
+      view_.on_device = device_array<double>(*given, "statistics", {count, 2, numbers});
     }
   }
   const StatisticsView& view() const { return view_; }

@@ -113,7 +113,8 @@ __global__ void add_histograms(BatchPixels pixels, Fixed* out) {
   }
 }
 
-__global__ void add_clouds(BatchPixels pixels, int numbers, Fixed* out) {
+// A dense cloud: kSumNumbers for each cell.
+__global__ void add_clouds(BatchPixels pixels, Fixed* clouds) {
   const int which = static_cast<int>(blockIdx.z);
   const int at = static_cast<int>(blockIdx.x * blockDim.x + threadIdx.x);
   if (at >= pixels.size * pixels.size) return;
@@ -121,13 +122,73 @@ __global__ void add_clouds(BatchPixels pixels, int numbers, Fixed* out) {
   if (!(weight > 0.0)) return;
   const Triple<float> t = pixels.color(which, at);
   const float rgb[3] = {clamp_unit(t.a), clamp_unit(t.b), clamp_unit(t.c)};
-  const int cell = cloud_cell(rgb[0], rgb[1], rgb[2]);
-  Fixed* to = out + static_cast<std::ptrdiff_t>(which) * numbers;
+  Fixed* to =
+      clouds +
+      (static_cast<std::ptrdiff_t>(which) * kCloudCells + cloud_cell(rgb[0], rgb[1], rgb[2])) * kSumNumbers;
   const auto fixed = [](double x) { return static_cast<Fixed>(x * kCloudStep + 0.5); };
   atomicAdd(to, fixed(weight));
-  to += 1 + cell * kCloudNumbers;
-  atomicAdd(to, fixed(weight));
   for (int c = 0; c < 3; ++c) atomicAdd(to + c + 1, fixed(weight * static_cast<double>(rgb[c])));
+}
+
+// Of the eight cells that `joined_cell` joins to cell n, the i-th.
+__device__ int joined_part(int n, int i) {
+  return n + ((i >> 2) * kCloudSide + (i >> 1 & 1)) * kCloudSide + (i & 1);
+}
+
+// One cloud's list. Each thread lists the cells of a part of the cube, behind those of the threads before it.
+__global__ void list_cells(const Fixed* clouds, double* out) {
+  constexpr int kEach = kCloudCells / kThreads;
+  __shared__ int filled[kThreads];
+  __shared__ double weights[kThreads];
+  const int thread = static_cast<int>(threadIdx.x);
+  const Fixed* cloud = clouds + static_cast<std::ptrdiff_t>(blockIdx.x) * kCloudCells * kSumNumbers;
+  double* list = out + static_cast<std::ptrdiff_t>(blockIdx.x) * kCloudNumbers;
+  const auto weight_of = [&](int n, int parts) {
+    Fixed weight = 0;
+    for (int i = 0; i < parts; ++i) weight += cloud[joined_part(n, i) * kSumNumbers];
+    return weight;
+  };
+  // Parts of a cell: 1, or 8 where too many cells are filled.
+  const auto is_listed = [&](int n, int parts) {
+    return (parts == 1 || joined_cell(n) == n) && weight_of(n, parts) > 0;
+  };
+  int before = 0, total = 0;
+  const auto count = [&](int parts) {
+    int own = 0;
+    for (int n = thread * kEach; n < (thread + 1) * kEach; ++n) own += is_listed(n, parts) ? 1 : 0;
+    filled[thread] = own;
+    __syncthreads();
+    before = total = 0;
+    for (int i = 0; i < kThreads; ++i) {
+      before += i < thread ? filled[i] : 0;
+      total += filled[i];
+    }
+    __syncthreads();
+  };
+  count(1);
+  const int parts = total > kListedCells ? 8 : 1;
+  if (parts > 1) count(parts);
+  double own = 0.0;
+  double* to = list + 1 + before * kCellNumbers;
+  for (int n = thread * kEach; n < (thread + 1) * kEach; ++n) {
+    if (!is_listed(n, parts)) continue;
+    to[0] = n;
+    for (int k = 0; k < kSumNumbers; ++k) {
+      Fixed sum = 0;
+      for (int i = 0; i < parts; ++i) sum += cloud[joined_part(n, i) * kSumNumbers + k];
+      to[k + 1] = static_cast<double>(sum) / kCloudStep;
+    }
+    own += to[1];
+    to += kCellNumbers;
+  }
+  weights[thread] = own;
+  __syncthreads();
+  if (thread == 0) {
+    double sum = 0.0;
+    for (int i = 0; i < kThreads; ++i) sum += weights[i];
+    list[0] = sum;
+  }
+  for (int i = 1 + total * kCellNumbers + thread; i < kCloudNumbers; i += kThreads) list[i] = 0.0;
 }
 
 __global__ void from_fixed(const Fixed* in, double step, int count, double* out) {
@@ -199,15 +260,15 @@ __global__ void fill_lattices(const TableRound* rounds, int rounds_count, Lattic
 }
 
 // The maps of a batch, worked out on the host but for the lattices.
-const Transfer* send_transfers(Call& call, const StatisticsView& statistics, ColorMode mode, double strength,
+const Transfer* send_transfers(Call& call, const double* statistics, ColorMode mode, double strength,
                                int count) {
-  const std::ptrdiff_t numbers = statistics.numbers;
+  const std::ptrdiff_t numbers = statistics_size(mode);
   std::vector<Transfer> transfers;
   std::vector<TableRound> rounds;
   std::vector<std::size_t> first;
   for (int n = 0; n < count; ++n) {
-    const double* from = statistics.on_host + 2 * n * numbers;
-    const ColorTransfer t = color_transfer(from, from + numbers, numbers, mode, strength);
+    const double* from = statistics + 2 * n * numbers;
+    const ColorTransfer t = color_transfer(from, from + numbers, mode, strength);
     first.push_back(rounds.size());
     rounds.insert(rounds.end(), t.tables.rounds.begin(), t.tables.rounds.end());
     transfers.push_back(
@@ -251,17 +312,22 @@ void color_statistics(Call& call, const FaceBatch& batch, ColorMode mode, double
               static_cast<int>(blocks.x), out);
     return;
   }
-  auto* sums = call.scratch<Fixed>(total);
-  FS_CUDA(cudaMemsetAsync(sums, 0, total * sizeof(Fixed), call.stream()));
+  const auto zeros = [&](std::size_t count) {
+    auto* sums = call.scratch<Fixed>(count);
+    FS_CUDA(cudaMemsetAsync(sums, 0, count * sizeof(Fixed), call.stream()));
+    return sums;
+  };
   if (mode == ColorMode::kHistogram) {
+    Fixed* sums = zeros(total);
     FS_LAUNCH(add_histograms, blocks, dim3(kThreads), 0, call.stream(), pixels, sums);
+    FS_LAUNCH(from_fixed, dim3(blocks_for(static_cast<int>(total), kThreads)), dim3(kThreads), 0,
+              call.stream(), sums, static_cast<double>(kHistogramStep), static_cast<int>(total), out);
   } else {
+    Fixed* clouds = zeros(static_cast<std::size_t>(pictures) * kCloudCells * kSumNumbers);
     const dim3 grid(blocks_for(batch.size * batch.size, kThreads), 1, blocks.z);
-    FS_LAUNCH(add_clouds, grid, dim3(kThreads), 0, call.stream(), pixels, numbers, sums);
+    FS_LAUNCH(add_clouds, grid, dim3(kThreads), 0, call.stream(), pixels, clouds);
+    FS_LAUNCH(list_cells, dim3(blocks.z), dim3(kThreads), 0, call.stream(), clouds, out);
   }
-  const double step = mode == ColorMode::kHistogram ? static_cast<double>(kHistogramStep) : kCloudStep;
-  FS_LAUNCH(from_fixed, dim3(blocks_for(static_cast<int>(total), kThreads)), dim3(kThreads), 0, call.stream(),
-            sums, step, static_cast<int>(total), out);
 }
 
 void match_color(Call& call, const float* faces, int count, int size, const StatisticsView& statistics,
@@ -275,7 +341,7 @@ void match_color(Call& call, const float* faces, int count, int size, const Stat
   }
   const Transfer* transfers = nullptr;
   if (statistics.on_host != nullptr) {
-    transfers = send_transfers(call, statistics, mode, strength, count);
+    transfers = send_transfers(call, statistics.on_host, mode, strength, count);
   } else if (uses_moments(mode)) {
     auto* made = call.scratch<Transfer>(static_cast<std::size_t>(count));
     FS_LAUNCH(make_maps, dim3(blocks_for(count, kWarpSize)), dim3(kWarpSize), 0, call.stream(),

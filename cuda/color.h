@@ -14,19 +14,16 @@ struct FaceBatch {
   int count, size;
 };
 
-// Statistics, `count` x 2 x numbers, in one of the two memories; both null: none.
+// Statistics, `count` x 2 x statistics_size(mode), in one of the two memories; both null: none.
 struct StatisticsView {
   const double* on_host = nullptr;
   const double* on_device = nullptr;
-  std::ptrdiff_t numbers = 0;
 };
 
-// As fs::color_statistics; out lies in device memory, count x 2 x statistics_size(mode), clouds dense. Sums
-// do not depend on the order in which blocks run.
+// As fs::color_statistics; out lies in device memory. Sums do not depend on the order in which blocks run.
 void color_statistics(Call& call, const FaceBatch& batch, ColorMode mode, double* out);
 
-// As fs::match_color. Tables are worked out on the host: for their modes the statistics must lie there,
-// clouds as lists.
+// As fs::match_color. Tables are worked out on the host: for their modes the statistics must lie there.
 void match_color(Call& call, const float* faces, int count, int size, const StatisticsView& statistics,
                  ColorMode mode, double strength, float* out);
 

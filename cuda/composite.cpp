@@ -29,7 +29,6 @@ void composite(DrawJob<T>* jobs, const CompositeBatch& batch, const CompositePar
           call.scratch<double>(2 * faces * static_cast<std::size_t>(statistics_size(params.color)));
       color_statistics(call, pixels, params.color, measured);
       statistics.on_device = measured;
-      statistics.numbers = statistics_size(params.color);
     }
     auto* matched = call.scratch<float>(3 * faces * area);
     match_color(call, pixels.faces, count, size, statistics, params.color, params.strength, matched);

@@ -95,12 +95,14 @@ def rotation(n: int) -> Array:
 
 
 def cloud(picture: Array, weights: Array, side: int = 16) -> tuple[Array, Array]:
-    """Weights [K] and mean colours [K, 3] of the filled cells of a cube of side^3."""
+    """Weights [K] and mean colours [K, 3] of the filled cells of a cube of side^3; of half the side if over 1,024."""
     colors, w = picture.reshape(3, -1).T, weights.ravel()
     cells = np.minimum((colors * side).astype(int), side - 1) @ (side * side, side, 1)
     total = np.bincount(cells, w, side**3)
     sums = np.stack([np.bincount(cells, w * colors[:, c], side**3) for c in range(3)], axis=1)
     filled = total > 0
+    if filled.sum() > 1024:
+        return cloud(picture, weights, side // 2)
     return total[filled], sums[filled] / total[filled, None]
 
 

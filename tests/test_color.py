@@ -191,12 +191,46 @@ def test_wrong_arguments_are_named() -> None:
     faces, masks = np.zeros((1, 3, 8, 8), np.float32), np.zeros((1, 8, 8), np.float32)
     sums = np.zeros((1, 2, 10))
     with pytest.raises(ValueError, match="colour mode is 'lab'"):
-        _cpu.color_statistics(faces, faces, masks, "lab")
+        _cpu.color_statistics(faces, faces, masks, "lab", sums)
     with pytest.raises(ValueError, match="masks"):
-        _cpu.color_statistics(faces, faces, masks[:, :4].copy(), "mkl")
+        _cpu.color_statistics(faces, faces, masks[:, :4].copy(), "mkl", sums)
     with pytest.raises(ValueError, match="faces and targets"):
-        _cpu.color_statistics(faces, faces[:, :, :4].copy(), masks, "mkl")
+        _cpu.color_statistics(faces, faces[:, :, :4].copy(), masks, "mkl", sums)
     with pytest.raises(ValueError, match="statistics"):
         _cpu.match_color(faces, sums, "sliced", 1.0, faces.copy())
     with pytest.raises(ValueError, match="strength"):
         _cpu.match_color(faces, sums, "mkl", 1.5, faces.copy())
+
+
+def test_a_face_of_very_many_colours_has_coarser_cells() -> None:
+    """More than a list has room for: noise fills 4,096 cells, and the map is that of 512."""
+    rng = np.random.default_rng(0)
+    faces, targets = (rng.uniform(0, 1, (1, 3, 96, 96)).astype(np.float32) for _ in range(2))
+    targets = 0.2 + 0.6 * targets
+    masks = np.ones((1, 96, 96), np.float32)
+    sums = ops.color_statistics(faces, targets, masks, "sliced")
+    assert 0 < np.count_nonzero(sums[0, 0, 2::5]) <= 512
+    assert sums[0, :, 0] == pytest.approx(96 * 96)
+    got = ops.match_color(faces, targets, masks, "sliced", statistics=sums)[0]
+    want = reference_look.sliced(*(a[0].astype(np.float64) for a in (faces, targets, masks)))
+    assert np.abs(got - want).max() < compare.COLOR_TABLES
+
+
+def test_wrong_lists_of_cells_are_named() -> None:
+    cloud = np.zeros((2, _cpu.statistics_size("sliced")))
+    for clouds, shares, like, words in (
+        ([cloud, cloud[:, :6]], [0.5, 0.5], 0, "clouds"),
+        ([cloud], [0.5, 0.5], 0, "differ in number"),
+        ([cloud], [1.0], 1, "no such cloud"),
+    ):
+        with pytest.raises(ValueError, match=words):
+            _cpu.join_clouds(clouds, shares, like)
+    for cell in (-1.0, 4096.0, np.nan):
+        wrong = cloud.copy()
+        wrong[0, 1:3] = cell, 1.0
+        with pytest.raises(ValueError, match="no such cell"):
+            _cpu.join_clouds([wrong], [1.0], 0)
+    with pytest.raises(ValueError, match="only histogram and sliced"):
+        _cpu.mapped_mean(cloud, cloud[0], "mkl")
+    with pytest.raises(ValueError, match="own"):
+        _cpu.mapped_mean(cloud, cloud[0, :6], "sliced")

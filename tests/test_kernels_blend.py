@@ -110,7 +110,8 @@ def test_composite_matches_the_cpu(device: Device, mode: str, steadied: bool, bl
     outlines = np.stack([[star(size, 24, n, (size / 2, size / 2))] for n in range(3)])
     statistics = None
     if steadied:
-        statistics = _cpu.color_statistics(faces, targets, generated, mode)
+        statistics = np.empty((3, 2, _cpu.statistics_size(mode)))
+        _cpu.color_statistics(faces, targets, generated, mode, statistics)
     settings = ("product", 0.02, 0.1, mode, 0.9, blend, 0.95, "bicubic", None, [])
     _cpu.composite(
         [cpu[n].native for n in order],

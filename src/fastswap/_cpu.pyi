@@ -31,7 +31,8 @@ def color_statistics(
     targets: NDArray[np.float32],
     masks: NDArray[np.float32],
     mode: str,
-) -> NDArray[np.float64]: ...
+    out: NDArray[np.float64],
+) -> None: ...
 def join_clouds(
     clouds: Sequence[NDArray[np.float64]],  # [2, K], of the mode sliced
     shares: Sequence[float],
@@ -40,7 +41,6 @@ def join_clouds(
 def mapped_mean(
     pair: NDArray[np.float64], own: NDArray[np.float64], mode: str
 ) -> list[float]: ...  # R', G' and B' of the face with statistics `own` under the map between a pair
-def cell_lists(dense: NDArray[np.float64]) -> NDArray[np.float64]: ...
 def match_color(
     faces: NDArray[np.float32],
     statistics: NDArray[np.float64],

@@ -15,7 +15,7 @@ from fastswap.faces import Face
 from fastswap.frame import Affine, Frame
 from fastswap.look import Look
 from fastswap.mask_file import MaskFile
-from fastswap.recentre import mean_of_frames, side_by_side
+from fastswap.recentre import mean_of_frames
 from fastswap.steady import Doubles, Seen, SeenFace, average, motion, with_neighbours
 
 if TYPE_CHECKING:
@@ -77,8 +77,7 @@ def finished(
         if batch.owner:
             tracks = [face.track for work in batch.works for face in work.faces]
             rows = [steady[i][track] for i, track in zip(batch.owner, tracks, strict=True)]
-            color, *others = zip(*rows, strict=True)
-            batch.measured = Measured(side_by_side(color), *(np.stack(kind) for kind in others))
+            batch.measured = Measured(*(np.stack(kind) for kind in zip(*rows, strict=True)))
             batch.seeds = seeds_of(batch)
             finish(batch, batch.measured, look)
         yield batch

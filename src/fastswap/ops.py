@@ -87,11 +87,14 @@ def color_statistics(faces: ArrayLike, targets: ArrayLike, masks: ArrayLike, mod
     """What the colour match goes by: float64 [N, 2, K], of each face and of its target.
 
     Sums over the masked pixels alone, weighted by the mask; the first number is the weight. K depends on `mode`:
-    moments, histograms, or for "sliced" five numbers for each cell of a cube of 16^3 that holds colours: its number,
-    weight, and sums of R', G' and B'. There K differs; the pictures of one call are filled up with zeros.
-    `recentre.mean_of_frames` averages those of several frames.
+    moments, histograms, or for "sliced" five numbers for each of up to 1,024 cells of a cube of 16^3 that hold colours
+    (where more do, of 8^3): its number, weight, and sums of R', G' and B'. `recentre.mean_of_frames` averages those of
+    several frames.
     """
-    return _cpu.color_statistics(_floats(faces), _floats(targets), _floats(masks), mode)
+    new = _floats(faces)
+    out = np.empty((len(new), 2, _cpu.statistics_size(mode)))
+    _cpu.color_statistics(new, _floats(targets), _floats(masks), mode, out)
+    return out
 
 
 def match_color(

@@ -70,7 +70,7 @@ def recentred(statistics: Doubles, like: Doubles, mode: ColorMode) -> Doubles:
 def mean_of_frames(statistics: Sequence[Doubles], now: int, shares: Doubles, mode: ColorMode) -> Doubles:
     """The mean [2, K] of several frames' statistics of a face and its target, all with the mean colours of frame `now`.
 
-    statistics: one [2, K] a frame, whose K may differ where it does, see `ops.color_statistics`. shares: [N].
+    statistics: one [2, K] a frame, see `ops.color_statistics`. shares: [N].
 
     Where the map is no straight one, what it does to an open mouth would make the whole face darker or lighter for a
     moment: the target's is moved so that the map between the two brings this frame's own face to its target's mean. On
@@ -87,15 +87,6 @@ def mean_of_frames(statistics: Sequence[Doubles], now: int, shares: Doubles, mod
         off = mean_of(target, mode) - np.array(_cpu.mapped_mean(mean, np.ascontiguousarray(face), mode))
         mean[1] = moved(mean[1], off, mode)
     return mean
-
-
-def side_by_side(statistics: Sequence[Doubles]) -> Doubles:
-    """Statistics [2, K] of several faces as one array [N, 2, K], filled up with zeros where K differs."""
-    most = max(each.shape[-1] for each in statistics)
-    out = np.zeros((len(statistics), 2, most))
-    for row, each in zip(out, statistics, strict=True):
-        row[:, : each.shape[-1]] = each
-    return out
 
 
 def _histograms(statistics: Doubles) -> Doubles:

@@ -91,6 +91,9 @@ class Kernels:
         numbers = self.put(np.empty((a.count, 2, _cpu.statistics_size("reinhard"))))
         shape = (look.mask_join, *ops.mask_lengths(look, 0.6))
         sizes = np.repeat(np.array([[1920, 1080]], np.int32), a.count, axis=0)
+        clouds = self.put(np.empty((a.count, 2, _cpu.statistics_size("sliced"))))
+        whole = np.ones_like(a.host["masks"])
+        listed = ops.color_statistics(a.host["faces"], a.host["faces"][:, ::-1] * 0.9, whole, "sliced")
         matched, mask = d["out"], d["masks"]
         finish: tuple[Any, ...] = (1.0, "bilinear", None, [])
 
@@ -117,6 +120,12 @@ class Kernels:
                 d["faces"], d["targets"], mask, "reinhard", numbers, stream
             ),
             "match_color": lambda: cuda.match_color(d["faces"], numbers, "reinhard", 1.0, matched, stream),
+            "color_statistics_sliced": lambda: cuda.color_statistics(
+                d["faces"], d["targets"], mask, "sliced", clouds, stream
+            ),
+            "match_color_sliced": lambda: cuda.match_color(
+                d["faces"], listed, "sliced", 1.0, matched, stream
+            ),
             "blend": lambda: cuda.blend(pictures, a.maps, d["faces"], mask, *finish, stream),
             "poisson": lambda: seam("poisson"),
             "multiband": lambda: seam("multiband"),
@@ -163,6 +172,8 @@ def least_bytes() -> dict[str, float]:
         "mask": 2 * mask,
         "color_statistics": 2 * crops + mask,
         "match_color": 2 * crops,
+        "color_statistics_sliced": 2 * crops + mask,
+        "match_color_sliced": 2 * crops,
         "blend": crops + mask + 2 * drawn,
         "poisson": 3 * crops + mask,
         "multiband": 3 * crops + mask,

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 Floats = NDArray[np.float32]
 Pair = tuple[Callable[[], Any], Callable[[], Any]]
 _MOTION = np.array([[[0.0, 0.0, 6.0], [0.0, 0.0, 2.0]]])
-_SLICES = 8
+_SLICES = 4
 
 
 def pairs(case: Case) -> dict[str, Pair]:

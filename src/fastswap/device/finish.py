@@ -1,7 +1,7 @@
 """Between the generator and the drawing, on a GPU: see `fastswap.finish`. Pixels stay in the GPU's memory.
 
-The numbers that are measured, some hundred a face, cross the bus, since what steadies them over frames runs on the
-host.
+The numbers that are measured, 80 KB a face for the colour mode sliced and some hundred numbers for others, cross the
+bus, since what steadies them over frames runs on the host.
 """
 
 from __future__ import annotations
@@ -16,7 +16,6 @@ from fastswap.device import ops as device_ops
 from fastswap.device.plane import wait_for
 from fastswap.finish import Measured, mattes_of, nothing, scaled, within_frames
 from fastswap.look import Look
-from fastswap.recentre import side_by_side
 
 if TYPE_CHECKING:
     from fastswap.device.room import Room
@@ -63,9 +62,7 @@ class Finish:
                     wait_for(frame, self.stream)
             parts = list(self._room.in_parts(len(frames), step))
             batch.ready = self.stream.record()
-        colors, *others = zip(*parts, strict=True)
-        color = side_by_side([pair for part in colors for pair in part])
-        detail, noise = (np.concatenate(kind) for kind in others)
+        color, detail, noise = (np.concatenate(kind) for kind in zip(*parts, strict=True))
         return color, detail, noise
 
     def _part(
@@ -106,9 +103,8 @@ class Finish:
             noise = self._empty((count, texture.NOISE_NUMBERS), "<f8", made)
             device_ops.noise_statistics(runtime, stream, frames, maps, shown, noise)
         none = nothing(count)
-        sums = color.download(stream.native)  # waits for all of it
         found = (
-            _cpu.cell_lists(sums) if look.color == "sliced" else sums,
+            color.download(stream.native),  # waits for all of it
             np.stack([numbers.download(stream.native) for numbers in detail], axis=1) if detail else none[0],
             none[1] if noise is None else noise.download(stream.native),
         )
