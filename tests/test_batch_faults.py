@@ -213,3 +213,41 @@ def test_faults_of_the_other_outputs_are_told_with_the_rest(place: Path) -> None
     for start, words in expected:
         assert any(line.startswith(f"{start}: ") and words in line for line in said), (start, words, said)
     assert all("\n" not in line for line in said)
+
+
+def test_options_that_an_encoder_refuses_are_told_before_anything_is_rendered(
+    place: Path, face_clip: Path
+) -> None:
+    """With the encoder and the container that the job would take; of one choice for many files once."""
+    for name in ("a.mp4", "b.mp4"):
+        shutil.copy(face_clip, place / name)
+    jobs = """
+[defaults]
+model = "anna.onnx"
+[[job]]
+input = "a.mp4"
+output = "1.mp4"
+options = { crf = 20, preset = "quick" }
+[[job]]
+input = "b.mp4"
+output = "2.mkv"
+encoder = "ffv1"
+options = { quantiser = 3 }
+[[job]]
+input = "b.mp4"
+output = "3.webm"
+options = { crf = 30 }
+[[job]]
+input = "c.mp4"
+output = "4.mp4"
+options = { crf = "low" }
+"""
+    render = Fake()
+    with pytest.raises(JobsError) as caught:
+        batch.run(toml(place, jobs), render=render)
+    assert render.made == []
+    first, second = caught.value.problems  # c.mp4 is no video: that is told when it is its turn
+    assert first.startswith("jobs.toml:7: encoder libx264: ")
+    assert "preset" in first
+    assert second.startswith("jobs.toml:12: encoder ffv1: no option 'quantiser'")
+    assert not [path for path in place.iterdir() if path.suffix in (".webm", ".mkv")]

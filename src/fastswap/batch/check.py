@@ -16,8 +16,9 @@ from fastswap.look import Look
 from fastswap.model import load_contract
 from fastswap.page.output import check_page
 from fastswap.trim import parse_moment, parse_trim
+from fastswap.video.reader import Reader
 from fastswap.video.side_output import Kind, place_of
-from fastswap.video.writer import check_container
+from fastswap.video.writer import check_container, check_encoding
 
 _GIVEN = ("mask_file", "recogniser", "certificate", "private_key")
 """Keys that name files which have to be there."""
@@ -60,16 +61,54 @@ def faults(jobs: Sequence[Job]) -> list[str]:
     """All that is wrong, in the order of the jobs."""
     uses = _Uses(jobs)
     made = {_place(job.output) for job in jobs}
-    contract = cache(_model_fault)
+    contract, encoding = cache(_model_fault), _Encodings()
     found: dict[str, None] = {}  # one line for what all files of a pattern have in common
     for job in jobs:
         problems = [*_path_faults(job, made), *_value_faults(job)]
         problems += [("model", fault) for model in job.model_files if (fault := contract(model))]
+        problems += [("options", fault) for fault in encoding.faults(job)]
         problems += [
             (key, fault) for key, path in _made(job).items() if (fault := uses.clash(job, key, path))
         ]
         found |= dict.fromkeys(f"{_stands_at(job, key)}: {problem}" for key, problem in problems)
     return [*found, *in_order(jobs)[1]]
+
+
+class _Encodings:
+    """Whether encoders take their options: each choice once, with the first video that it is meant for."""
+
+    def __init__(self) -> None:
+        self._found: dict[tuple[object, ...], str] = {}
+
+    def faults(self, job: Job) -> Iterator[str]:
+        """What the job's encoder says of its options, at most one line."""
+        if not job.options or not job.input.is_file():  # an output of another job is not there yet
+            return
+        encoder = job.render.get("encoder")
+        choice = (job.output.suffix, encoder, *sorted(job.options.items()))
+        if choice not in self._found:
+            fault = self._fault(job, encoder)
+            if fault is None:
+                return
+            self._found[choice] = fault
+        if self._found[choice]:
+            yield self._found[choice]
+
+    @staticmethod
+    def _fault(job: Job, encoder: str | None) -> str | None:
+        """None where it cannot be told: what else is wrong is told elsewhere, or when the job runs."""
+        try:
+            _check_encoder(encoder)
+            check_container(job.output)
+            with Reader(job.input, deinterlace=False) as reader:
+                info = reader.info
+        except FastswapError:
+            return None
+        try:
+            check_encoding(job.output, info, encoder, job.options)
+        except FastswapError as error:
+            return str(error)
+        return ""
 
 
 class _Uses:

@@ -31,6 +31,16 @@ def check_container(path: Path) -> None:
             open_file(Path(folder, "x").with_suffix(path.suffix), path).close()
 
 
+def check_encoding(
+    path: Path, info: VideoInfo, encoder: str | None, options: Mapping[str, str] | None
+) -> None:
+    """Raises OutputError where a video of `info` could not be encoded to `path` so: as it is when it begins."""
+    if writes_video(path) and info.kind == "video":
+        with TemporaryDirectory() as folder:
+            made = Path(folder, "x").with_suffix(path.suffix)
+            VideoSink(Target(made, path, encoder, options, []), info, None).abort()
+
+
 def check_picture(path: Path, info: VideoInfo) -> None:
     """Raises OutputError for one picture where many frames come."""
     if path.suffix.lower() in ENCODERS and info.kind != "image":
