@@ -10,13 +10,14 @@ import pytest
 
 from commands import Run
 from fastswap import actors, video
-from fastswap.bench import expression
+from fastswap.bench import expression, gaze
+from fastswap.track import Tracker
 
-NUMBERS = 7
+NUMBERS = len(expression.NAMES)
 
 
 def performance(seed: int = 0) -> np.ndarray:
-    """Numbers [60, 7] that change slowly; the last hardly at all."""
+    """Numbers [60, 8] that change slowly; the last hardly at all."""
     rng = np.random.default_rng(seed)
     slow = np.cumsum(rng.normal(0, 0.2, (60, NUMBERS)), axis=0)
     slow[:, -1] *= 0.001
@@ -26,7 +27,7 @@ def performance(seed: int = 0) -> np.ndarray:
 def test_the_same_performance_is_followed_wholly() -> None:
     found = expression.compare(np.arange(60), performance(), performance())
     assert found["mean"] == {"correlation": 1.0, "range": 1.0, "jitter": 1.0}
-    assert found["numbers"]["left brow"] == {"correlation": None, "range": None, "jitter": None}
+    assert found["numbers"]["gaze"] == {"correlation": None, "range": None, "jitter": None}
 
 
 def test_half_the_movement_and_noise_are_told_apart() -> None:
@@ -48,6 +49,32 @@ def test_frames_left_out_do_not_shake() -> None:
     jumped = target.copy()
     jumped[30:] += 5.0
     assert expression.compare(frames, target, jumped)["mean"]["jitter"] == pytest.approx(1.0, abs=1e-3)
+
+
+def test_what_is_not_known_is_left_out() -> None:
+    target = performance()
+    target[10:20, 3] = np.nan
+    found = expression.compare(np.arange(60), target, performance())
+    assert found["numbers"][expression.NAMES[3]] == {"correlation": 1.0, "range": 1.0, "jitter": 1.0}
+    target[:40, 3] = np.nan
+    found = expression.compare(np.arange(60), target, performance())
+    assert found["numbers"][expression.NAMES[3]] == {"correlation": None, "range": None, "jitter": None}
+
+
+def test_the_gaze_is_that_of_the_actor() -> None:
+    """Told from the picture: it follows the eyes whichever way the head turns, and is unknown when they are closed."""
+    looks, told = np.linspace(-1, 1, 9), []
+    scene = actors.Scene(size=(360, 300), face_px=180)
+    for gaze_x, yaw in zip(looks, np.tile([-12.0, 12.0, 0.0], 3), strict=True):
+        pose = actors.Pose(yaw=yaw, gaze_x=gaze_x)
+        frame = video.frame_from_rgb(actors.render_frame(actors.BO, pose, scene).rgb)
+        (face,) = Tracker().update(frame).faces
+        told.append(gaze.measure(frame.planes[0], face.landmarks))
+    assert np.corrcoef(looks, told)[0, 1] > 0.8
+    shut = video.frame_from_rgb(actors.render_frame(actors.BO, actors.Pose(blink=1.0), scene).rgb)
+    (face,) = Tracker().update(shut).faces
+    assert np.isnan(gaze.measure(shut.planes[0], face.landmarks))
+    assert np.isnan(gaze.measure(shut.planes[0], np.zeros((468, 2))))
 
 
 @pytest.fixture(scope="module")

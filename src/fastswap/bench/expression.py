@@ -13,52 +13,56 @@ from numpy.typing import NDArray
 from rich.console import Console
 from rich.table import Table
 
-from fastswap import analysis, video
+from fastswap import align, analysis, video
+from fastswap.bench import gaze
 from fastswap.errors import InputError
 from fastswap.faces import Face, FrameFaces
+from fastswap.frame import Frame
 from fastswap.training import expression
 
+NAMES = (*expression.NAMES[expression.MOUTH_OPEN :], "gaze")
+"""What is compared: not the pose, which the mesh gives by itself and a swap hardly changes."""
 LEAST = 30
 """Frames with a face in both videos that a comparison needs: one second."""
 STILL = 0.05
 """A number that deviates less than this in the target is not compared: the target does not use it."""
+_GAZE = 10.0
+"""Makes the gaze, in eye widths, about as large as the other numbers."""
 
 
 def run(target: Path, swap: Path) -> dict[str, Any]:
-    """Compares a render with the video that it was made of, frame by frame, in the numbers of `expression.NAMES`.
+    """Compares a render with the video that it was made of, frame by frame, in the numbers `NAMES`.
 
     "correlation": Pearson's, of each number; "mean" is over those that the target uses. "range": deviation over the
     target's, below 1 where the face does less. "jitter": mean size of second differences over the target's, over
     frames that follow each other; above 1 the new face is less steady. None where the target keeps still. The target's
     largest face counts, and the face in its place in the render. Raises InputError for fewer than `LEAST` such frames.
     """
-    frames, target_points, swap_points = [], [], []
-    for number, one, other in _pairs(target, swap):
+    frames: list[int] = []
+    shown: tuple[list[_Shown], list[_Shown]] = [], []
+    for number, *pair in _pairs(target, swap):
         frames.append(number)
-        target_points.append(one)
-        swap_points.append(other)
+        for kept, each in zip(shown, pair, strict=True):
+            kept.append(each)
     if len(frames) < LEAST:
         raise InputError(
             f"{swap}: only {len(frames)} frames have a face both there and in {target}; {LEAST} are needed"
         )
-    return {"frames": len(frames)} | compare(
-        np.array(frames), _measured(target_points), _measured(swap_points)
-    )
+    return {"frames": len(frames)} | compare(np.array(frames), *(_measured(each) for each in shown))
 
 
 def compare(
     frames: NDArray[np.int64], target: NDArray[np.float32], swap: NDArray[np.float32]
 ) -> dict[str, Any]:
-    """The figures of `run`. frames: numbers [N], rising. target, swap: [N, 7], the numbers after yaw and pitch."""
-    names = expression.NAMES[expression.MOUTH_OPEN :]
+    """The figures of `run`. frames: numbers [N], rising. target, swap: [N, 8], `NAMES`; NaN where not known."""
     follows = (frames[2:] - frames[:-2]) == 2
     numbers: dict[str, dict[str, float | None]] = {}
-    for column, name in enumerate(names):
-        one, other = target[:, column].astype(np.float64), swap[:, column].astype(np.float64)
-        used = one.std() >= STILL
-        bends = [
-            float(np.abs(np.diff(each, 2))[follows].mean()) if follows.any() else 0.0 for each in (one, other)
-        ]
+    for column, name in enumerate(NAMES):
+        both = np.stack([target[:, column], swap[:, column]]).astype(np.float64)
+        bent = np.abs(np.diff(both, 2))[:, follows]
+        bends = bent[:, ~np.isnan(bent).any(axis=0)].sum(axis=1)
+        one, other = both[:, ~np.isnan(both).any(axis=0)]
+        used = len(one) >= LEAST and one.std() >= STILL
         numbers[name] = {
             "correlation": _rounded(_correlation(one, other)) if used else None,
             "range": _rounded(other.std() / one.std()) if used else None,
@@ -84,7 +88,11 @@ def print_table(result: dict[str, Any], console: Console) -> None:
     console.print(table)
 
 
-def _pairs(target: Path, swap: Path) -> Iterator[tuple[int, NDArray[np.float32], NDArray[np.float32]]]:
+_Shown = tuple[NDArray[np.float32], float]
+"""A face's landmarks and gaze."""
+
+
+def _pairs(target: Path, swap: Path) -> Iterator[tuple[int, _Shown, _Shown]]:
     with video.Reader(target) as one, video.Reader(swap) as other:
         analysed = zip_longest(analysis.analyse(one), analysis.analyse(other))
         for number, (left, right) in enumerate(analysed):
@@ -95,7 +103,12 @@ def _pairs(target: Path, swap: Path) -> Iterator[tuple[int, NDArray[np.float32],
                 )
             pair = _faces(left[1], right[1])
             if pair is not None:
-                yield number, pair[0].landmarks, pair[1].landmarks
+                yield number, _shown(left[0], pair[0]), _shown(right[0], pair[1])
+
+
+def _shown(frame: Frame, face: Face) -> _Shown:
+    on_luma = align.apply(frame.to_coded, face.landmarks[:, :2].astype(np.float64))
+    return face.landmarks, gaze.measure(frame.planes[0], on_luma)
 
 
 def _faces(target: FrameFaces, swap: FrameFaces) -> tuple[Face, Face] | None:
@@ -113,11 +126,12 @@ def _faces(target: FrameFaces, swap: FrameFaces) -> tuple[Face, Face] | None:
     return (largest, nearest) if away(nearest) < (right - left + bottom - top) / 4 else None
 
 
-def _measured(points: list[NDArray[np.float32]]) -> NDArray[np.float32]:
-    """The numbers without the pose's, which the mesh gives by itself and the swap hardly changes."""
-    stacked = np.stack(points).astype(np.float64)
-    poses = np.zeros((len(points), 2), np.float32)
-    return expression.measure(stacked, poses)[:, expression.MOUTH_OPEN :]
+def _measured(shown: list[_Shown]) -> NDArray[np.float32]:
+    """The numbers `NAMES` of one person's faces, [N, 8]."""
+    points = np.stack([landmarks for landmarks, _ in shown]).astype(np.float64)
+    numbers = expression.measure(points, np.zeros((len(points), 2), np.float32))
+    looks = np.array([_GAZE * look for _, look in shown], np.float32)
+    return np.column_stack([numbers[:, expression.MOUTH_OPEN :], looks])
 
 
 def _correlation(one: NDArray[np.float64], other: NDArray[np.float64]) -> float:
