@@ -251,6 +251,7 @@ __global__ void fill_lattices(const TableRound* rounds, int rounds_count, Lattic
     in[c] = made[c] = static_cast<float>(place[c]) / static_cast<float>(kLatticeSide - 1);
   const TableRound* own = rounds + static_cast<std::ptrdiff_t>(blockIdx.z) * rounds_count;
   for (int i = 0; i < rounds_count; ++i) apply_round(own[i], made);
+  nodes[n].unused[0] = nodes[n].unused[1] = 0;
   for (int c = 0; c < 3; ++c) {
     const std::int16_t move = lattice_number(made[c] - in[c]);
     nodes[n].move[c][0] = move;
