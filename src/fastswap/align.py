@@ -154,6 +154,15 @@ def face_width(template: str, coverage: float) -> float:
     return _FACE_IN_EYES * float(np.hypot(*(eyes[1] - eyes[0]))) / coverage
 
 
+def extent(points: NDArray[np.floating]) -> tuple[NDArray[np.floating], NDArray[np.floating]]:
+    """The least and the greatest x and y of points [N, 2 or more], each [2].
+
+    Of a copy by columns: NumPy takes ten times as long for a reduction over rows of two.
+    """
+    columns = np.ascontiguousarray(points[:, :2].T)
+    return columns.min(axis=1), columns.max(axis=1)
+
+
 def outline(landmarks: NDArray[np.floating], forehead: float = FOREHEAD_EXTENSION) -> NDArray[np.float32]:
     """Outline of the face as a convex polygon, float32 [64, 2] in display pixels.
 

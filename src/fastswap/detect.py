@@ -21,7 +21,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fastswap import ops, weights
-from fastswap.align import LEFT_EYE_CORNERS, RIGHT_EYE_CORNERS, apply, compose
+from fastswap.align import LEFT_EYE_CORNERS, RIGHT_EYE_CORNERS, apply, compose, extent
 from fastswap.engines.openvino import native_precision
 from fastswap.errors import ModelError
 from fastswap.faces import MESH_POINTS
@@ -242,8 +242,7 @@ def square_of_landmarks(landmarks: Floats) -> Affine:
     across = xy[list(LEFT_EYE_CORNERS)].sum(axis=0) - xy[list(RIGHT_EYE_CORNERS)].sum(axis=0)
     across = across / max(float(np.hypot(across[0], across[1])), 1e-9)
     turn = np.array([[across[0], -across[1]], [across[1], across[0]]])
-    level = xy @ turn
-    low, high = level.min(axis=0), level.max(axis=0)
+    low, high = extent(xy @ turn)
     center = turn @ ((low + high) / 2)
     return _square(float(center[0]), float(center[1]), float((high - low).max()) * _MARGIN, across)
 

@@ -7,6 +7,8 @@ from dataclasses import dataclass, field
 import numpy as np
 from numpy.typing import NDArray
 
+from fastswap.align import extent
+
 LANDMARK_STEP = 1.0 / 16.0
 """Landmarks are rounded to this many display pixels, so a stored and a fresh analysis render the same bytes."""
 
@@ -29,9 +31,7 @@ class Face:
     @property
     def box(self) -> tuple[float, float, float, float]:
         """Left, top, right, bottom of the landmarks in display pixels."""
-        xy = self.landmarks[:, :2]
-        left, top = xy.min(axis=0)
-        right, bottom = xy.max(axis=0)
+        (left, top), (right, bottom) = extent(self.landmarks)
         return float(left), float(top), float(right), float(bottom)
 
     @property

@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fastswap import detect, measure
+from fastswap.align import extent
 from fastswap.detect import Detection
 from fastswap.frame import Affine
 
@@ -51,8 +52,7 @@ class Followed:
 
 def box_of(landmarks: Floats) -> Floats:
     """The least and the greatest x and y, float64 [4]."""
-    xy = landmarks[:, :2]
-    return np.concatenate([xy.min(axis=0), xy.max(axis=0)])
+    return np.concatenate(extent(landmarks))
 
 
 def overlapping(box: Floats, tracks: Sequence[Followed], least: float) -> Followed | None:

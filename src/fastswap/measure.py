@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fastswap import detect
-from fastswap.align import five_points
+from fastswap.align import extent, five_points
 from fastswap.detect import Detection, Mesh
 from fastswap.frame import Affine, Frame
 
@@ -88,7 +88,7 @@ def sound(landmarks: Floats, frame: Frame) -> bool:
     if not np.isfinite(landmarks).all():
         return False
     xy = landmarks[:, :2]
-    low, high = xy.min(axis=0), xy.max(axis=0)
+    low, high = extent(xy)
     width, height = high - low
     if not min(width, height) > 0.25 * max(width, height):
         return False
