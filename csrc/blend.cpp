@@ -44,7 +44,7 @@ void blend(const BlendJob<T>* jobs, int count, int size, float opacity, Enlarge 
       aim(part, layers, y0);
       kernels().make_layers(part);
     });
-    draw(job.picture, job.to_coded, layers, {enlarge, job.grain}, scratch);
+    draw(job.picture, job.to_coded, layers, {opacity, enlarge, job.grain}, scratch);
   }
 }
 

@@ -16,6 +16,7 @@ struct Grain {
 };
 
 struct DrawOptions {
+  float opacity = 1.0f;  // that the layers were made with
   Enlarge enlarge = Enlarge::kBilinear;
   Grain grain;
 };

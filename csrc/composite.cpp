@@ -93,7 +93,8 @@ class Group {
     for (std::size_t n = 0; n < faces_.size(); ++n) {
       const CompositeJob<T>& job = jobs_[n];
       if (faces_[n].shown.area() > 0)
-        draw(job.picture, job.to_coded, faces_[n].layers, {params_.enlarge, job.grain}, draw_scratch);
+        draw(job.picture, job.to_coded, faces_[n].layers, {params_.opacity, params_.enlarge, job.grain},
+             draw_scratch);
     }
   }
 

@@ -103,6 +103,7 @@ void draw(const Picture<T>& picture, const Affine& to_coded, const Layers& layer
     t.sampler =
         layer_sampler(t.to_crop, footprint, layers, is_chroma, scratch.reduced[is_chroma], scratch.sums);
     if (enlarges(footprint)) t.sampler.filter = options.enlarge;
+    t.sampler.most = options.opacity * 65535.0f;
     t.sampler.exact = picture.color.bits > 14;
     t.sampler.paired = t.sampler.paired && !t.sampler.exact;
     t.region = reach(layers.extent, footprint, taps_of(t.sampler.filter));

@@ -41,6 +41,7 @@ struct Sampler {
   float weight;                          // of one tap
   bool in_turns;                         // plane[0] holds the numbers of two planes in turns
   Enlarge filter;
+  float most;   // of alpha: what a wide filter overshoots is cut off
   bool exact;   // weights may not be rounded to 15 bits: each of 16 bits matters
   bool paired;  // count_1 is 2, its taps lie side by side, at most two samples apart, and tap_2u is 0
 };
@@ -254,7 +255,7 @@ FS_HD void filter_squares(const Sampler& s, I x, I y, const F (&wu)[T], const F 
 }
 
 // As `sample`, by a filter of T samples along each axis: plane 0 is alpha, the others are alpha times a
-// colour. The filters overshoot; alpha is kept within 0..65535, and where it is 0 so are the others. The
+// colour. The filters overshoot; alpha is kept within 0..s.most, and where it is 0 so are the others. The
 // window has a ring of zeros as wide as the filter reaches beyond its middle.
 template <int T, int C, class F>
 FS_HD void sample_wide(const Sampler& s, float row_u, float row_v, int x, F (&out)[C]) {
@@ -270,7 +271,7 @@ FS_HD void sample_wide(const Sampler& s, float row_u, float row_v, int x, F (&ou
   filter_weights(py.fraction, wv);
   filter_squares(s, px.index, py.index, wu, wv, out);
   const F zero = L::set(0.0f);
-  out[0] = lower(upper(out[0], zero), L::set(65535.0f));
+  out[0] = lower(upper(out[0], zero), L::set(s.most));
   for (int c = 1; c < C; ++c) out[c] = lower(upper(out[c], zero), out[0]);
 }
 

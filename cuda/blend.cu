@@ -147,8 +147,8 @@ Sampler layer_sampler(Call& call, const Affine& to_crop, const Footprint& f, con
 }
 
 template <class T>
-DrawPlanes<T> plan_planes(Call& call, const DrawJob<T>& job, const Layers& layers, Enlarge enlarge,
-                          bool chroma, std::vector<WindowFill<std::uint16_t>>& fills) {
+DrawPlanes<T> plan_planes(Call& call, const DrawJob<T>& job, const Layers& layers, float opacity,
+                          Enlarge enlarge, bool chroma, std::vector<WindowFill<std::uint16_t>>& fills) {
   const Picture<T>& picture = job.picture;
   const Affine to_plane = chroma ? compose(chroma_from_luma(picture.color), job.to_coded) : job.to_coded;
   const Affine to_crop = inverse(to_plane);
@@ -167,6 +167,7 @@ DrawPlanes<T> plan_planes(Call& call, const DrawJob<T>& job, const Layers& layer
     p.row.seed[i] = job.grain.seed + static_cast<std::uint32_t>(plane) * 0x632be59bu;
   }
   if (enlarges(footprint)) p.row.sampler.filter = enlarge;
+  p.row.sampler.most = opacity * 65535.0f;
   const Region region = reach(layers.extent, footprint, taps_of(p.row.sampler.filter));
   p.rows = rows_of(to_plane, region, p.planes[0].height);
   p.columns = columns_in(to_plane, region, p.planes[0].width);
@@ -230,8 +231,8 @@ void blend(Call& call, const DrawJob<T>* jobs, int count, int size, const float*
     const Layers layers = layers_of(call, size, job.reached, ring);
     layer_list.push_back(layer_params(layers, job.picture.color, size, faces + 3 * n * area, masks + n * area,
                                       opacity, tones.from_sdr(job.picture.color.transfer)));
-    rounds.add(plan_planes(call, job, layers, enlarge, false, fills));
-    rounds.add(plan_planes(call, job, layers, enlarge, true, fills));
+    rounds.add(plan_planes(call, job, layers, opacity, enlarge, false, fills));
+    rounds.add(plan_planes(call, job, layers, opacity, enlarge, true, fills));
   }
   if (layer_list.empty()) return;
   const dim3 grid(blocks_for(size + 2 * ring, kTileX), blocks_for(size + 2 * ring, kTileY),

@@ -323,7 +323,7 @@ def blend(
         if read is None:
             a, layer = bilinear(alpha, u, v, 0.0).mean(-1), bilinear(layers[index], u, v, 0.0).mean(-1)
         else:
-            a = np.clip(read(alpha, u[..., 0], v[..., 0]), 0.0, 1.0)
+            a = np.clip(read(alpha, u[..., 0], v[..., 0]), 0.0, opacity)
             layer = np.clip(read(layers[index], u[..., 0], v[..., 0]), 0.0, a * 2.0**color.bits)
         out.append(np.clip(plane + layer - a * plane, 0.0, color.top))
     return out

@@ -58,7 +58,7 @@ def one_by_one(s: dict[str, Any], look: Look) -> pictures.Picture:
     matched = ops.match_color(s["faces"], s["targets"], masks, look.color)
     if look.blend != "feather":
         matched = ops.match_seam(frames, s["to_coded"], matched, s["targets"], masks, look.blend)
-    ops.blend(frames, s["to_coded"], matched, masks, opacity=look.opacity)
+    ops.blend(frames, s["to_coded"], matched, masks, opacity=look.opacity, enlarge=look.enlarge)
     return picture
 
 

@@ -1,9 +1,9 @@
 """Makes the model that comes with fastswap: src/fastswap/data/demo.onnx, the synthetic source on the synthetic target.
 
-    python tools/make_demo_model.py WORK --minutes 26
+    python tools/make_demo_model.py WORK --steps 14000
 
 Renders practice footage of both actors into WORK, extracts it, trains, and stores the weights as float16, which halves
-the file; they are widened when the network is loaded.
+the file; they are widened when the network is loaded. A second run goes on.
 """
 
 from __future__ import annotations
@@ -15,28 +15,14 @@ import numpy as np
 import onnx
 from onnx import helper, numpy_helper
 
-from fastswap import actors, demo, video
+from fastswap import demo
+from fastswap.bench import practice
 from fastswap.training import train
-from fastswap.training.extract import extract
 
-PRACTICE = (("range", 300), ("talk", 250), ("free", 200))
+FRAMES = 600
+"""Of practice footage of each actor."""
 SMALL = 256
 """Tensors of fewer values stay float32."""
-
-
-def practice(who: actors.Identity, name: str, work: Path) -> Path:
-    """The faceset of an actor; one that an earlier run made is taken."""
-    folder = work / f"faces-{name}"
-    if (folder / "faceset.jsonl").exists():
-        return folder
-    clips = []
-    for seed, (kind, frames) in enumerate(PRACTICE, 10):
-        clip = work / f"{name}-{kind}.mp4"
-        play = actors.performance(kind, frames=frames, fps=demo.FPS, seed=seed)  # type: ignore[arg-type]
-        video.write_video(clip, actors.render_clip(who, play, demo.scene()), fps=demo.FPS)
-        clips.append(clip)
-    extract(clips, folder)
-    return folder
 
 
 def store_half(source: Path, output: Path) -> None:
@@ -65,23 +51,22 @@ def main() -> None:
     """See the module."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
     parser.add_argument("work", type=Path)
-    parser.add_argument("--minutes", type=float, default=26.0)
+    parser.add_argument("--steps", type=int, default=14_000)
     parser.add_argument("--threads", type=int, default=0)
     arguments = parser.parse_args()
     work: Path = arguments.work
     work.mkdir(parents=True, exist_ok=True)
+    model = work / "small.onnx"
     train(
-        practice(demo.SOURCE, "source", work),
-        practice(demo.TARGET, "target", work),
-        work / "demo.onnx",
+        *practice.facesets(work, FRAMES),
+        model,
         subject="Anna (synthetic)",
         consent=demo.CONSENT,
         preset="small",
-        batch=8,
-        minutes=arguments.minutes,
+        steps=arguments.steps,
         threads=arguments.threads,
     )
-    store_half(work / "demo.onnx", Path(demo.__file__).parent / "data" / "demo.onnx")
+    store_half(model, Path(demo.__file__).parent / "data" / "demo.onnx")
 
 
 if __name__ == "__main__":

@@ -57,7 +57,7 @@ class Look:
     feather: float = 0.13
     blend: BlendMode = "feather"
     opacity: float = 1.0
-    enlarge: Enlarge = "bilinear"
+    enlarge: Enlarge = "bicubic"
     scale: float = 1.0
     sharpness: float = 0.0
     grain: float = 0.0

@@ -88,7 +88,7 @@ def make_case() -> Case:
         np.clip(_picture(SIZE, SIZE, 2) * 0.9 + 0.03, 0, 1).astype(np.float32),
         generated.astype(np.float32),
         outline.astype(np.float32),
-        Look(color="reinhard", erode=0.02, feather=0.08),
+        Look(color="reinhard", erode=0.02, feather=0.08, enlarge="bilinear"),
     )
 
 

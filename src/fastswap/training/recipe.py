@@ -73,7 +73,7 @@ class LossWeights:
     priority: float = 2.0
     style: float = 0.0
     expression: float = 0.1
-    follow: float = 0.1
+    follow: float = 0.5
     align: float = 0.003
     gan: float = 0.05
 
