@@ -59,7 +59,7 @@ class Look:
     opacity: float = 1.0
     enlarge: Enlarge = "bicubic"
     scale: float = 1.0
-    sharpness: float = 0.0
+    sharpness: float = 0.5
     grain: float = 0.0
     motion_blur: float = 0.0
 
