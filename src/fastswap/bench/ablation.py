@@ -102,7 +102,7 @@ UNEVEN_LOSSES: dict[str, dict[str, Any]] = {
     "codes may tell whose they are": {"align": 0.0},
     "codes brought together harder": {"align": 0.01},
     "swap not followed": {"follow": 0.0},
-    "swap followed harder": {"follow": 0.5},
+    "swap followed harder": {"follow": 1.5},
 }
 UNEVEN_AUGMENTS: dict[str, dict[str, Any]] = {
     "source by its poses alone": {"demand": 0.0},
