@@ -58,10 +58,9 @@ struct Kernels {
   void (*mask_greatest)(const std::int16_t* in, std::int16_t* out, int width, int height, int dx, int dy);
   void (*mask_join)(std::int16_t* mask, const std::int16_t* other, int count, bool unite);
   void (*mask_multiply)(float* mask, const float* matte, std::ptrdiff_t matte_pitch, int width, int height);
-  // Of some columns of planes whose rows lie `pitch` apart.
-  void (*mask_box)(const std::int16_t* in, std::int16_t* out, std::uint32_t* sums, int pitch, int width,
-                   int height, int radius);
-  void (*mask_transpose)(const std::int16_t* in, std::int16_t* out, int pitch, int width, int height);
+  void (*mask_box)(const std::int16_t* in, std::int16_t* out, std::uint32_t* sums, int width, int height,
+                   int radius);
+  void (*mask_transpose)(const std::int16_t* in, std::int16_t* out, int width, int height);
   void (*mask_to_float)(const std::int16_t* in, float* out, int count);
   void (*pyramid_halve)(const PyramidStep& params);
   void (*pyramid_sum)(const PyramidStep& params);

@@ -76,7 +76,7 @@ void build_mask(const MaskParams& p, const MaskSource& source, const Rect& rect,
     std::memcpy(mask.data, shape, area * sizeof(std::int16_t));
     erode(mask, spare, radius);
   }
-  feather(mask, spare, shape, scratch.sums, radius);
+  feather(mask, spare, scratch.sums, radius);
   kernels().mask_to_float(mask.data, out, static_cast<int>(area));
   if (source.matte) {
     const float* matte = source.matte + static_cast<std::ptrdiff_t>(rect.y0) * p.size + rect.x0;

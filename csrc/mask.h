@@ -105,8 +105,7 @@ void erode(MaskPlane mask, std::int16_t* spare, int radius);
 void dilate(MaskPlane mask, Buffer<std::int16_t> (&wide)[2], int radius);
 
 // Three box filters one after the other, which reach `radius` pixels in all: near to a Gaussian of deviation
-// radius / sqrt(3). `turned` has room for the mask too.
-void feather(MaskPlane mask, std::int16_t* spare, std::int16_t* turned, Buffer<std::uint32_t>& sums,
-             int radius);
+// radius / sqrt(3).
+void feather(MaskPlane mask, std::int16_t* spare, Buffer<std::uint32_t>& sums, int radius);
 
 }  // namespace fs

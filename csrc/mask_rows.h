@@ -94,20 +94,20 @@ struct MaskRows {
   }
 
   // One box filter of width 2 radius + 1 down the columns; sums: scratch, one row.
-  static void box_columns(const std::int16_t* in, std::int16_t* out, std::uint32_t* sums, int pitch,
-                          int width, int height, int radius) {
+  static void box_columns(const std::int16_t* in, std::int16_t* out, std::uint32_t* sums, int width,
+                          int height, int radius) {
     memset(sums, 0, static_cast<std::size_t>(width) * sizeof(std::uint32_t));
     const float scale = 1.0f / static_cast<float>(2 * radius + 1);
     for (int y = -radius; y < height; ++y) {
       const std::int16_t* enter =
-          y + radius < height ? in + static_cast<std::ptrdiff_t>(y + radius) * pitch : nullptr;
+          y + radius < height ? in + static_cast<std::ptrdiff_t>(y + radius) * width : nullptr;
       if (enter) {
         for (int x = 0; x < width; ++x) sums[x] += static_cast<std::uint32_t>(enter[x]);
       }
       if (y < 0) continue;
-      std::int16_t* to = out + static_cast<std::ptrdiff_t>(y) * pitch;
+      std::int16_t* to = out + static_cast<std::ptrdiff_t>(y) * width;
       const std::int16_t* leave =
-          y >= radius ? in + static_cast<std::ptrdiff_t>(y - radius) * pitch : nullptr;
+          y >= radius ? in + static_cast<std::ptrdiff_t>(y - radius) * width : nullptr;
       for (int x = 0; x < width; ++x)
         to[x] = mask_rounded(static_cast<float>(static_cast<std::int32_t>(sums[x])) * scale);
       if (leave) {
@@ -116,19 +116,18 @@ struct MaskRows {
     }
   }
 
-  // The rows of `in` lie `pitch` apart, those of `out` beside each other.
-  static void transpose(const std::int16_t* in, std::int16_t* out, int pitch, int width, int height) {
+  static void transpose(const std::int16_t* in, std::int16_t* out, int width, int height) {
     for (int y = 0; y < height; y += 8) {
       for (int x = 0; x < width; x += 8) {
-        const std::int16_t* from = in + static_cast<std::ptrdiff_t>(y) * pitch + x;
+        const std::int16_t* from = in + static_cast<std::ptrdiff_t>(y) * width + x;
         std::int16_t* to = out + static_cast<std::ptrdiff_t>(x) * height + y;
         if (x + 8 <= width && y + 8 <= height) {
-          transpose_8x8(from, pitch, to, height);
+          transpose_8x8(from, width, to, height);
         } else {
           for (int j = 0; j < 8 && y + j < height; ++j) {
             for (int i = 0; i < 8 && x + i < width; ++i) {
               to[static_cast<std::ptrdiff_t>(i) * height + j] =
-                  from[static_cast<std::ptrdiff_t>(j) * pitch + i];
+                  from[static_cast<std::ptrdiff_t>(j) * width + i];
             }
           }
         }

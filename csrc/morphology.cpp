@@ -5,12 +5,9 @@
 
 #include "kernels.h"
 #include "mask.h"
-#include "parallel.h"
 
 namespace fs {
 namespace {
-
-constexpr int kColumns = 64;
 
 std::size_t bytes_of(const MaskPlane& plane) {
   return static_cast<std::size_t>(plane.width) * static_cast<std::size_t>(plane.height) *
@@ -88,28 +85,23 @@ void dilate(MaskPlane mask, Buffer<std::int16_t> (&wide)[2], int radius) {
   }
 }
 
-void feather(MaskPlane mask, std::int16_t* spare, std::int16_t* turned, Buffer<std::uint32_t>& sums,
-             int radius) {
+void feather(MaskPlane mask, std::int16_t* spare, Buffer<std::uint32_t>& sums, int radius) {
   if (radius <= 0) return;
   std::uint32_t* row = sums.get(static_cast<std::size_t>(std::max(mask.width, mask.height)));
-  std::int16_t *in = mask.data, *out = turned;
+  std::int16_t *a = mask.data, *b = spare;
   int width = mask.width, height = mask.height;
   for (int pass = 0; pass < 2; ++pass) {
-    // Some columns at a time stay in the first-level cache.
-    parallel_for((width + kColumns - 1) / kColumns, [&](int part) {
-      const int x0 = part * kColumns, count = std::min(kColumns, width - x0);
-      std::int16_t *a = in + x0, *b = spare + x0;
-      for (int i = 0; i < 3; ++i) {
-        const int reach = (radius + i) / 3;  // the three add up to the radius
-        if (reach == 0) continue;
-        kernels().mask_box(a, b, row + x0, width, count, height, reach);
-        std::swap(a, b);
-      }
-      kernels().mask_transpose(a, out + static_cast<std::ptrdiff_t>(x0) * height, width, count, height);
-    });
-    std::swap(in, out);
+    for (int i = 0; i < 3; ++i) {
+      const int part = (radius + i) / 3;  // the three parts add up to the radius
+      if (part == 0) continue;
+      kernels().mask_box(a, b, row, width, height, part);
+      std::swap(a, b);
+    }
+    kernels().mask_transpose(a, b, width, height);
+    std::swap(a, b);
     std::swap(width, height);
   }
+  if (a != mask.data) std::memcpy(mask.data, a, bytes_of(mask));
 }
 
 }  // namespace fs

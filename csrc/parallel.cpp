@@ -155,7 +155,6 @@ void set_threads(int count) {
 int get_threads() { return thread_count().load(); }
 
 void parallel_for(int count, const std::function<void(int)>& body, int least) {
-  if (count == 1 && !is_inside) return body(0);  // may share its own work out
   const int threads = std::min(get_threads(), count / least);
   Job job;
   job.body = &body;
