@@ -106,7 +106,7 @@ def test_items_wait_no_longer_than_they_must() -> None:
 def test_a_look_says_how_far_it_looks() -> None:
     assert Look(steady=0).reach == 0
     assert Look(steady=5).reach == 5
-    assert Look(steady=5, color="none").reach == 0
+    assert Look(steady=5, color="none", sharpness=0.0).reach == 0
     assert Look(steady=5, color="none", sharpness=0.5).reach == 5
     assert Look(steady=0, motion_blur=0.5).reach == 1
     assert Look(steady=MOST_STEADY).reach == MOST_STEADY

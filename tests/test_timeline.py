@@ -212,11 +212,15 @@ def test_mistakes_are_one_clear_line_and_leave_nothing(
 
 
 def test_a_clip_that_fails_is_told_in_one_line(
-    media: Path, generator: Path, tmp_path: Path, run: Run
+    media: Path, generator: Path, tmp_path: Path, run: Run, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     edit = _edit(tmp_path / "e.otio", _clip("c", "plain.mp4", _range(0, 5), _range(0, 20)))
     out = tmp_path / "r"
     arguments = ("-m", generator, "--media", media, "--out", out, "-o", "preset=none", "--suffix", ".mp4")
+    code, _, err = run("conform", edit, *arguments, "-q")
+    assert code == 10
+    assert "no preset 'none'" in one_line(err), "the encoder is asked before anything is rendered"
+    monkeypatch.setattr("fastswap.batch.check._Encodings.faults", lambda self, job: [])
     code, stdout, err = run("conform", edit, *arguments, "--json", "-q")
     assert code == 10
     assert "001_c.mp4: " in one_line(err)

@@ -208,3 +208,17 @@ def test_a_faceset_where_one_stands(face_clip: Path, tmp_path: Path, monkeypatch
     monkeypatch.chdir(tmp_path / "here")
     assert extract([face_clip], ".", size=64, every=10).faces == 2
     assert [path.name for path in tmp_path.iterdir()] == ["here"]
+
+
+def test_a_command_that_was_killed_before_its_first_picture_goes_on(face_clip: Path, tmp_path: Path) -> None:
+    """All that is there is an index without entries."""
+    out = tmp_path / "faces"
+    first = extract([face_clip], out, size=64)
+    for picture in out.glob("*.jpg"):
+        picture.unlink()
+    index = out / "faceset.jsonl"
+    index.write_text(index.read_text().splitlines()[0] + "\n")
+    for left in tmp_path.rglob("*"):
+        if left.is_file() and left != index:
+            left.unlink()
+    assert extract([face_clip], out, size=64).faces == first.faces

@@ -276,7 +276,7 @@ def _existing(out: Path, header: Header) -> Faceset | None:
         return None
     if not (out / INDEX).exists():
         raise OutputError(f"{out}: this folder exists, is not empty and is no faceset")
-    faceset = open_faceset(out)
+    faceset = open_faceset(out, may_be_empty=True)  # as one that was stopped before its first picture is
     if faceset.header != header:
         raise SettingsError(
             f"{out}: holds pictures of another size, template or coverage; choose another folder"

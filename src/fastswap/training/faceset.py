@@ -102,11 +102,11 @@ class Faceset:
         return self.folder / entry.file
 
 
-def open_faceset(folder: str | Path) -> Faceset:
+def open_faceset(folder: str | Path, *, may_be_empty: bool = False) -> Faceset:
     """Reads the index of a faceset.
 
     Raises InputError, one line that names the folder, when it is missing, has no index, has one that is
-    damaged or of a newer version, or when no picture is left.
+    damaged or of a newer version, or when no picture is left and it may not be empty.
     """
     folder = Path(folder)
     if not folder.is_dir():
@@ -119,7 +119,7 @@ def open_faceset(folder: str | Path) -> Faceset:
     unknown = present - indexed.keys()
     if unknown:
         notices.append(f"{folder}: {len(unknown)} pictures are not in {INDEX} and are ignored")
-    if not entries:
+    if not entries and not may_be_empty:
         raise InputError(f"{folder}: the faceset has no pictures")
     absent = tuple(entry for name, entry in indexed.items() if name not in present)
     return Faceset(folder, header, entries, tuple(notices), absent)
