@@ -115,11 +115,13 @@ std::array<double, 3> mean_of(const CellList& list) {
 void join_clouds(const std::vector<CellList>& clouds, const std::vector<double>& shares, int like,
                  double* out) {
   Cells& sums = cells();
+  std::array<double, 3> there = {};
+  if (like >= 0) there = mean_of(clouds[static_cast<std::size_t>(like)]);
   for (std::size_t n = 0; n < clouds.size(); ++n) {
     const CellList& list = clouds[n];
     std::array<double, 3> way = {};
     if (like >= 0) {
-      const auto here = mean_of(list), there = mean_of(clouds[static_cast<std::size_t>(like)]);
+      const auto here = mean_of(list);
       for (std::size_t c = 0; c < 3; ++c) way[c] = there[c] - here[c];
     }
     for (int i = 0; !list.ends(i); ++i) {

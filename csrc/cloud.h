@@ -27,12 +27,13 @@ struct CellList {
   bool ends(int i) const { return i == kListedCells || !(cell(i)[1] > 0.0); }
 };
 
-// The cell of a colour in 0..1.
-FS_HD int cloud_cell(float r, float g, float b) {
-  const auto along = [](float value) {
-    return lower(static_cast<int>(value * static_cast<float>(kCloudSide)), kCloudSide - 1);
-  };
-  return (along(r) * kCloudSide + along(g)) * kCloudSide + along(b);
+// The number of the cell of a colour in 0..1.
+template <class F>
+FS_HD F cloud_cell(const F (&rgb)[3]) {
+  const F side = Lanes<F>::set(static_cast<float>(kCloudSide));
+  F cell = Lanes<F>::set(0.0f);
+  for (int c = 0; c < 3; ++c) cell = cell * side + to_float(lower(truncate(rgb[c] * side), kCloudSide - 1));
+  return cell;
 }
 
 // The cell whose number cell n gets when eight are joined: the one of them with the least R', G' and B'.

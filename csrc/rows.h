@@ -208,17 +208,13 @@ struct Rows {
 
   static void cloud_row(const float* const (&channel)[3], const float* mask, int count, float* cells,
                         float* numbers) {
-    const F side = L::set(static_cast<float>(kCloudSide));
     along_row<F>(count, [&](int x, int n) __attribute__((always_inline)) {
       const F weight = clamp_unit(L::load(mask + x, n));
-      F cell = L::set(0.0f), sums[3];
-      for (int c = 0; c < 3; ++c) {
-        const F value = clamp_unit(L::load(channel[c] + x, n));
-        cell = cell * side + to_float(lower(truncate(value * side), kCloudSide - 1));
-        sums[c] = weight * value;
-      }
-      L::store(cells + x, cell, L::width);
-      store_in_turns(numbers + std::ptrdiff_t{4} * x, weight, sums[0], sums[1], sums[2]);
+      F rgb[3];
+      for (int c = 0; c < 3; ++c) rgb[c] = clamp_unit(L::load(channel[c] + x, n));
+      L::store(cells + x, cloud_cell(rgb), L::width);
+      store_in_turns(numbers + std::ptrdiff_t{4} * x, weight, weight * rgb[0], weight * rgb[1],
+                     weight * rgb[2]);
     });
   }
 

@@ -37,6 +37,12 @@ struct TableMap {
   float strength;
 };
 
+// Node n's R', G' or B', for c = 0, 1 and 2.
+FS_HD float lattice_color(int n, int c) {
+  const int place = c == 0 ? n / (kLatticeSide * kLatticeSide) : c == 1 ? n / kLatticeSide : n;
+  return static_cast<float>(place % kLatticeSide) / static_cast<float>(kLatticeSide - 1);
+}
+
 // A move as a number of a lattice.
 FS_HD std::int16_t lattice_number(float move) {
   const float cut = lower(upper(move, -1.0f), 1.0f) * static_cast<float>(kLatticeUnit);

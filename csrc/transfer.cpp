@@ -51,14 +51,8 @@ void add_lattice(TableMap& map) {
   if (map.rounds.size() < 2) return;
   static const std::vector<float> colors = [] {
     std::vector<float> nodes(3 * kLatticeNodes);
-    for (int n = 0; n < kLatticeNodes; ++n) {
-      const int place[3] = {n / (kLatticeSide * kLatticeSide), n / kLatticeSide % kLatticeSide,
-                            n % kLatticeSide};
-      for (int c = 0; c < 3; ++c) {
-        nodes[static_cast<std::size_t>(c * kLatticeNodes + n)] =
-            static_cast<float>(place[c]) / static_cast<float>(kLatticeSide - 1);
-      }
-    }
+    for (int i = 0; i < 3 * kLatticeNodes; ++i)
+      nodes[static_cast<std::size_t>(i)] = lattice_color(i % kLatticeNodes, i / kLatticeNodes);
     return nodes;
   }();
   std::vector<float> moves(colors.size());

@@ -122,9 +122,8 @@ __global__ void add_clouds(BatchPixels pixels, Fixed* clouds) {
   if (!(weight > 0.0)) return;
   const Triple<float> t = pixels.color(which, at);
   const float rgb[3] = {clamp_unit(t.a), clamp_unit(t.b), clamp_unit(t.c)};
-  Fixed* to =
-      clouds +
-      (static_cast<std::ptrdiff_t>(which) * kCloudCells + cloud_cell(rgb[0], rgb[1], rgb[2])) * kSumNumbers;
+  const int cell = static_cast<int>(cloud_cell(rgb));
+  Fixed* to = clouds + (static_cast<std::ptrdiff_t>(which) * kCloudCells + cell) * kSumNumbers;
   const auto fixed = [](double x) { return static_cast<Fixed>(x * kCloudStep + 0.5); };
   atomicAdd(to, fixed(weight));
   for (int c = 0; c < 3; ++c) atomicAdd(to + c + 1, fixed(weight * static_cast<double>(rgb[c])));
@@ -245,15 +244,13 @@ __global__ void fill_lattices(const TableRound* rounds, int rounds_count, Lattic
   const int n = static_cast<int>(blockIdx.x * blockDim.x + threadIdx.x);
   if (n >= kLatticeNodes) return;
   LatticeNode* nodes = lattices + static_cast<std::ptrdiff_t>(blockIdx.z) * kLatticeNodes;
-  const int place[3] = {n / (kLatticeSide * kLatticeSide), n / kLatticeSide % kLatticeSide, n % kLatticeSide};
-  float in[3], made[3];
-  for (int c = 0; c < 3; ++c)
-    in[c] = made[c] = static_cast<float>(place[c]) / static_cast<float>(kLatticeSide - 1);
+  float made[3];
+  for (int c = 0; c < 3; ++c) made[c] = lattice_color(n, c);
   const TableRound* own = rounds + static_cast<std::ptrdiff_t>(blockIdx.z) * rounds_count;
   for (int i = 0; i < rounds_count; ++i) apply_round(own[i], made);
   nodes[n].unused[0] = nodes[n].unused[1] = 0;
   for (int c = 0; c < 3; ++c) {
-    const std::int16_t move = lattice_number(made[c] - in[c]);
+    const std::int16_t move = lattice_number(made[c] - lattice_color(n, c));
     nodes[n].move[c][0] = move;
     if (n > 0) nodes[n - 1].move[c][1] = move;
     if (n == kLatticeNodes - 1) nodes[n].move[c][1] = 0;
