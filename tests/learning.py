@@ -13,7 +13,7 @@ import pytest
 from fastswap import training
 from fastswap.training import expression, presets
 from fastswap.training.presets import Preset, Shape
-from fastswap.training.recipe import Augment
+from fastswap.training.recipe import Augment, LossWeights
 from fastswap.training.report import TrainReport
 from fastswap.training.store import FaceArrays
 
@@ -23,7 +23,8 @@ if TYPE_CHECKING:
 MICRO = Shape(32, (32, 32), 32, (32, 32))
 FAMILIES = [replace(MICRO, family=family) for family in ("df", "liae", "duo")]
 ASKED = {"subject": "Anna", "consent": "a synthetic person"}
-MICRO_PRESET = Preset("micro", MICRO, 4, 1e-3, 1.0)
+MICRO_PRESET = Preset("micro", MICRO, 4, 1e-3, 1.0, weights=LossWeights(onlooker=0.0))
+"""Without the onlooker, which takes a hundred times as long as the rest; its tests are `test_training_onlooker`."""
 
 
 def add_micro() -> None:

@@ -24,9 +24,14 @@ SCENE = actors.Scene(size=(240, 200), face_px=110)
 
 
 def play() -> list[actors.Pose]:
-    """At rest, smiling, speaking, mouth wide open, pursed, eyes closed, brows raised; the head moves a little."""
+    """At rest, smiling, speaking, mouth wide open, pursed, eyes closed, brows raised and the eyes turned to the
+    picture's right; the head moves a little."""
     acts = (
-        [{}] * 6 + [{"smile": 1.0}] * 5 + [{"blink": 1.0}] * 4 + [{"pucker": 1.0}] * 2 + [{"brow": 1.0}] * 2
+        [{}] * 6
+        + [{"smile": 1.0}] * 5
+        + [{"blink": 1.0}] * 4
+        + [{"pucker": 1.0}] * 2
+        + [{"brow": 1.0, "gaze_x": 1.0}] * 2
     )
     acts += [{"jaw": jaw} for jaw in (0.2, 0.3, 0.4, 0.5, 0.7, 0.95, 1.0)]
     turns = [(8 * np.sin(2.1 * i), 5 * np.cos(1.3 * i)) for i in range(len(acts))]
@@ -63,7 +68,7 @@ def seen(folder: Path) -> np.ndarray:
     found = open_faceset(folder)
     points = np.stack([entry.points() for entry in found.entries]) / found.header.size
     poses = np.array([(entry.yaw, entry.pitch) for entry in found.entries], np.float32)
-    return repertoire.measure(points, poses)
+    return repertoire.measure(points, poses, np.stack([entry.gazes() for entry in found.entries]))
 
 
 def test_the_numbers_say_what_the_actor_did_whoever_it_is(acting: tuple[Path, Path]) -> None:
@@ -75,6 +80,8 @@ def test_the_numbers_say_what_the_actor_did_whoever_it_is(acting: tuple[Path, Pa
             ("corners raised", [pose.smile for pose in play()]),
             ("right eye", [-pose.blink for pose in play()]),
             ("left brow", [pose.brow for pose in play()]),
+            ("left gaze", [pose.gaze_x for pose in play()]),
+            ("right gaze", [pose.gaze_x for pose in play()]),
         ):
             assert np.corrcoef(numbers[name], did)[0, 1] > 0.5, name
     gaps = (seen(acting[0]) - seen(acting[1])) / np.array(repertoire.TOLERANCE)
@@ -95,7 +102,8 @@ def test_another_build_measures_the_same(acting: tuple[Path, Path]) -> None:
         other[:, list(ring)] = middle + larger * (points[:, list(ring)] - middle)
     for moved, lower in (((61, 291), 0.05), ((105, 334), -0.06)):
         other[:, list(moved)] += lower * (unit * down)[:, None]
-    gaps = repertoire.measure(other * 1.7, poses) - repertoire.measure(points, poses)
+    unknown = np.full((len(points), 2), np.nan, np.float32)
+    gaps = repertoire.measure(other * 1.7, poses, unknown) - repertoire.measure(points, poses, unknown)
     assert (np.abs(gaps) < 0.35 * np.array(repertoire.TOLERANCE)).all()
 
 
@@ -112,6 +120,7 @@ def test_the_same_performance_lacks_nothing(acting: tuple[Path, Path]) -> None:
         (lambda pose: pose.jaw > 0, "open mouth", 7 / 26),
         (lambda pose: pose.jaw > 0.4, "mouth wide open", 4 / 26),
         (lambda pose: pose.blink > 0, "eyes", 4 / 26),
+        (lambda pose: pose.gaze_x > 0, "looking to the picture's right", 2 / 26),
     ],
 )
 def test_what_the_source_never_does_is_named(
@@ -137,7 +146,9 @@ def test_what_lacks_is_drawn_and_warned_of(acting: tuple[Path, Path], tmp_path: 
     assert "red: faces of the target that the source has nothing near" in " ".join(texts)
     compared = repertoire.compare(seen(acting[0]), seen(acting[1]))
     assert "#d22" not in histograms.panel(compared)
-    alone = histograms.panel(repertoire.compare(seen(source), np.zeros((0, 8), np.float32)))
+    alone = histograms.panel(
+        repertoire.compare(seen(source), np.zeros((0, len(repertoire.NAMES)), np.float32))
+    )
     assert "gray" not in alone
 
     def arrays(folder: Path) -> FaceArrays:
@@ -155,13 +166,29 @@ def test_faces_that_look_away_and_very_large_sets_do_no_harm(
 ) -> None:
     points = np.stack([entry.points() for entry in open_faceset(acting[0]).entries])
     away = np.full((len(points), 2), 70.0, np.float32)
-    numbers = repertoire.measure(points, away)
+    unknown = np.full((len(points), 2), np.nan, np.float32)
+    numbers = repertoire.measure(points, away, unknown)
     assert np.isnan(numbers).all()
     nothing = repertoire.compare(numbers, seen(acting[1]))
     assert (nothing.share, nothing.lacking) == (0.0, [])
-    one = repertoire.measure(points[:1], away[:1] * 0)
+    one = repertoire.measure(points[:1], away[:1] * 0, unknown[:1])
     assert np.isfinite(one).all()
     many = np.repeat(seen(acting[1]), 10, axis=0)
     monkeypatch.setattr(repertoire, "_MOST_TARGET", 100)
     assert repertoire.compare(many, many[::2]).share == 0.0
     assert len(repertoire.compare(many[:8], many).target) <= 100
+
+
+def test_a_squint_lacks_what_looks_straight(acting: tuple[Path, Path]) -> None:
+    """The source is cross-eyed all the time, then not; a gaze that nobody took down is not missed."""
+    target = seen(acting[1])
+    crossed = target.copy()
+    crossed[:, 8:] += np.array([0.15, -0.15], np.float32)
+    lacking = repertoire.compare(crossed, target).lacking
+    assert lacking[0].name == "looking ahead"
+    crossed[:9] = target[:9]
+    assert "looking ahead" not in [each.name for each in repertoire.compare(crossed, target).lacking]
+    unknown = target.copy()
+    unknown[:, 8:] = 0.0
+    for pair in ((unknown, target), (target, unknown)):
+        assert repertoire.compare(*pair).lacking == []

@@ -16,12 +16,13 @@ from fastswap.training import expression
 from fastswap.training.proportions import MOST, widening, width_notices
 from fastswap.training.recipe import Stages
 from fastswap.training.store import FaceArrays, load_faces
-from learning import NOTHING, blobs, learner
+from learning import NOTHING, blobs, learner, losses
 
 torch = pytest.importorskip("torch", reason="training needs torch")
 
 from fastswap.training import augment, degrade, loss, schedule  # noqa: E402
 from fastswap.training.feed import Feed, pose_weights  # noqa: E402
+from fastswap.training.learner import SHOWN, _known_error  # noqa: E402
 from fastswap.training.rng import Rng  # noqa: E402
 
 
@@ -295,7 +296,32 @@ def test_a_mirrored_face_tells_a_mirrored_expression() -> None:
         names = list(expression.NAMES)
         assert now[0] == -was[0]
         assert now[names.index("left brow")] == was[names.index("right brow")]
+        assert now[names.index("left gaze")] == -was[names.index("right gaze")]
         assert now[names.index("mouth open")] == was[names.index("mouth open")]
+
+
+def test_numbers_that_nobody_knows_are_not_learned() -> None:
+    """Facesets of earlier versions have no gaze, and a closed eye has none: the rest is learned as ever."""
+    faces = blobs(1), blobs(2)
+    others = slice(0, expression.GAZE)
+    for each in faces:
+        assert each.expressions is not None
+        each.expressions[::2, expression.GAZE :] = np.nan
+    model = learner(faces=faces)
+    figures = dict(zip(SHOWN, model.step(1e-3).tolist(), strict=True))
+    assert figures["expression"] > 0.0
+    assert figures["follow"] > 0.0
+    assert all(np.isfinite(value) for value in losses(model, 3))
+    told, truth = torch.zeros(2, expression.COUNT), torch.ones(2, expression.COUNT)
+    truth[1] = torch.nan
+    truth[0, others] = 3.0
+    told.requires_grad_()
+    error = _known_error(told, truth)
+    error.backward()
+    assert float(error.detach()) == pytest.approx((9.0 * expression.GAZE + 2.0) / expression.COUNT)
+    assert told.grad is not None
+    assert (told.grad[0] < 0.0).all()
+    assert (told.grad[1] == 0.0).all()
 
 
 def test_poses_come_equally_often() -> None:

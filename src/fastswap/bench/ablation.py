@@ -81,9 +81,10 @@ LOSSES: dict[str, dict[str, Any]] = {
     "no priority of eyes and mouth": {"priority": 0.0},
     "squared in place of absolute error": {"pixel": 0.0, "square": 5.0},
     "style": {"style": 0.2},
-    "expression read, swap not followed": {"follow": 0.0},
+    "swap not watched by the mesh": {"onlooker": 0.0},
+    "expression read, swap not followed": {"follow": 0.0, "onlooker": 0.0},
     "codes may tell whose they are": {"align": 0.0},
-    "neither read nor followed": {"expression": 0.0, "follow": 0.0},
+    "neither read nor followed": {"expression": 0.0, "follow": 0.0, "onlooker": 0.0},
 }
 AUGMENTS: dict[str, dict[str, Any]] = {
     "no warp": {"warp": 0.0},
@@ -101,8 +102,9 @@ UNEVEN = "uneven footage"
 UNEVEN_LOSSES: dict[str, dict[str, Any]] = {
     "codes may tell whose they are": {"align": 0.0},
     "codes brought together harder": {"align": 0.01},
-    "swap not followed": {"follow": 0.0},
-    "swap followed harder": {"follow": 1.5},
+    "swap not followed": {"follow": 0.0, "onlooker": 0.0},
+    "swap not watched by the mesh": {"onlooker": 0.0},
+    "swap watched harder": {"onlooker": 0.6},
 }
 UNEVEN_AUGMENTS: dict[str, dict[str, Any]] = {
     "source by its poses alone": {"demand": 0.0},

@@ -14,29 +14,29 @@ from rich.console import Console
 from rich.table import Table
 
 from fastswap import align, analysis, video
-from fastswap.bench import gaze
 from fastswap.errors import InputError
 from fastswap.faces import Face, FrameFaces
 from fastswap.frame import Frame
-from fastswap.training import expression
+from fastswap.training import expression, gaze
 
-NAMES = (*expression.NAMES[expression.MOUTH_OPEN :], "gaze")
+NAMES = expression.NAMES[expression.MOUTH_OPEN :]
 """What is compared: not the pose, which the mesh gives by itself and a swap hardly changes."""
+FIGURES = ("correlation", "range", "error", "jitter")
 LEAST = 30
 """Frames with a face in both videos that a comparison needs: one second."""
 STILL = 0.05
 """A number that deviates less than this in the target is not compared: the target does not use it."""
-_GAZE = 10.0
-"""Makes the gaze, in eye widths, about as large as the other numbers."""
 
 
 def run(target: Path, swap: Path) -> dict[str, Any]:
     """Compares a render with the video that it was made of, frame by frame, in the numbers `NAMES`.
 
     "correlation": Pearson's, of each number; "mean" is over those that the target uses. "range": deviation over the
-    target's, below 1 where the face does less. "jitter": mean size of second differences over the target's, over
-    frames that follow each other; above 1 the new face is less steady. None where the target keeps still. The target's
-    largest face counts, and the face in its place in the render. Raises InputError for fewer than `LEAST` such frames.
+    target's, below 1 where the face does less. "error": root mean square of the difference over the target's deviation,
+    which sees a mouth that is always open and a squint too. "jitter": mean size of second differences over the
+    target's, over frames that follow each other; above 1 the new face is less steady. None where the target keeps
+    still. The target's largest face counts, and the face in its place in the render. Raises InputError for fewer than
+    `LEAST` such frames.
     """
     frames: list[int] = []
     shown: tuple[list[_Shown], list[_Shown]] = [], []
@@ -54,7 +54,7 @@ def run(target: Path, swap: Path) -> dict[str, Any]:
 def compare(
     frames: NDArray[np.int64], target: NDArray[np.float32], swap: NDArray[np.float32]
 ) -> dict[str, Any]:
-    """The figures of `run`. frames: numbers [N], rising. target, swap: [N, 8], `NAMES`; NaN where not known."""
+    """The figures of `run`. frames: numbers [N], rising. target, swap: [N, 10], `NAMES`; NaN where not known."""
     follows = (frames[2:] - frames[:-2]) == 2
     numbers: dict[str, dict[str, float | None]] = {}
     for column, name in enumerate(NAMES):
@@ -66,13 +66,11 @@ def compare(
         numbers[name] = {
             "correlation": _rounded(_correlation(one, other)) if used else None,
             "range": _rounded(other.std() / one.std()) if used else None,
+            "error": _rounded(np.sqrt(((other - one) ** 2).mean()) / one.std()) if used else None,
             "jitter": _rounded(bends[1] / bends[0]) if used and bends[0] else None,
         }
     return {
-        "mean": {
-            figure: _mean([each[figure] for each in numbers.values()])
-            for figure in ("correlation", "range", "jitter")
-        },
+        "mean": {figure: _mean([each[figure] for each in numbers.values()]) for figure in FIGURES},
         "numbers": numbers,
     }
 
@@ -81,14 +79,14 @@ def print_table(result: dict[str, Any], console: Console) -> None:
     """Prints `run`'s result."""
     table = Table(title=f"expression of {result['frames']} frames against the target's", title_justify="left")
     table.add_column("")
-    for column in ("correlation", "range", "jitter"):
+    for column in FIGURES:
         table.add_column(column, justify="right")
     for name, figures in (result["numbers"] | {"mean": result["mean"]}).items():
         table.add_row(name, *("-" if value is None else f"{value:.3f}" for value in figures.values()))
     console.print(table)
 
 
-_Shown = tuple[NDArray[np.float32], float]
+_Shown = tuple[NDArray[np.float32], tuple[float, float]]
 """A face's landmarks and gaze."""
 
 
@@ -127,11 +125,11 @@ def _faces(target: FrameFaces, swap: FrameFaces) -> tuple[Face, Face] | None:
 
 
 def _measured(shown: list[_Shown]) -> NDArray[np.float32]:
-    """The numbers `NAMES` of one person's faces, [N, 8]."""
+    """The numbers `NAMES` of one person's faces, [N, 10]."""
     points = np.stack([landmarks for landmarks, _ in shown]).astype(np.float64)
-    numbers = expression.measure(points, np.zeros((len(points), 2), np.float32))
-    looks = np.array([_GAZE * look for _, look in shown], np.float32)
-    return np.column_stack([numbers[:, expression.MOUTH_OPEN :], looks])
+    looks = np.array([look for _, look in shown], np.float32)
+    numbers = expression.measure(points, np.zeros((len(points), 2), np.float32), looks)
+    return numbers[:, expression.MOUTH_OPEN :]
 
 
 def _correlation(one: NDArray[np.float64], other: NDArray[np.float64]) -> float:

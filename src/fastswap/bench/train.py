@@ -93,6 +93,7 @@ def _learner(name: str, batch: int | None, device: Any, **options: Any) -> Any:
         device=device,
         changes=preset.changes,
         weights=preset.weights,
+        watched=preset.watched,
         **options,
     )
 

@@ -27,7 +27,7 @@ class Batch:
     """Faces of one person for one step, all float32 in 0..1 on the device.
 
     warped [N, 3, R, R]: the network's input. face [N, 3, R, R], mask [N, 1, R, R]: what it should draw.
-    priority [N, 1, R, R]: where eyes and mouth are. mirrored: bool [N]. expression [N, 9]: see `expression`, if known.
+    priority [N, 1, R, R]: where eyes and mouth are. mirrored: bool [N]. expression [N, 12]: see `expression`, if known.
     """
 
     warped: Tensor

@@ -14,7 +14,7 @@ import torch
 from fastswap.errors import FastswapError, InputError, OutputError, TrainingError
 
 STATE, BACKUP, BACKUPS = "state.pt", "state.previous.pt", "backups"
-FORMAT = 2
+FORMAT = 3
 
 
 def save(folder: Path, state: dict[str, Any], *, backup_every: float = 0.0, keep: int = 5) -> None:

@@ -19,7 +19,7 @@ from fastswap.detect import Detector, Mesh
 from fastswap.faces import Face, FrameFaces
 from fastswap.frame import Frame
 from fastswap.track import Tracker
-from fastswap.training import likeness
+from fastswap.training import gaze, likeness
 from fastswap.training.faceset import SUFFIX, Entry, Header
 from fastswap.training.quality import GAUGE, Limits, refuse, sharpness
 from fastswap.training.unfinished import Reached, Steps
@@ -198,6 +198,8 @@ class _Work:
     ) -> Entry:
         track = face.track + self.first_track
         crop, transform = self._cut(frame, face, self.task.header.size)
+        landmarks = _placed(face, transform)
+        looks = gaze.measure(np.tensordot(LUMA, crop, axes=1), np.array(landmarks))
         file = f"{self.prefix}_{frame.index:06d}_{track}{SUFFIX}"
         video.save_picture(self.folder / file, picture(crop))
         return Entry(
@@ -214,9 +216,10 @@ class _Work:
             roll=round(pose[2], 1),
             box=face.box,
             transform=[[round(value, 6) for value in row] for row in transform.tolist()],
-            landmarks=_placed(face, transform),
+            landmarks=landmarks,
             brightness=round(brightness, 3),
             hash=likeness_hash,
+            gaze=(_known(looks[0]), _known(looks[1])),
         )
 
     def _cut(self, frame: Frame, face: Face, size: int) -> tuple[NDArray[np.float32], NDArray[np.float64]]:
@@ -233,6 +236,10 @@ def _placed(face: Face, transform: NDArray[np.float64]) -> list[list[float]]:
     flat = align.apply(align.invert(transform), points[:, :2])
     placed = np.column_stack((flat, points[:, 2] / scale))
     return [[round(value, 2) for value in row] for row in placed.tolist()]
+
+
+def _known(look: float) -> float | None:
+    return None if np.isnan(look) else round(look, 3)
 
 
 def picture(crop: NDArray[np.float32]) -> NDArray[np.uint8]:

@@ -21,7 +21,7 @@ CLOSED = 0.2
 _TURN = 12.0
 """Degrees of yaw or pitch that count as much as a tolerance of the mouth."""
 _OTHERS = 0.5
-"""How much eyes and brows count beside that: a mouth has more to learn."""
+"""How much lids and brows count beside that: mouth and gaze have more to learn."""
 _MADE = 1.0
 """Squared difference for which lips that were really closed go before lips that a warp closes."""
 _MOST, _CHUNK = 1000, 32
@@ -55,9 +55,10 @@ def demand(source: FaceArrays, target: FaceArrays) -> NDArray[np.float64] | None
 
 
 def _numbers(faces: FaceArrays) -> NDArray[np.float64] | None:
-    """What faces do, mouth first, such that differences of 1 count alike; float64 [N, 10], NaN where not known."""
+    """What faces do, mouth first, such that differences of 1 count alike; float64 [N, 12], NaN where not known."""
     if faces.repertoire is None or faces.poses is None:
         return None
-    mouth, others = repertoire.PARTS[0][0], slice(repertoire.PARTS[0][0].stop, None)
+    mouth, *others, gaze = (part for part, _, _ in repertoire.PARTS)
     shown = faces.repertoire.astype(np.float64) / repertoire.TOLERANCE
-    return np.concatenate((shown[:, mouth], _OTHERS * shown[:, others], faces.poses / _TURN), axis=1)
+    rest = [_OTHERS * shown[:, part] for part in others]
+    return np.concatenate((shown[:, mouth], *rest, shown[:, gaze], faces.poses / _TURN), axis=1)

@@ -49,8 +49,8 @@ class Entry:
     and presentation time there (pts is None for pictures). track: number of the person's track. score: mesh
     presence, 0..1. sharpness: see `quality.sharpness`. yaw, pitch, roll: degrees, see `align.pose`. box:
     left, top, right, bottom of the face in display pixels. transform: 2x3, picture pixels to display pixels.
-    landmarks: [468][3] in picture pixels. brightness: mean luma, 0..1. hash: see `likeness.face_hash`; both are
-    missing in facesets of earlier versions.
+    landmarks: [468][3] in picture pixels. brightness: mean luma, 0..1. hash: see `likeness.face_hash`. gaze: see
+    `gaze.measure`, None for a closed eye. These three are missing in facesets of earlier versions.
     """
 
     file: str
@@ -69,6 +69,7 @@ class Entry:
     landmarks: list[list[float]]
     brightness: float = 0.0
     hash: str = ""
+    gaze: tuple[float | None, float | None] = (None, None)
 
     @property
     def side(self) -> float:
@@ -85,6 +86,10 @@ class Entry:
     def points(self) -> NDArray[np.float64]:
         """The landmarks, float64 [468, 3], in picture pixels."""
         return np.array(self.landmarks, np.float64)
+
+    def gazes(self) -> NDArray[np.float32]:
+        """The gaze of both eyes, float32 [2], NaN where it is not known."""
+        return np.array(self.gaze, np.float32)
 
 
 @dataclass(frozen=True, slots=True)
@@ -205,7 +210,11 @@ def _read_entry(line: str) -> Entry | None:
         values = json.loads(line)
         known = {field.name for field in fields(Entry)}
         entry = Entry(**{name: value for name, value in values.items() if name in known})
-        usable = entry.points().shape == (MESH_POINTS, 3) and Path(entry.file).name == entry.file
+        usable = (
+            entry.points().shape == (MESH_POINTS, 3)
+            and entry.gazes().shape == (2,)
+            and Path(entry.file).name == entry.file
+        )
     except (ValueError, KeyError, TypeError):
         return None
     return entry if usable else None

@@ -8,7 +8,6 @@ from typing import Any
 
 import numpy as np
 import torch
-import torch.nn.functional as F
 from torch import Tensor
 
 from fastswap.training import augment, domain, expression
@@ -18,6 +17,7 @@ from fastswap.training.feed import Feed
 from fastswap.training.gan import Critic
 from fastswap.training.loss import PARTS, face_loss, style_loss
 from fastswap.training.network import Drawn, Generator, Side, build
+from fastswap.training.onlooker import Onlooker
 from fastswap.training.parallel import ALONE, World
 from fastswap.training.presets import Shape
 from fastswap.training.proportions import widening
@@ -29,8 +29,10 @@ EMA_DECAY = 0.998
 EMA_EVERY = 4
 """Steps between updates of the averaged weights: on a CPU each update costs as much memory traffic as the optimiser."""
 MAX_NORM = 1.0
+_ACQUAINTED = 256
+"""Faces of the source that the onlooker is shown first."""
 DEFAULT_CHANGES, DEFAULT_WEIGHTS = Augment(), LossWeights()
-SHOWN = (*PARTS, "style", "expression", "follow", "align", "domain", "gan", "critic")
+SHOWN = (*PARTS, "style", "expression", "follow", "onlooker", "align", "domain", "gan", "critic")
 """What `Learner.step` tells: the parts of the loss, and the domain classifier's and the critic's own."""
 
 
@@ -39,9 +41,9 @@ class Learner:
 
     bf16: matrix products in bfloat16, weights and sums stay float32. accumulate: parts that a step's faces are
     worked on in, one after the other, to fit memory. plain: torch's default layout and optimiser, what
-    `fastswap bench train` compares with. adversary: make the critic of the GAN stage. by_pose: see
-    `feed.pose_weights`. The same seed, faces, settings, device and thread count give the same losses, in one go
-    or resumed from `state`.
+    `fastswap bench train` compares with. watched: an onlooker holds the swaps against the target's expressions.
+    adversary: make the critic of the GAN stage. by_pose: see `feed.pose_weights`. The same seed, faces, settings,
+    device and thread count give the same losses, in one go or resumed from `state`.
     """
 
     def __init__(
@@ -61,6 +63,7 @@ class Learner:
         compiled: bool = False,
         plain: bool = False,
         by_pose: bool = True,
+        watched: bool = False,
         world: World = ALONE,
     ) -> None:
         torch.manual_seed(seed)
@@ -102,6 +105,10 @@ class Learner:
         self._colors = (
             {side: _statistics(faces) for side, faces in self._faces.items()} if changes.transfer else {}
         )
+        self.onlooker = None
+        if watched:
+            own = self.stills("source", _ACQUAINTED).face
+            self.onlooker = Onlooker(own, self.widen["source"], mirrored=changes.flip > 0.0)
 
     def step(self, rate: float, warp: float = 1.0, *, gan: bool = False) -> Tensor:
         """One step; the figures named in `SHOWN`, float32 on the device. Nothing waits for the device.
@@ -135,7 +142,7 @@ class Learner:
             drawn = self._forward(
                 source.warped.contiguous(memory_format=self._layout),
                 target.warped.contiguous(memory_format=self._layout),
-                follow=known and weights.follow > 0.0,
+                follow=known and max(weights.follow, weights.onlooker if self.onlooker else 0.0) > 0.0,
             )
             swapped = self.generator.draw(_channels_last(target.warped), "source") if weights.style else None
         pairs = [(drawn.source.float(), source), (drawn.target.float(), target)]
@@ -151,6 +158,11 @@ class Learner:
         for name, error in _expression_errors(drawn, source, target).items():
             total = total + getattr(weights, name) * error
             figures[name] = error.detach()
+        if self.onlooker is not None and drawn.swapped is not None and target.expression is not None:
+            picture = torch.sigmoid(drawn.swapped.float()[:, :3])
+            error = self.onlooker.error(picture, target.face, target.mask, target.expression)
+            total = total + weights.onlooker * error
+            figures["onlooker"] = error.detach()
         if self.domain is not None and drawn.codes is not None:
             confusion = self.domain.confusion(drawn.codes)
             total = total + weights.align * confusion
@@ -219,8 +231,7 @@ class Learner:
             told[closing[0], expression.MOUTH_OPEN] = 0.0
         if not self.changes.flip or batch.mirrored is None:
             return told
-        turned = told[:, list(expression.MIRRORED)]
-        turned[:, 0] *= -1.0
+        turned = told[:, list(expression.MIRRORED)] * told.new_tensor(expression.TURNED)
         return torch.where(batch.mirrored[:, None], turned, told)
 
     def _recolor(self, side: Side, chosen: Any) -> Tensor:
@@ -307,10 +318,16 @@ def _expression_errors(drawn: Drawn, source: Batch, target: Batch) -> dict[str, 
     if drawn.read is None or source.expression is None or target.expression is None:
         return {}
     truth = torch.cat((source.expression, target.expression))
-    errors = {"expression": F.mse_loss(drawn.read.float(), truth)}
+    errors = {"expression": _known_error(drawn.read.float(), truth)}
     if drawn.followed is not None:
-        errors["follow"] = F.mse_loss(drawn.followed.float(), target.expression)
+        errors["follow"] = _known_error(drawn.followed.float(), target.expression)
     return errors
+
+
+def _known_error(told: Tensor, truth: Tensor) -> Tensor:
+    """Mean squared error of the numbers that are known."""
+    known = ~torch.isnan(truth)
+    return (torch.where(known, told - truth, 0.0).square().sum() / known.sum().clamp(min=1)).to(told.dtype)
 
 
 def _pictures(pairs: list[tuple[Tensor, Batch]]) -> tuple[Tensor, Tensor]:

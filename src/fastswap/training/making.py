@@ -61,5 +61,6 @@ def make_learner(
         adversary=size.stages.gan > 0 and size.weights.gan > 0,
         compiled=compiled,
         by_pose=settings.by_pose,
+        watched=size.watched and not settings.pretrain,
         world=world,
     )

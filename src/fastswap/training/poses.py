@@ -17,14 +17,15 @@ _NOBODY = np.zeros((0, len(repertoire.NAMES)), np.float32)
 
 
 def seen_in(folders: Sequence[Path]) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
-    """Yaw and pitch of all pictures, float32 [N, 2], degrees, and expressions, float32 [N, 8], see `repertoire`.
+    """Yaw and pitch of all pictures, float32 [N, 2], degrees, and expressions, float32 [N, 10], see `repertoire`.
 
     Raises InputError.
     """
     sets = [open_faceset(folder) for folder in folders]
     poses = np.array([(entry.yaw, entry.pitch) for each in sets for entry in each.entries], np.float32)
     points = np.stack([entry.points() / each.header.size for each in sets for entry in each.entries])
-    return poses, repertoire.measure(points, poses)
+    looks = np.stack([entry.gazes() for each in sets for entry in each.entries])
+    return poses, repertoire.measure(points, poses, looks)
 
 
 def coverage_report(source: Sequence[Path], target: Sequence[Path], out: Path | None) -> dict[str, Any]:

@@ -77,6 +77,11 @@ class Preset:
     weights: LossWeights = field(default_factory=LossWeights)
     changes: Augment = field(default_factory=Augment)
 
+    @property
+    def watched(self) -> bool:
+        """Whether an onlooker holds the swaps against the target."""
+        return self.weights.onlooker > 0.0 and self.shape.family == "duo"
+
 
 PRESETS: dict[str, Preset] = {
     preset.name: preset

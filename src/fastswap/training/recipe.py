@@ -58,9 +58,9 @@ class LossWeights:
     weight of a pixel outside the face, inside it is 1. priority: weight added where eyes and mouth are. style: error of
     the swap's local colours against the target's face, by mean and deviation (Huang and Belongie 2017); the swap
     then takes the target's light. expression: squared error of the expression that the code tells. follow: squared
-    error of the expression that the swap shows. align: cross entropy of whose face a code seems to be with "either",
-    see `domain`; these three are of the family duo. gan: share of the patch discriminator in the GAN stage (Isola et
-    al. 2017).
+    error of the expression that the swap shows to the generator itself. onlooker: the same as the face mesh sees it, by
+    Huber's function. align: cross entropy of whose face a code seems to be with "either", see `domain`; these four are
+    of the family duo. gan: share of the patch discriminator in the GAN stage (Isola et al. 2017).
     """
 
     pixel: float = 1.0
@@ -74,6 +74,7 @@ class LossWeights:
     style: float = 0.0
     expression: float = 0.1
     follow: float = 0.5
+    onlooker: float = 0.2
     align: float = 0.003
     gan: float = 0.05
 

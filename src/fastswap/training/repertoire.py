@@ -3,7 +3,8 @@
 Everything is a length on the mesh as a share of the person's own: of the width of the mouth at rest, of the distance of
 the outer corners of the eyes, of how far the eyes open. What remains of the head's turn is taken out by constants that
 four synthetic actors of unlike build agreed on; the same performance then measures the same within about half of
-`TOLERANCE` whoever plays it. A mesh without irises does not tell where the eyes look.
+`TOLERANCE` whoever plays it. Where the eyes look is told by the picture, see `gaze`: not from rest but as it is, for a
+squint is no expression of the target.
 """
 
 from __future__ import annotations
@@ -38,11 +39,13 @@ NAMES = (
     "left eye",
     "right brow",
     "left brow",
+    "right gaze",
+    "left gaze",
 )
 """Opening is the square root of the lips' distance, as the first parting of the lips changes more than a wider one.
 Width and corners are measured from rest, lopsided is the right corner's rise over the left one's; eyes are 1 when open;
-brows are heights over rest."""
-TOLERANCE = (0.13, 0.065, 0.022, 0.07, 0.12, 0.12, 0.03, 0.03)
+brows are heights over rest, gazes lie to the picture's right."""
+TOLERANCE = (0.13, 0.065, 0.022, 0.07, 0.12, 0.12, 0.03, 0.03, 0.08, 0.08)
 """Differences up to which two faces count as doing the same."""
 TURNED = 40.0
 """Degrees of yaw from which the far half of the face is a guess: such faces are left out."""
@@ -59,10 +62,13 @@ _JAW_RAISES = 0.18
 """How far the middle of the lips sinks below the corners while the mouth opens by 1."""
 
 
-def measure(points: NDArray[np.float64], poses: NDArray[np.float32]) -> NDArray[np.float32]:
-    """The numbers `NAMES` of one person's faces, float32 [N, 8]; NaN for faces that are turned too far.
+def measure(
+    points: NDArray[np.float64], poses: NDArray[np.float32], gazes: NDArray[np.float32]
+) -> NDArray[np.float32]:
+    """The numbers `NAMES` of one person's faces, float32 [N, 10]; NaN for faces that are turned too far.
 
-    points: landmarks [N, 468, 3] in pictures of one size. poses: yaw and pitch in degrees [N, 2].
+    points: landmarks [N, 468, 3] in pictures of one size. poses: yaw and pitch in degrees [N, 2]. gazes: see
+    `gaze.measure` [N, 2]; what is not known, as of closed eyes, counts as 0.
     """
     across, down = distance(points, *OUTER_EYES), downwards(points)
     yaw = np.clip(poses[:, 0].astype(np.float64), -TURNED, TURNED) / 30.0
@@ -88,6 +94,7 @@ def measure(points: NDArray[np.float64], poses: NDArray[np.float32]) -> NDArray[
     for brow, (_, ends) in zip(BROWS, EYES, strict=True):
         height = above(points[:, brow], points[:, list(ends)].mean(axis=1))
         columns.append(about_median(height + 0.018 * pitch + 0.012 * yaw**2))
+    columns += list(np.nan_to_num(gazes).T.astype(np.float64))
     found = np.stack(columns, axis=1)
     found[np.abs(poses[:, 0]) > TURNED] = np.nan
     return np.asarray(found, np.float32)
@@ -139,10 +146,22 @@ def _brows(numbers: Floats) -> list[str]:
     return [str(word) for word in words]
 
 
+def _gazes(numbers: Floats) -> list[str]:
+    right, left = numbers.T
+    both = (right + left) / 2.0
+    words = np.select(
+        [left - right < -0.12, both < -0.08, both > 0.08],
+        ["cross-eyed", "looking to the picture's left", "looking to the picture's right"],
+        "looking ahead",
+    )
+    return [str(word) for word in words]
+
+
 PARTS = (
     (slice(0, 4), 0.01, _mouth),
     (slice(4, 6), 0.003, _eyes),
     (slice(6, 8), 0.003, _brows),
+    (slice(8, 10), 0.003, _gazes),
 )
 """What belongs together in a face: its numbers, the share of the source's faces that must do the same for it to be
 learned (a blink is short, a mouth has more to learn), and the words for it."""
@@ -176,7 +195,7 @@ class Expression:
 class Compared:
     """Expressions of a source against those of a target.
 
-    source, target: the numbers `NAMES` of the faces that were compared, [N, 8]. alone: bool [target, 8], numbers of a
+    source, target: the numbers `NAMES` of the faces that were compared, [N, 10]. alone: bool [target, 10], numbers of a
     target's face that belong to an expression that the source lacks. expressions: those that either shows, the most
     lacking first. share: of the target's faces, that have one that lacks.
     """
@@ -194,7 +213,7 @@ class Compared:
 
 
 def compare(source: NDArray[np.float32], target: NDArray[np.float32]) -> Compared:
-    """What the source, float32 [N, 8] of `measure`, has of the target's expressions.
+    """What the source, float32 [N, 10] of `measure`, has of the target's expressions.
 
     A face of the target is alone when fewer faces of the source than `PARTS` asks for do the same within `TOLERANCE`;
     an expression lacks when most of the faces that have it are alone.
@@ -203,6 +222,8 @@ def compare(source: NDArray[np.float32], target: NDArray[np.float32]) -> Compare
     alone = np.zeros(other.shape, bool)
     found = []
     for part, share, words in PARTS:
+        if any(len(each) and not each[:, part].any() for each in (own, other)):
+            continue  # no gaze is known
         without = _near(own[:, part], other[:, part], np.array(TOLERANCE[part])) < max(
             1, int(share * len(own))
         )

@@ -42,8 +42,8 @@ class FaceArrays:
 
     parts: one or several uint8 [N, 5, S, S], often memory-mapped: R'G'B', face mask, eyes and mouth. ratio: the side
     that a stored picture shows, as a multiple of the model's crop. template: how they are aligned. poses: yaw and
-    pitch of each face in degrees, float32 [N, 2], and expressions, float32 [N, 9], see `expression`, if known. marks:
-    what tells a face from all others, see `Entry.mark`. repertoire: expressions to compare persons by, float32 [N, 8],
+    pitch of each face in degrees, float32 [N, 2], and expressions, float32 [N, 12], see `expression`, if known. marks:
+    what tells a face from all others, see `Entry.mark`. repertoire: expressions to compare persons by, float32 [N, 10],
     see there. lips: where they part, float32 [N, 38], see there. width: distance of the outer corners of the eyes in
     sides of the model's crop, the median of the faces that look ahead; 0 if not known.
     """
@@ -109,12 +109,14 @@ def load_faces(
     parts, notices = [], [notice for each in sets for notice in each.notices]
     poses: list[tuple[float, float]] = []
     points: list[NDArray[np.float64]] = []
+    gazes: list[NDArray[np.float32]] = []
     marks: list[str] = []
     for each in sets:
         planes, kept = mapped(each, side, _load_set)
         parts.append(planes)
         poses += [(entry.yaw, entry.pitch) for entry in kept]
         points += [entry.points() / each.header.size for entry in kept]
+        gazes += [entry.gazes() for entry in kept]
         marks += [entry.mark for entry in kept]
         good = {entry.file for entry in kept}
         damaged = [entry.file for entry in each.entries if entry.file not in good]
@@ -130,16 +132,16 @@ def load_faces(
     if len(poses) < FEW_FACES:
         notices.append(f"{names}: {len(poses)} faces are few; the swap will not know many expressions")
     turns = np.array(poses, np.float32)
-    placed = np.stack(points)
+    placed, looks = np.stack(points), np.stack(gazes)
     return FaceArrays(
         tuple(parts),
         ratio,
         template,
         tuple(notices),
         turns,
-        expression.measure(placed, turns),
+        expression.measure(placed, turns, looks),
         tuple(marks),
-        repertoire.measure(placed, turns),
+        repertoire.measure(placed, turns, looks),
         lips.measure(placed),
         _width(placed, turns) * ratio,
     )

@@ -50,9 +50,10 @@ class Duo(Generator):
         codes = self.narrow(self.encoder(torch.cat((source, target))))
         maps = self.rise(self.widen(codes))
         own, other = maps[: len(source)], maps[len(source) :]
-        followed = self._read_again(self._decode(other, "source")) if follow else None
+        swapped = self._decode(other, "source") if follow else None
+        followed = None if swapped is None else self._read_again(swapped)
         drawn = self._decode(own, "source"), self._decode(other, "target")
-        return Drawn(*drawn, self.reader(codes), followed, codes)
+        return Drawn(*drawn, self.reader(codes), followed, swapped, codes)
 
     def draw(self, face: Tensor, side: Side) -> Tensor:
         return self._decode(self.rise(self.widen(self.narrow(self.encoder(face)))), side)

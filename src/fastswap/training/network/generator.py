@@ -17,16 +17,17 @@ Side = Literal["source", "target"]
 class Drawn(NamedTuple):
     """What a training step compares.
 
-    source, target: logits [N, 4, R, R] of both persons' faces drawn as themselves. read: the expressions [2N, 9] that
-    the code of each face tells, source's first. followed: the expressions [N, 9] that the target's faces still show
-    when they are drawn as the source. codes: [2N, latent] of all faces, source's first. None where a family has no such
-    thing.
+    source, target: logits [N, 4, R, R] of both persons' faces drawn as themselves. read: the expressions [2N, 12] that
+    the code of each face tells, source's first. followed: the expressions [N, 12] that the target's faces still show
+    when they are drawn as the source. swapped: logits [N, 4, R, R] of these. codes: [2N, latent] of all faces,
+    source's first. None where a family has no such thing.
     """
 
     source: Tensor
     target: Tensor
     read: Tensor | None = None
     followed: Tensor | None = None
+    swapped: Tensor | None = None
     codes: Tensor | None = None
 
 
