@@ -12,10 +12,11 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from fastswap import weights
 from fastswap.detect import SIDE
-from fastswap.device.faces import converted
 from fastswap.engines.onnx_torch import OnnxModule
 from fastswap.faces import MESH_POINTS
+from fastswap.tflite import to_onnx
 from fastswap.training import expression
 
 NUMBERS = slice(expression.MOUTH_OPEN, expression.GAZE)
@@ -36,9 +37,7 @@ class Onlooker:
     """
 
     def __init__(self, faces: Tensor, widen: float, *, mirrored: bool) -> None:
-        from onnx import load_model_from_string
-
-        self.mesh = OnnxModule(load_model_from_string(converted("mesh"))).to(faces.device)
+        self.mesh = OnnxModule(to_onnx(weights.model_path("mesh").read_bytes())).to(faces.device)
         self._widen = widen
         with torch.no_grad():
             points = torch.cat([self._points(part) for part in torch.split(faces, _AT_ONCE)])

@@ -74,7 +74,7 @@ class LossWeights:
     style: float = 0.0
     expression: float = 0.1
     follow: float = 0.5
-    onlooker: float = 0.2
+    onlooker: float = 0.1
     align: float = 0.003
     gan: float = 0.05
 
