@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from fastswap.errors import WeightsError
 from fastswap.training import expression, presets
 from fastswap.training.recipe import Augment
 from fastswap.training.store import FaceArrays, load_faces
@@ -147,3 +148,12 @@ def test_a_whole_training_is_watched(go: Go, monkeypatch: pytest.MonkeyPatch) ->
     watched = replace(MICRO_PRESET, weights=presets.PRESETS["tiny"].weights)
     monkeypatch.setitem(presets.PRESETS, "micro", watched)
     assert go(steps=2).losses["onlooker"] > 0.0
+
+
+def test_a_mesh_that_cannot_be_had_is_told(go: Go, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    watched = replace(MICRO_PRESET, weights=presets.PRESETS["tiny"].weights)
+    monkeypatch.setitem(presets.PRESETS, "micro", watched)
+    (tmp_path / "nothing").mkdir()
+    monkeypatch.setenv("FASTSWAP_WEIGHTS", str(tmp_path / "nothing"))
+    with pytest.raises(WeightsError, match="nothing"):
+        go(steps=2)
