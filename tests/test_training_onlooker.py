@@ -48,7 +48,7 @@ def test_it_sees_what_the_analysis_saw(arrays: tuple[FaceArrays, FaceArrays], wi
         assert faces.expressions is not None
         crops = shown(faces, widen=widen).face
         with torch.no_grad():
-            told = Onlooker(crops, widen, mirrored=False).look(crops).numpy()
+            told = Onlooker([crops], widen, crops.device, mirrored=False).look(crops).numpy()
         truth = faces.expressions[:, NUMBERS]
         for number, name in enumerate(expression.NAMES[NUMBERS]):
             if name in ("mouth open", "smile", "left brow"):
@@ -82,7 +82,7 @@ def test_a_drawing_gets_nearer_to_what_is_wanted(arrays: tuple[FaceArrays, FaceA
     anna, bo = arrays
     assert bo.expressions is not None
     own, other = shown(anna), shown(bo)
-    onlooker = Onlooker(own.face, 1.0, mirrored=False)
+    onlooker = Onlooker([own.face], 1.0, own.face.device, mirrored=False)
     wanted = torch.from_numpy(bo.expressions)
     drawn = own.face[:1].repeat(len(wanted), 1, 1, 1).requires_grad_()
     optimizer = torch.optim.Adam([drawn], lr=0.02)

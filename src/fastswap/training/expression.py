@@ -60,7 +60,7 @@ def measure(
 
 
 def at_rest(points: NDArray[np.float64]) -> NDArray[np.float64]:
-    """What makes of `shown` the numbers `NAMES` between pose and gaze: factors and what is added then, [2, 7].
+    """What makes of `shown` the numbers `NAMES` between pose and gaze: factors and what is added then, [2, 8].
 
     points: landmarks [N, 468, 3] of one person's faces.
     """

@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 
 from fastswap.training import augment, domain, expression
@@ -29,8 +30,8 @@ EMA_DECAY = 0.998
 EMA_EVERY = 4
 """Steps between updates of the averaged weights: on a CPU each update costs as much memory traffic as the optimiser."""
 MAX_NORM = 1.0
-_ACQUAINTED = 256
-"""Faces of the source that the onlooker is shown first."""
+_ACQUAINTED, _AT_ONCE = 256, 8
+"""Faces of the source that the onlooker is shown first, and how many of them at once."""
 DEFAULT_CHANGES, DEFAULT_WEIGHTS = Augment(), LossWeights()
 SHOWN = (*PARTS, "style", "expression", "follow", "onlooker", "align", "domain", "gan", "critic")
 """What `Learner.step` tells: the parts of the loss, and the domain classifier's and the critic's own."""
@@ -107,8 +108,10 @@ class Learner:
         )
         self.onlooker = None
         if watched:
-            own = self.stills("source", _ACQUAINTED).face
-            self.onlooker = Onlooker(own, self.widen["source"], mirrored=changes.flip > 0.0)
+            chosen = _spread(source, _ACQUAINTED)
+            parts = np.array_split(chosen, -(-len(chosen) // _AT_ONCE))
+            own = (self._upright("source", part).face for part in parts)
+            self.onlooker = Onlooker(own, self.widen["source"], device, mirrored=changes.flip > 0.0)
 
     def step(self, rate: float, warp: float = 1.0, *, gan: bool = False) -> Tensor:
         """One step; the figures named in `SHOWN`, float32 on the device. Nothing waits for the device.
@@ -144,22 +147,24 @@ class Learner:
                 target.warped.contiguous(memory_format=self._layout),
                 follow=known and max(weights.follow, weights.onlooker if self.onlooker else 0.0) > 0.0,
             )
-            swapped = self.generator.draw(_channels_last(target.warped), "source") if weights.style else None
+            swapped = drawn.swapped
+            if swapped is None and weights.style:
+                swapped = self.generator.draw(_channels_last(target.warped), "source")
         pairs = [(drawn.source.float(), source), (drawn.target.float(), target)]
         losses = [face_loss(logits, truth, weights) for logits, truth in pairs]
         total = losses[0]["total"] + losses[1]["total"]
         figures = {
             name: 0.5 * (losses[0][name] + losses[1][name]).detach() for name in PARTS if name in losses[0]
         }
-        if swapped is not None:
+        if swapped is not None and weights.style:
             style = style_loss(torch.sigmoid(swapped.float()[:, :3]), target.face, target.mask)
             total = total + weights.style * style
             figures["style"] = style.detach()
         for name, error in _expression_errors(drawn, source, target).items():
             total = total + getattr(weights, name) * error
             figures[name] = error.detach()
-        if self.onlooker is not None and drawn.swapped is not None and target.expression is not None:
-            picture = torch.sigmoid(drawn.swapped.float()[:, :3])
+        if swapped is not None and self.onlooker is not None and target.expression is not None:
+            picture = torch.sigmoid(swapped.float()[:, :3])
             error = self.onlooker.error(picture, target.face, target.mask, target.expression)
             total = total + weights.onlooker * error
             figures["onlooker"] = error.detach()
@@ -247,8 +252,10 @@ class Learner:
 
     def stills(self, side: Side, count: int) -> Batch:
         """Up to `count` faces spread over the faceset, as the renderer would crop them."""
+        return self._upright(side, _spread(self._faces[side], count))
+
+    def _upright(self, side: Side, chosen: NDArray[np.int64]) -> Batch:
         faces = self._faces[side]
-        chosen = np.linspace(0, len(faces) - 1, min(count, len(faces))).astype(np.int64)
         return augment.sample(
             self._feeds[side].rows(chosen).to(torch.float32).mul_(1.0 / 255.0),
             augment.identity_colors(len(chosen), self.device),
@@ -339,6 +346,11 @@ def _pictures(pairs: list[tuple[Tensor, Batch]]) -> tuple[Tensor, Tensor]:
 
 def _channels_last(faces: Tensor) -> Tensor:
     return faces.contiguous(memory_format=torch.channels_last)
+
+
+def _spread(faces: FaceArrays, count: int) -> NDArray[np.int64]:
+    """Rows of up to `count` faces."""
+    return np.linspace(0, len(faces) - 1, min(count, len(faces))).astype(np.int64)
 
 
 def _statistics(faces: FaceArrays) -> Tensor:

@@ -7,6 +7,8 @@ the mesh saw mouths open twice too wide). The mesh was trained on other people's
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 import numpy as np
 import torch
 import torch.nn.functional as F
@@ -23,7 +25,6 @@ NUMBERS = slice(expression.MOUTH_OPEN, expression.GAZE)
 """Those of `expression.NAMES` that the mesh tells; the gaze it does not see."""
 SHARE = 4
 """One of so many faces of a step is looked at: the mesh takes as long as a small generator."""
-_AT_ONCE = 16
 _ROOM = 1.1
 """Side of what the mesh is shown, in sides of the crop: a face fills as much of it as in a render's analysis."""
 
@@ -31,19 +32,21 @@ _ROOM = 1.1
 class Onlooker:
     """Tells the expressions of drawn faces of one person.
 
-    faces: of that person [N, 3, R, R] in 0..1, many unlike ones, from which it learns how the person is at rest, see
+    faces: of that person, parts [N, 3, R, R] in 0..1, from which it learns how the person is at rest, see
     `expression.at_rest`. widen: how much wider than they are all faces are drawn; the mesh sees them as wide as they
     are. mirrored: whether half of the faces that it will see are. Raises WeightsError when the mesh cannot be had.
     """
 
-    def __init__(self, faces: Tensor, widen: float, *, mirrored: bool) -> None:
-        self.mesh = OnnxModule(to_onnx(weights.model_path("mesh").read_bytes())).to(faces.device)
+    def __init__(
+        self, faces: Iterable[Tensor], widen: float, device: torch.device, *, mirrored: bool
+    ) -> None:
+        self.mesh = OnnxModule(to_onnx(weights.model_path("mesh").read_bytes())).to(device)
         self._widen = widen
         with torch.no_grad():
-            points = torch.cat([self._points(part) for part in torch.split(faces, _AT_ONCE)])
+            points = torch.cat([self._points(part) for part in faces])
         rest = expression.at_rest(points.cpu().numpy().astype(np.float64))
         rest = expression.evened(rest) if mirrored else rest
-        self._gain, self._offset = (torch.from_numpy(row.astype(np.float32)).to(faces.device) for row in rest)
+        self._gain, self._offset = (torch.from_numpy(row.astype(np.float32)).to(device) for row in rest)
 
     def look(self, faces: Tensor) -> Tensor:
         """The numbers `NUMBERS` that faces [N, 3, R, R] in 0..1 show, [N, 8]; they have a slope in the faces."""
