@@ -60,14 +60,16 @@ def test_tensors_and_arrays_measure_the_same() -> None:
     told = expression.shown(torch.from_numpy(points))
     for one, other in zip(expression.shown(points), told, strict=True):
         assert np.allclose(one, other.numpy(), rtol=1e-12)
-    gain, offset = expression.at_rest(points)
+    gain, offset = expression.at_rest(np.stack(told, axis=1))
     numbers = expression.measure(points, np.zeros((5, 2), np.float32), np.zeros((5, 2), np.float32))
     assert np.allclose(np.stack(told, axis=1) * gain + offset, numbers[:, NUMBERS], atol=1e-6)
 
 
 def test_rest_of_a_person_who_is_mirrored_half_the_time() -> None:
     """As if each face were there a second time, mirrored; of what is about a median that is the mean of both."""
-    rest = expression.at_rest(np.random.default_rng(1).normal(size=(40, 468, 3)))
+    rest = expression.at_rest(
+        np.stack(expression.shown(np.random.default_rng(1).normal(size=(40, 468, 3))), axis=1)
+    )
     even = expression.evened(rest)
     names = expression.NAMES[NUMBERS]
     right, left = names.index("right brow"), names.index("left brow")

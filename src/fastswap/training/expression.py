@@ -53,23 +53,22 @@ def measure(
     points: landmarks [N, 468, 3] in pictures of one size. poses: yaw and pitch in degrees [N, 2]. gazes: see
     `gaze.measure` [N, 2]; NaN stays NaN.
     """
-    raw = np.stack(shown(points), axis=1)
-    gain, offset = at_rest(points)
-    told = (poses * _SCALE[:MOUTH_OPEN], raw * gain + offset, gazes * _SCALE[GAZE:])
+    lengths = np.stack(shown(points), axis=1)
+    gain, offset = at_rest(lengths)
+    told = (poses * _SCALE[:MOUTH_OPEN], lengths * gain + offset, gazes * _SCALE[GAZE:])
     return np.asarray(np.concatenate(told, axis=1), np.float32)
 
 
-def at_rest(points: NDArray[np.float64]) -> NDArray[np.float64]:
+def at_rest(lengths: NDArray[np.float64]) -> NDArray[np.float64]:
     """What makes of `shown` the numbers `NAMES` between pose and gaze: factors and what is added then, [2, 8].
 
-    points: landmarks [N, 468, 3] of one person's faces.
+    lengths: those of one person's faces, [N, 8].
     """
-    raw = np.stack(shown(points), axis=1)
-    middle = np.median(raw, axis=0)
-    gain, offset = np.ones(raw.shape[1]), np.zeros(raw.shape[1])
+    middle = np.median(lengths, axis=0)
+    gain, offset = np.ones(lengths.shape[1]), np.zeros(lengths.shape[1])
     for column, name in enumerate(NAMES[MOUTH_OPEN:GAZE]):
         if name.endswith("eye"):
-            gain[column] = 1.0 / max(float(np.percentile(raw[:, column], 90)), 1e-9)
+            gain[column] = 1.0 / max(float(np.percentile(lengths[:, column], 90)), 1e-9)
             offset[column] = -0.8
         elif name != "mouth open":
             offset[column] = -middle[column]
@@ -123,8 +122,3 @@ def opening(points: Any, lids: tuple[int, int], ends: tuple[int, int]) -> Any:
 def _length(vectors: Any) -> Any:
     """Of vectors [N, D]; never 0, where it could not be divided by nor has a slope."""
     return ((vectors**2).sum(-1) + 1e-18) ** 0.5
-
-
-def about_median(values: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Values less their median."""
-    return np.asarray(values - np.median(values))

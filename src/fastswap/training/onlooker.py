@@ -43,24 +43,24 @@ class Onlooker:
         self.mesh = OnnxModule(to_onnx(weights.model_path("mesh").read_bytes())).to(device)
         self._widen = widen
         with torch.no_grad():
-            points = torch.cat([self._points(part) for part in faces])
-        rest = expression.at_rest(points.cpu().numpy().astype(np.float64))
+            lengths = torch.cat([self._lengths(part) for part in faces])
+        rest = expression.at_rest(lengths.cpu().numpy().astype(np.float64))
         rest = expression.evened(rest) if mirrored else rest
         self._gain, self._offset = (torch.from_numpy(row.astype(np.float32)).to(device) for row in rest)
 
     def look(self, faces: Tensor) -> Tensor:
         """The numbers `NUMBERS` that faces [N, 3, R, R] in 0..1 show, [N, 8]; they have a slope in the faces."""
-        lengths: list[Tensor] = expression.shown(self._points(faces))
-        return torch.stack(lengths, dim=1) * self._gain + self._offset
+        return self._lengths(faces) * self._gain + self._offset
 
-    def _points(self, faces: Tensor) -> Tensor:
-        """Landmarks [N, 468, 3] in the mesh's pixels."""
+    def _lengths(self, faces: Tensor) -> Tensor:
+        """See `expression.shown`, [N, 8]."""
         place = faces.new_zeros(len(faces), 2, 3)
         place[:, 0, 0], place[:, 1, 1] = _ROOM * self._widen, _ROOM
         grid = F.affine_grid(place, [len(faces), 3, SIDE, SIDE], align_corners=False)
         shown = F.grid_sample(faces, grid, padding_mode="border", align_corners=False)
         points: Tensor = self.mesh(shown.contiguous(memory_format=torch.channels_last))[0]
-        return points.reshape(-1, MESH_POINTS, 3)
+        lengths: list[Tensor] = expression.shown(points.reshape(-1, MESH_POINTS, 3))
+        return torch.stack(lengths, dim=1)
 
     def error(self, drawn: Tensor, face: Tensor, mask: Tensor, wanted: Tensor) -> Tensor:
         """How far faces drawn in the place of others are from doing what those do, mean of Huber's function.

@@ -22,7 +22,6 @@ from fastswap.training.expression import (
     EYES,
     LIPS,
     OUTER_EYES,
-    about_median,
     distance,
     downwards,
     opening,
@@ -93,11 +92,15 @@ def measure(
         columns.append(open_ / most + 0.1 * pitch + 0.055 * side * yaw)
     for brow, (_, ends) in zip(BROWS, EYES, strict=True):
         height = above(points[:, brow], points[:, list(ends)].mean(axis=1))
-        columns.append(about_median(height + 0.018 * pitch + 0.012 * yaw**2))
+        columns.append(_about_median(height + 0.018 * pitch + 0.012 * yaw**2))
     columns += list(np.nan_to_num(gazes).T.astype(np.float64))
     found = np.stack(columns, axis=1)
     found[np.abs(poses[:, 0]) > TURNED] = np.nan
     return np.asarray(found, np.float32)
+
+
+def _about_median(values: Floats) -> Floats:
+    return np.asarray(values - np.median(values))
 
 
 def _from(values: Floats, quiet: NDArray[np.bool_]) -> Floats:
